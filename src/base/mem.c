@@ -1,0 +1,100 @@
+/* Thin layer over malloc so that every allocation passes one fault point and one overflow check. */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+void *mem_alloc(size_t size_bytes)
+{
+    if (fault_hit(FAULT_ALLOC)) {
+        return NULL;
+    }
+    return malloc(size_bytes ? size_bytes : 1);
+}
+
+void *mem_zalloc(size_t size_bytes)
+{
+    if (fault_hit(FAULT_ALLOC)) {
+        return NULL;
+    }
+    return calloc(1, size_bytes ? size_bytes : 1);
+}
+
+void *mem_realloc(void *p, size_t size_bytes)
+{
+    if (fault_hit(FAULT_ALLOC)) {
+        return NULL;
+    }
+    return realloc(p, size_bytes ? size_bytes : 1);
+}
+
+void *mem_array(size_t count, size_t size_bytes)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size_bytes, &total)) {
+        return NULL;
+    }
+    return mem_alloc(total);
+}
+
+void *mem_zarray(size_t count, size_t size_bytes)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size_bytes, &total)) {
+        return NULL;
+    }
+    return mem_zalloc(total);
+}
+
+void *mem_aligned(size_t align, size_t size_bytes)
+{
+    if (fault_hit(FAULT_ALLOC)) {
+        return NULL;
+    }
+    void *p = NULL;
+    return posix_memalign(&p, align, size_bytes ? size_bytes : 1) == 0 ? p : NULL;
+}
+
+char *mem_dup(const char *p, size_t n)
+{
+    char *copy = n == SIZE_MAX ? NULL : mem_alloc(n + 1);
+    if (copy) {
+        if (n) {
+            memcpy(copy, p, n);
+        }
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+enum err vec_reserve(void **items, size_t *cap, size_t need, size_t item_size)
+{
+    if (need <= *cap) {
+        return ERR_OK;
+    }
+    size_t grown = *cap < 8 ? 8 : *cap;
+    while (grown < need) {
+        if (__builtin_mul_overflow(grown, (size_t)2, &grown)) {
+            return ERR_OOM;
+        }
+    }
+    size_t total;
+    if (__builtin_mul_overflow(grown, item_size, &total)) {
+        return ERR_OOM;
+    }
+    void *p = mem_realloc(*items, total);
+    if (!p) {
+        return ERR_OOM;
+    }
+    *items = p;
+    *cap = grown;
+    return ERR_OK;
+}

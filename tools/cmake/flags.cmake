@@ -1,0 +1,68 @@
+# Compiler and linker flags for our own code. Warnings are errors with both compilers.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+set(CAIRN_WARNINGS
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wfloat-conversion
+  -Wdouble-promotion -Wcast-qual -Wcast-align -Wwrite-strings -Wpointer-arith -Wundef -Wvla -Walloca
+  -Wformat=2 -Wnull-dereference -Wswitch-enum -Wimplicit-fallthrough)
+set(CAIRN_WARNINGS_C -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  list(APPEND CAIRN_WARNINGS_C -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
+       -Wstringop-overflow=4)
+else()
+  list(APPEND CAIRN_WARNINGS_C -Wcomma -Wassign-enum -Wconditional-uninitialized
+       -Wmissing-variable-declarations -Wno-gnu-zero-variadic-macro-arguments -Wno-c11-extensions)
+endif()
+if(CAIRN_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  # Instrumentation makes these two warn about its own checks.
+  list(REMOVE_ITEM CAIRN_WARNINGS -Wnull-dereference)
+  list(REMOVE_ITEM CAIRN_WARNINGS_C -Wstringop-overflow=4)
+  list(APPEND CAIRN_WARNINGS_C -Wno-maybe-uninitialized)
+endif()
+
+add_compile_options(-fno-common -fno-omit-frame-pointer "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+add_compile_definitions(_GNU_SOURCE CAIRN_VERSION="${PROJECT_VERSION}")
+# The numbers must be those of Prometheus on amd64: no fused multiply-add behind our back.
+add_compile_options(-ffp-contract=off)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options(-march=x86-64-v2)
+endif()
+
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_definitions(CAIRN_DEBUG)
+else()
+  add_compile_definitions(_FORTIFY_SOURCE=3)
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    add_compile_options(-fcf-protection)
+  endif()
+  add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections)
+  add_compile_options(-ffunction-sections -fdata-sections)
+endif()
+if(CAIRN_FAULTS OR CAIRN_FUZZ)
+  add_compile_definitions(CAIRN_FAULTS)
+endif()
+if(CAIRN_SANITIZE)
+  add_compile_options(-fsanitize=${CAIRN_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CAIRN_SANITIZE})
+endif()
+if(CAIRN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(CAIRN_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
