@@ -1,0 +1,29 @@
+/* The table of subcommands. To add one: a file, a declaration in command.h, a row here. */
+#include "cairn/command.h"
+
+#include <string.h>
+
+#include "base/attr.h"
+
+static const struct command table[] = {
+    {"serve", "run the roles: metrics, logs, agent, dashboards (all, or --role=a,b)", command_serve},
+    {"version", "print the version", command_version},
+    {"completion", "print a shell completion script: bash, zsh or fish", command_completion},
+    {"help", "print this list", command_help},
+};
+
+const struct command *command_table(size_t *ret_n)
+{
+    *ret_n = ARRAY_LEN(table);
+    return table;
+}
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        if (strcmp(table[i].name, name) == 0) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
