@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Real clients against a real Cairn: Debian's Prometheus scrapes and remote-writes, promtool reads the expositions,
+curl talks to every role. Skips nothing silently: a missing client is a failure that names its package."""
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from stack import Cases, Stack, free_port  # noqa: E402
+
+# The two names the seed application fixes; promtool would have them end in _total.
+FIXED_NAMES = ("flask_app_request_count", "flask_app_error_count")
+
+
+def promtool_check(cases, stack, role):
+    status, body = stack.get(role, "/metrics")
+    out = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True)
+    complaints = [l for l in (out.stdout + out.stderr).decode().splitlines()
+                  if l.strip() and not l.startswith(FIXED_NAMES)]
+    cases.check(f"promtool is content with the metrics of {role}", status == 200 and not complaints, complaints[:5])
+
+
+def prometheus_beside(cases, stack):
+    port = free_port()
+    config = f"{stack.dir}/prometheus.yml"
+    with open(config, "w", encoding="utf-8") as f:
+        f.write(f"""
+global: {{scrape_interval: 1s}}
+scrape_configs:
+- job_name: demo-seen-by-prometheus
+  static_configs: [{{targets: ['127.0.0.1:{stack.ports["demo"]}']}}]
+- job_name: cairn-seen-by-prometheus
+  static_configs: [{{targets: ['127.0.0.1:{stack.ports["metrics"]}']}}]
+remote_write:
+- url: {stack.url("metrics", "/api/v1/write")}
+""")
+    prometheus = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={stack.dir}/prometheus",
+                                   f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL,
+                                  stderr=open(f"{stack.dir}/prometheus.log", "wb"))
+    try:
+        for job in ("demo-seen-by-prometheus", "cairn-seen-by-prometheus"):
+            up = stack.wait_for(f"remote-written up of {job}", lambda j=job: stack.instant(f'up{{job="{j}"}} == 1'), 60)
+            cases.check(f"{job}: scraped by Prometheus and remote-written into Cairn", len(up) == 1, up)
+        counted = stack.wait_for("remote-written requests", lambda: stack.instant(
+            'sum(flask_app_request_count{job="demo-seen-by-prometheus"})'), 60)
+        cases.check("the demo's counter arrived through Prometheus", float(counted[0]["value"][1]) > 0, counted)
+    finally:
+        prometheus.terminate()
+        prometheus.wait(20)
+
+
+def promtool_queries(cases, stack):
+    for query in ("rate(flask_app_request_count[5m])",
+                  "histogram_quantile(0.95, rate(flask_app_request_duration_seconds_bucket[5m]))"):
+        out = subprocess.run(["promtool", "query", "instant", stack.url("metrics"), query], capture_output=True)
+        cases.check(f"promtool query instant {query}", out.returncode == 0 and out.stdout.strip(),
+                    (out.stdout + out.stderr)[:300])
+
+
+def curl_everywhere(cases, stack):
+    for role, path in (("metrics", "/-/healthy"), ("metrics", "/-/ready"), ("logs", "/ready"), ("agent", "/ready"),
+                       ("dashboards", "/api/health"), ("demo", "/health"), ("metrics", "/api/v1/status/buildinfo"),
+                       ("logs", "/loki/api/v1/status/buildinfo")):
+        out = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", stack.url(role, path)],
+                             capture_output=True)
+        cases.check(f"curl {role}{path}", out.stdout == b"200", out.stdout + out.stderr)
+
+
+def port_in_use(cases, stack):
+    other = Stack(demo=False)
+    other.ports = dict(stack.ports)
+    out = subprocess.run(other.command(), capture_output=True, timeout=30)
+    text = (out.stdout + out.stderr).decode()
+    shutil.rmtree(other.dir, ignore_errors=True)
+    cases.check("a port in use is named with its role", out.returncode != 0 and "role" in text and
+                any(str(p) in text for p in stack.ports.values()), text[-300:])
+
+
+def main():
+    cases = Cases()
+    for program, package in (("prometheus", "prometheus"), ("promtool", "prometheus"), ("curl", "curl")):
+        cases.check(f"{program} is installed", shutil.which(program), f"install Debian's package {package}")
+    with Stack() as stack:
+        stack.wait_for("the demo's metrics", lambda: stack.instant('up{job="flask-app"} == 1'), 60)
+        curl_everywhere(cases, stack)
+        promtool_check(cases, stack, "demo")
+        promtool_check(cases, stack, "metrics")
+        promtool_check(cases, stack, "logs")
+        promtool_check(cases, stack, "agent")
+        cases.run("Prometheus beside Cairn", prometheus_beside, cases, stack)
+        time.sleep(15)
+        promtool_queries(cases, stack)
+        cases.run("port in use", port_in_use, cases, stack)
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

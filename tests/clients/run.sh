@@ -1,0 +1,3 @@
+#!/bin/sh
+# Real clients and agents against the real program.
+exec python3 "$(dirname "$0")/clients.py"
