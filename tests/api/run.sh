@@ -1,0 +1,3 @@
+#!/bin/sh
+# The public APIs of a running stack.
+exec python3 "$(dirname "$0")/api.py"
