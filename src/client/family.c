@@ -20,7 +20,10 @@ static void strings_free(char **strings, size_t count)
 static char **strings_copy(const char *const *strings, size_t count)
 {
     char **copy = calloc(count + 1, sizeof *copy);
-    for (size_t i = 0; copy != NULL && i < count; i++) {
+    if (copy == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
         copy[i] = strdup(strings[i]);
         if (copy[i] == NULL) {
             strings_free(copy, count);
@@ -252,7 +255,7 @@ uint64_t cairn_family_refused(const struct cairn_family *family)
 static bool numbers_copy(struct cairn_family *family, const struct cairn_family_options *options)
 {
     static const double usual[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
-    const double *from = NULL;
+    const double *from = usual;
     if (options->type == CAIRN_HISTOGRAM) {
         from = options->bounds != NULL ? options->bounds : usual;
         family->number_count =

@@ -39,7 +39,8 @@ void cairn_gauge_dec(struct cairn_gauge *gauge)
 
 void cairn_gauge_set_to_now(struct cairn_gauge *gauge)
 {
-    cairn_gauge_set(gauge, (double)(cairn__wall_ns() / 1000000) / 1e3);
+    int64_t now_ms = cairn__wall_ns() / 1000000;
+    cairn_gauge_set(gauge, (double)now_ms / 1e3);
 }
 
 double cairn_gauge_value(const struct cairn_gauge *gauge)

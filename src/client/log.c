@@ -23,7 +23,8 @@ enum {
     DELAY_DEFAULT_MS = 200,
     DELAY_MAX_MS = 60 * 1000,
     PIPE_WAIT_MS = 1000, /* for a reader of standard error that doesn't keep up */
-    REWRITES_MAX = 3,    /* of a batch whose file was removed while it was written */
+    BUFFER_MIN = 2 * CAIRN_LOG_LINE_MAX,
+    REWRITES_MAX = 3, /* of a batch whose file was removed while it was written */
 };
 
 struct cairn_log {
@@ -403,7 +404,7 @@ static void options_copy(struct cairn_log *log, const struct cairn_log_options *
     log->utc = options->utc;
     log->drop_when_full = options->drop_when_full;
     /* A buffer holds at least two of the longest lines, or a line might never fit. */
-    log->capacity = capacity > 0 && capacity < 2 * CAIRN_LOG_LINE_MAX ? 2 * CAIRN_LOG_LINE_MAX : capacity;
+    log->capacity = capacity > 0 && capacity < BUFFER_MIN ? BUFFER_MIN : capacity;
     log->delay_ns = (int64_t)delay_ms * 1000000;
     log->flush_level = options->flush_level != CAIRN_LOG_DEBUG ? options->flush_level : CAIRN_LOG_ERROR;
     log->mode = options->mode > 0 ? (mode_t)options->mode : 0640;

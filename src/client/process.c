@@ -72,7 +72,8 @@ static bool cpu_seconds(double *ret_value)
     if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) {
         return false;
     }
-    *ret_value = (double)used.tv_sec + (double)(used.tv_nsec / 1000) / 1e6;
+    int64_t micros = (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
+    *ret_value = (double)micros / 1e6;
     return true;
 }
 
@@ -83,7 +84,8 @@ static bool open_fds(double *ret_value)
         return false;
     }
     double count = -1; /* the directory's own */
-    for (const struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe): the stream is our own */
         count += entry->d_name[0] != '.';
     }
     (void)closedir(directory);
@@ -182,7 +184,7 @@ static enum cairn_err process_register(struct cairn_registry *registry, const st
         .type = metric->type, .name = metric->name, .help = metric->help, .unit = metric->unit};
     if (!metric->once) {
         options.collect = process_collect;
-        memcpy(&options.collect_context, &metric, sizeof metric); /* only ever read */
+        memcpy(&options.collect_context, &metric, sizeof options.collect_context); /* only ever read */
     }
     double value = 0;
     if (metric->once && !metric->read(&value)) {

@@ -32,7 +32,7 @@ void cairn__summary_init(struct cairn__series *series)
 void cairn__summary_done(struct cairn__series *series)
 {
     struct cairn_summary *summary = (struct cairn_summary *)series;
-    for (size_t i = 0; i < 2 * SUMMARY_EXPONENTS; i++) {
+    for (size_t i = 0; i < SUMMARY_PAGES; i++) {
         free(atomic_load_explicit(&summary->pages[i], memory_order_acquire));
     }
 }
@@ -51,7 +51,7 @@ static int64_t slice_now(const struct cairn_summary *summary)
 static void age_clear(struct cairn_summary *summary, size_t age)
 {
     atomic_store_explicit(&summary->zeros[age], 0, memory_order_relaxed);
-    for (size_t i = 0; i < 2 * SUMMARY_EXPONENTS; i++) {
+    for (size_t i = 0; i < SUMMARY_PAGES; i++) {
         struct summary_page *page = atomic_load_explicit(&summary->pages[i], memory_order_acquire);
         for (size_t step = 0; page != NULL && step < SUMMARY_STEPS; step++) {
             atomic_store_explicit(&page->counts[age][step], 0, memory_order_relaxed);
@@ -199,9 +199,9 @@ static uint64_t buckets_walk(const struct cairn_summary *summary, unsigned ages,
                              double *ret_value)
 {
     uint64_t seen = 0;
-    for (size_t i = 0; i < 2 * SUMMARY_EXPONENTS; i++) {
+    for (size_t i = 0; i < SUMMARY_PAGES; i++) {
         bool negative = i < SUMMARY_EXPONENTS;
-        size_t index = negative ? 2 * SUMMARY_EXPONENTS - 1 - i : i - SUMMARY_EXPONENTS;
+        size_t index = negative ? SUMMARY_PAGES - 1 - i : i - SUMMARY_EXPONENTS;
         if (i == SUMMARY_EXPONENTS) {
             seen += zero_count(summary, ages);
             if (ret_value != NULL && seen >= rank) {

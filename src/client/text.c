@@ -89,8 +89,10 @@ static size_t rune_escape(uint32_t rune, enum cairn_escaping escaping, char *ret
         (void)snprintf(hex, sizeof hex, "_%x_", rune);
         text = hex;
     }
-    size_t size = strlen(text);
-    memcpy(ret, text, size);
+    size_t size = 0;
+    for (; text[size] != '\0'; size++) {
+        ret[size] = text[size];
+    }
     return size;
 }
 
@@ -105,8 +107,9 @@ size_t cairn__name_escape(const char *name, enum cairn_escaping escaping, char *
     }
     size_t used = 0;
     if (escaping == CAIRN_ESCAPE_VALUES) {
-        memcpy(ret, "U__", 3);
-        used = 3;
+        ret[used++] = 'U';
+        ret[used++] = '_';
+        ret[used++] = '_';
     }
     for (size_t i = 0; i < size;) {
         uint32_t rune = '?';

@@ -30,6 +30,7 @@ enum {
     SUMMARY_AGES = 6,        /* slices of the window kept: five whole ones and the current */
     SUMMARY_STEPS = 64,      /* buckets of one power of two */
     SUMMARY_EXPONENTS = 128, /* powers of two kept for each sign, from 2^-64 */
+    SUMMARY_PAGES = 2 * SUMMARY_EXPONENTS,
 };
 
 /* Counts of the observations of one sign and power of two, by age and position. Made on first use. */
@@ -42,8 +43,8 @@ struct cairn_summary {
     int64_t slice_ns;
     _Atomic int64_t slices[SUMMARY_AGES]; /* which slice of time each age holds; -1 while it is cleared */
     _Atomic uint32_t zeros[SUMMARY_AGES];
-    _Atomic(struct summary_page *) pages[2 * SUMMARY_EXPONENTS]; /* positive ones first */
-    struct cairn__cell cells[]; /* stripe_mask + 1; whole: count, part: sum */
+    _Atomic(struct summary_page *) pages[SUMMARY_PAGES]; /* positive ones first */
+    struct cairn__cell cells[];                          /* stripe_mask + 1; whole: count, part: sum */
 };
 
 struct cairn_stateset {
