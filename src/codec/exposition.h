@@ -1,0 +1,66 @@
+/* Exposition formats, read as a scrape reads them: Prometheus text 0.0.4 / 1.0.0 and OpenMetrics 1.0, with
+ * Prometheus' own parser as the measure (what it takes is taken, what it refuses is refused).
+ *
+ * A pull parser over the whole body: no allocation per sample. `raw` of a sample is the series exactly as
+ * written (name and braces): a scrape cache keyed by it needs no label parsing for series it knows. */
+#ifndef CAIRN_CODEC_EXPOSITION_H
+#define CAIRN_CODEC_EXPOSITION_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "codec/wire_series.h"
+
+enum exposition_format {
+    EXPOSITION_TEXT = 0,
+    EXPOSITION_OPENMETRICS
+};
+
+enum exposition_event {
+    EXPOSITION_SAMPLE = 0,
+    EXPOSITION_TYPE,
+    EXPOSITION_HELP,
+    EXPOSITION_UNIT,
+    EXPOSITION_COMMENT,
+    EXPOSITION_END /* end of input, or OpenMetrics' # EOF */
+};
+
+struct exposition_parser {
+    enum exposition_format format;
+    struct str text;
+    size_t pos;
+    unsigned line;
+    bool eof_seen;
+    struct str family; /* of the last TYPE, HELP or UNIT */
+};
+
+struct exposition_item {
+    struct str metric; /* TYPE, HELP, UNIT: the family's name (unescaped into the arena when quoted) */
+    struct str text;   /* TYPE: "counter"...; HELP: unescaped; UNIT */
+    struct str raw;    /* SAMPLE: the series as written */
+    double value;      /* SAMPLE; any NaN is the normal NaN */
+    bool has_ts;
+    ts_ms ts;
+    bool has_exemplar;
+    struct str exemplar_raw; /* "{...}" as written */
+    double exemplar_value;
+    bool exemplar_has_ts;
+    ts_ms exemplar_ts;
+};
+
+/* Chooses by Content-Type ("text/plain; version=0.0.4", "application/openmetrics-text; ..."); an empty or
+ * unknown type with `fallback` false is UNSUPPORTED with Prometheus' text. */
+MUST_USE enum err exposition_format_of(struct str content_type, bool fallback_to_text,
+                                       enum exposition_format *ret_format, struct err_info *reterr_info);
+void exposition_init(struct exposition_parser *p, enum exposition_format format, struct str text);
+/* The next event. Errors: INVALID with line and Prometheus' wording. Strings borrow from the text or live in
+ * the arena. */
+MUST_USE enum err exposition_next(struct exposition_parser *p, struct arena *a,
+                                  enum exposition_event *ret_event, struct exposition_item *ret_item,
+                                  struct err_info *reterr_info);
+/* Parses `raw` of a sample (or an exemplar's labels): __name__ first, the rest in the order written,
+ * unescaped. */
+MUST_USE enum err exposition_labels(struct arena *a, struct str raw, const struct wire_label **ret_labels,
+                                    size_t *ret_n, struct err_info *reterr_info);
+
+#endif

@@ -1,0 +1,67 @@
+/* Varints (LEB128), zigzag and fixed little-endian integers, over a reader that never passes its end. */
+#ifndef CAIRN_CODEC_VARINT_H
+#define CAIRN_CODEC_VARINT_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+struct reader {
+    const uint8_t *p, *end;
+    bool bad; /* a read passed the end or a varint was malformed: sticky, later reads give 0 */
+};
+
+static inline struct reader reader_of(struct str s)
+{
+    return (struct reader){(const uint8_t *)s.p, (const uint8_t *)s.p + s.n, false};
+}
+
+static inline size_t reader_left(const struct reader *r)
+{
+    return (size_t)(r->end - r->p);
+}
+
+uint64_t read_varint_slow(struct reader *r);
+
+static inline uint64_t read_varint(struct reader *r)
+{
+    if (LIKELY(r->p < r->end && *r->p < 0x80)) {
+        return *r->p++;
+    }
+    return read_varint_slow(r);
+}
+
+static inline int64_t zigzag_decode(uint64_t v)
+{
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+static inline uint64_t zigzag_encode(int64_t v)
+{
+    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+
+static inline int64_t read_zigzag(struct reader *r)
+{
+    return zigzag_decode(read_varint(r));
+}
+
+/* n bytes borrowed from the input; p == NULL (and bad) when there are fewer. */
+struct str read_bytes(struct reader *r, size_t n);
+/* A varint length and that many bytes. */
+struct str read_str(struct reader *r);
+uint8_t read_u8(struct reader *r);
+uint32_t read_u32(struct reader *r); /* little-endian */
+uint64_t read_u64(struct reader *r);
+
+void write_varint(struct buf *b, uint64_t v);
+void write_zigzag(struct buf *b, int64_t v);
+void write_str(struct buf *b, struct str s); /* varint length and bytes */
+void write_u8(struct buf *b, uint8_t v);
+void write_u32(struct buf *b, uint32_t v);
+void write_u64(struct buf *b, uint64_t v);
+size_t varint_len(uint64_t v);
+
+#endif

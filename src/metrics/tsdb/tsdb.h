@@ -1,0 +1,77 @@
+/* The metrics store: a WAL-backed head of recent samples in front of immutable blocks.
+ *
+ * Layout below `dir`: lock, wal/, blocks/, MANIFEST. Any thread may use sink and source at once; readers
+ * never wait for writers of other partitions. */
+#ifndef CAIRN_METRICS_TSDB_TSDB_H
+#define CAIRN_METRICS_TSDB_TSDB_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "disk/ingest_log.h"
+#include "metrics/model/sink.h"
+#include "query/metric_source.h"
+
+struct tsdb_options {
+    const char *dir;
+    struct clock *clock;        /* NULL = the real one */
+    enum durability durability; /* of the WAL; DURABILITY_INTERVAL unless told */
+    int64_t retention_ms;       /* 0 = 15 days */
+    uint64_t retention_bytes;   /* 0 = no limit; over everything in dir */
+    int64_t late_window_ms;     /* out-of-order window; 0 = 1 h, < 0 = none */
+    int64_t block_ms;           /* head span that is flushed to one block; 0 = 2 h */
+    uint64_t memory_bytes; /* soft limit of the head; 0 = a quarter of the host, or half of a cgroup limit */
+    uint64_t series_max;   /* per tenant; 0 = 1,000,000 */
+    uint64_t disk_reserve_bytes; /* refuse writes below this much free disk; 0 = 256 MiB */
+};
+
+struct tsdb;
+
+/* Locks the folder, loads the manifest and replays the WAL. Errors: EXISTS (another process has it), CORRUPT,
+ * IO, DENIED, OOM. */
+MUST_USE enum err tsdb_open(const struct tsdb_options *o, struct tsdb **ret_db, struct err_info *reterr_info);
+/* Flushes and unlocks. Accepts NULL. */
+void tsdb_close(struct tsdb *db);
+
+struct metric_sink *tsdb_sink(struct tsdb *db);
+struct metric_source *tsdb_source(struct tsdb *db);
+
+/* Marks the samples of matching series in [start_ms, end_ms] as deleted; queries stop seeing them at once,
+ * compaction drops them. Durable when it returns. */
+MUST_USE enum err tsdb_delete(struct tsdb *db, struct query_ctx *q, const struct matcher *matchers,
+                              size_t matcher_count, ts_ms start_ms, ts_ms end_ms,
+                              struct err_info *reterr_info);
+/* Housekeeping that is due: seal, flush, compact, retention, WAL trim. Called by a thread of the store every
+ * few seconds, and by tests. */
+MUST_USE enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info);
+/* A consistent copy below `to` (hard links to blocks, the head as a block unless skip_head). */
+MUST_USE enum err tsdb_snapshot(struct tsdb *db, const char *to, bool skip_head,
+                                struct err_info *reterr_info);
+
+struct tsdb_stats {
+    uint64_t series, chunks, label_pairs; /* of the head */
+    uint64_t samples_appended, samples_refused[SAMPLE_STATUS_COUNT];
+    uint64_t head_bytes, wal_bytes, block_bytes, blocks;
+    ts_ms min_time, max_time; /* of the head; INT64_MAX, INT64_MIN when empty */
+    ts_ms oldest_time;        /* of everything */
+    uint64_t wal_bad_segments, blocks_bad;
+    bool read_only;
+    char read_only_reason[256];
+};
+
+void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats);
+
+/* The rows of /api/v1/status/tsdb: top `limit` of each, descending, in the arena. */
+struct tsdb_stat_row {
+    struct str name;
+    uint64_t value;
+};
+
+struct tsdb_cardinality {
+    const struct tsdb_stat_row *series_by_metric, *values_by_label, *bytes_by_label, *series_by_pair;
+    size_t series_by_metric_count, values_by_label_count, bytes_by_label_count, series_by_pair_count;
+};
+
+MUST_USE enum err tsdb_cardinality(struct tsdb *db, struct query_ctx *q, size_t limit, struct arena *a,
+                                   struct tsdb_cardinality *ret_rows, struct err_info *reterr_info);
+
+#endif
