@@ -3,6 +3,7 @@
  * conversions. */
 #include "codec/num.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ static bool digits_try_next(double v, int places, char text[40])
         return false;
     }
     snprintf(text, 40, "%.*e", places, v);
-    char *last = text + 1 + places;
+    char *last = text + (places ? 1 + places : 0);
     if (*last == '9') {
         return false;
     }
@@ -97,13 +98,15 @@ size_t num_f64_digits(double v, char digits[17], int *ret_exp10)
         return n;
     }
     char text[40];
-    for (int places = 14; places <= 16; places++) {
+    /* Below 15 digits every decimal survives, except among the subnormals. */
+    for (int places = v < DBL_MIN ? 0 : 14; places <= 16; places++) {
         if (digits_try(v, places, text) || digits_try_next(v, places, text)) {
             break;
         }
     }
     digits[n++] = text[0];
-    char *p = text + 2;
+    char *p = text + 1;
+    p += *p == '.';
     for (; *p != 'e'; p++) {
         digits[n++] = *p;
     }
