@@ -47,12 +47,12 @@ struct web_config; /* Prometheus' web.config file: TLS, basic auth, bearer token
 struct http_server_options {
     const char *role;          /* for messages: "metrics" */
     struct str listen_address; /* "127.0.0.1:9090", ":9090" (all addresses), "[::1]:9090" */
-    int listen_fd;            /* >= 0: an already bound socket (socket activation); address is then ignored */
-    unsigned network_threads; /* 0 = one */
-    unsigned workers;         /* 0 = processors, at least 4 */
-    unsigned queue_max;       /* 0 = 256 requests waiting for a worker */
-    unsigned connections_max; /* 0 = 512 */
-    unsigned idle_timeout_s;  /* 0 = 300 (Prometheus' web.read-timeout) */
+    int listen_fd;             /* > 0: an already bound socket (socket activation); address is then ignored */
+    unsigned network_threads;  /* 0 = one */
+    unsigned workers;          /* 0 = processors, at least 4 */
+    unsigned queue_max;        /* 0 = 256 requests waiting for a worker */
+    unsigned connections_max;  /* 0 = 512 */
+    unsigned idle_timeout_s;   /* 0 = 300 (Prometheus' web.read-timeout) */
     const struct web_config *web; /* may be NULL */
     struct str path_prefix;       /* "/prometheus" is cut off before routing; empty = none */
     struct str cors_origin;       /* regular expression as --web.cors.origin; empty = no CORS headers */
@@ -81,6 +81,8 @@ void http_server_set_loading(struct http_server *s, const char *reason);
 void http_server_stop(struct http_server *s, int64_t grace_ms);
 /* The bound port (useful after ":0"). */
 unsigned http_server_port(const struct http_server *s);
+/* Where it listens, as bound: "127.0.0.1:9090", "[::]:9090". For messages; lives as long as the server. */
+struct str http_server_address(const struct http_server *s);
 
 /* -- the request -- strings are valid until the handler returns (or http_res_end after http_req_detach). */
 struct str http_req_method(const struct http_req *r);
@@ -120,6 +122,12 @@ void http_res_end(struct http_req *r);
 /* Lets the handler return before the answer is sent; exactly one http_res_send* or http_res_end must follow,
  * from any thread. For timers and slow calls. The request and its arena live until then. */
 void http_req_detach(struct http_req *r);
+
+/* Runs the handler that server `to` has for (r's method, path) on this request, in this process: same body
+ * and headers, parameters parsed anew from `query` (and the form, when that route wants it); the answer goes
+ * to r's client. Called instead of answering; r's handler returns afterwards. Both servers must live until r
+ * is answered. Unknown paths, loading and full queues are answered as `to` would. */
+void http_forward(struct http_req *r, struct http_server *to, struct str path, struct str query);
 
 /* -- WebSocket (RFC 6455) -- only for GET requests that ask for the upgrade; otherwise answers 400. `run` is
  * called on a thread of its own and the connection closes when it returns. */

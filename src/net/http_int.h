@@ -1,0 +1,177 @@
+/* The insides of the server, shared by the files of this folder. */
+#ifndef CAIRN_NET_HTTP_INT_H
+#define CAIRN_NET_HTTP_INT_H
+
+#include <microhttpd.h>
+
+#include "base/mem.h"
+#include "base/strmap.h"
+#include "base/thread.h"
+#include "labels/regex.h"
+#include "net/http_server.h"
+
+enum {
+    HTTP_CAPTURES_MAX = 8,
+    HTTP_PARAMS_MAX = 65536,         /* of query string and form together */
+    HTTP_STREAM_BYTES_MAX = 1 << 20, /* written but not yet sent; a writer waits above it */
+    HTTP_BODY_BYTES_DEFAULT_MAX = 1 << 20,
+    HTTP_SWALLOW_BYTES_MAX = 1 << 20,     /* a refused body up to this size is read to keep the connection */
+    HTTP_CONNECTION_MEMORY_BYTES = 32768, /* request line and headers */
+    HTTP_QUEUE_MAX = 256,
+    HTTP_CONNECTIONS_MAX = 512,
+    HTTP_IDLE_TIMEOUT_S = 300,
+    HTTP_COMPRESS_BYTES_MIN = 1024,
+    HTTP_PEER_BYTES = 64,
+};
+
+struct http_param {
+    struct str name, value;
+};
+
+/* One row of a registered table. */
+struct http_binding {
+    const struct http_route *route;
+    void *ctx;
+    struct http_binding *next; /* in the list of patterns, or of the same exact path */
+};
+
+enum http_answer_kind {
+    ANSWER_NONE = 0,
+    ANSWER_WHOLE,
+    ANSWER_STREAM,
+    ANSWER_UPGRADE
+};
+
+struct http_stream {
+    struct cond room; /* the writer waits here */
+    struct buf data;
+    size_t taken; /* bytes of data already given to the network */
+    bool ended, broken, reader_suspended;
+};
+
+/* What a const request may still fill in. */
+struct http_lazy {
+    char peer[HTTP_PEER_BYTES];
+    size_t peer_n;
+};
+
+/* A request has up to three owners, counted by `owners`: the network thread (until request_over), the worker
+ * that runs the handler, and whoever answers a detached one. The last frees it. `lock` guards the moment of
+ * handing over: answer, suspended, gone, stream. */
+struct http_req {
+    struct http_server *server;
+    struct http_req *root; /* whose client gets the answer: itself unless forwarded */
+    struct MHD_Connection *connection;
+    struct arena arena;                       /* the root's */
+    struct str method, path, raw_path, query; /* path is decoded */
+    struct http_param *params;
+    size_t param_count, param_cap;
+    struct http_param captures[HTTP_CAPTURES_MAX];
+    size_t capture_count;
+    struct http_param *kept_headers; /* of the request, copied when it leaves the network thread */
+    size_t kept_header_count, kept_header_cap;
+    bool headers_kept;
+    const struct http_binding *binding;
+    struct buf body;
+    size_t body_bytes_max;
+    struct str user;
+    int refused_status; /* answer this instead of running the handler */
+    const char *refused_text;
+    bool begun, head, may_block;
+    atomic_bool dispatched; /* its body is whole */
+    struct http_lazy *lazy;
+
+    atomic_uint owners;
+    struct mutex lock;
+    enum http_answer_kind answer_kind;
+    bool suspended, detached;
+    bool gone;      /* libmicrohttpd has let go of the request */
+    bool abandoned; /* the server stops before the answer came */
+    atomic_bool canceled;
+    int status;
+    struct str content_type;
+    struct buf answer; /* bytes that belong to the request */
+    struct str fixed;  /* or bytes in the arena or of static life */
+    bool encode;
+    struct http_param *headers; /* of the answer, NUL-terminated */
+    size_t header_count, header_cap;
+    struct http_stream stream;
+    void (*ws_run)(void *ctx, struct http_ws *ws);
+    void *ws_ctx;
+    int64_t started_ns;
+    uint64_t bytes_out;
+    struct http_req *next, *prev; /* list of open requests; server->lock */
+    bool listed;
+};
+
+struct http_server {
+    struct http_server_options options; /* strings in `arena` */
+    struct arena arena;
+    struct MHD_Daemon *daemon;
+    struct pool *pool;
+    unsigned port;
+    struct str address; /* as bound, for messages */
+    struct mutex routes_lock;
+    struct strmap exact;           /* path -> struct http_binding list; routes_lock */
+    struct http_binding *patterns; /* routes_lock */
+    struct regex *cors;
+    bool cors_any;
+    struct mutex lock; /* guards the list and the watcher's state */
+    struct cond idle;
+    struct http_req *open;
+    bool watcher_dozes, watcher_stops;
+    atomic_bool stopping;
+    _Atomic(const char *) loading;
+    struct thread watcher;
+    struct cond watcher_wake;
+    struct http_ws *sockets; /* live WebSockets; lock */
+};
+
+/* http_listen.c */
+MUST_USE enum err http_listen(const struct http_server_options *o, int *ret_fd, struct err_info *info);
+unsigned http_bound(int fd, char *text, size_t text_size); /* the port; the address as text */
+
+/* http_route.c */
+const struct http_binding *http_route_find(const struct http_server *s, struct http_req *r,
+                                           struct buf *allow);
+bool http_percent_decode(struct arena *a, struct str text, bool plus_is_space, struct str *ret_text);
+MUST_USE enum err http_params_add(struct http_req *r, struct arena *a, struct str encoded);
+void http_bindings_free(struct http_server *s);
+
+/* http_request.c */
+struct str http_header_of(const struct http_req *r, const char *name);
+/* Finds the route and what speaks against running it; then the parameters of the query. */
+void http_req_route(struct http_req *r);
+/* Decompression and form parameters, once the body is whole. */
+void http_req_body_complete(struct http_req *r);
+void http_req_form(struct http_req *r, struct str body);
+void http_req_refuse(struct http_req *r, int status, const char *text);
+void http_req_answer_refusal(struct http_req *r);
+void http_req_run(struct http_req *r);
+/* Copies the request's headers, so that they outlive the connection. */
+void http_req_keep_headers(struct http_req *r);
+const char *http_req_route_name(const struct http_req *r);
+
+/* http_watch.c: the list of open requests, and the thread that notices clients that leave or dawdle */
+void http_watch_add(struct http_req *r);
+void http_watch_remove(struct http_req *r);
+void http_watch_suspended(struct http_server *s);
+void http_req_cancel(struct http_req *r); /* sets the flag, wakes a waiting writer */
+void http_watch_main(void *server);
+
+/* http_body.c */
+MUST_USE enum err http_body_decode(struct buf *body, struct str encoding, size_t size_bytes_max);
+/* Compresses the answer when the client takes it and it is worth it. */
+void http_body_encode(struct http_req *r);
+
+/* http_response.c */
+enum MHD_Result http_response_queue(struct http_req *r);
+void http_req_unref(struct http_req *r);
+/* The handler has returned: makes sure there is an answer and gives the connection back. Drops an owner. */
+void http_req_finish(struct http_req *r);
+
+/* http_ws.c */
+struct MHD_Response *http_ws_response(struct http_req *r);
+void http_ws_stop_all(struct http_server *s);
+
+#endif

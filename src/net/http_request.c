@@ -1,0 +1,262 @@
+/* A request from its first line to the moment its handler runs, and what handlers may ask about it. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/http_int.h"
+
+struct str http_header_of(const struct http_req *r, const char *name)
+{
+    r = r->root;
+    if (!r->headers_kept) {
+        return str_c(MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name));
+    }
+    for (size_t i = 0; i < r->kept_header_count; i++) {
+        if (str_ieq(r->kept_headers[i].name, str_c(name))) {
+            return r->kept_headers[i].value;
+        }
+    }
+    return (struct str){0};
+}
+
+static enum MHD_Result keep_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    struct http_req *r = cls;
+    struct http_param h = {arena_str(&r->arena, str_c(key)), arena_str(&r->arena, str_c(value))};
+    if (!h.name.p || !h.value.p ||
+        arena_reserve(&r->arena, (void **)&r->kept_headers, &r->kept_header_cap, r->kept_header_count + 1,
+                      sizeof(*r->kept_headers)) != ERR_OK) {
+        return MHD_NO;
+    }
+    r->kept_headers[r->kept_header_count++] = h;
+    return MHD_YES;
+}
+
+void http_req_keep_headers(struct http_req *r)
+{
+    if (!r->headers_kept) {
+        (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, keep_header, r);
+        r->headers_kept = true;
+    }
+}
+
+void http_req_refuse(struct http_req *r, int status, const char *text)
+{
+    if (r->refused_status == 0) {
+        r->refused_status = status;
+        r->refused_text = text;
+    }
+}
+
+void http_req_answer_refusal(struct http_req *r)
+{
+    http_res_header(r, "X-Content-Type-Options", STR("nosniff"));
+    if (r->refused_status == 503) {
+        http_res_header(r, "Retry-After", STR("1"));
+    }
+    http_res_send(r, r->refused_status, "text/plain; charset=utf-8", str_c(r->refused_text));
+}
+
+/* -- the route ------------------------------------------------------------------------------------------- */
+
+static void no_binding(struct http_req *r, struct buf *allow)
+{
+    if (allow->n && str_eq_c(r->method, "OPTIONS")) {
+        buf_c(allow, ", OPTIONS");
+        http_res_header(r, "Allow", buf_view(allow));
+        http_req_refuse(r, 204, "");
+    } else if (allow->n) {
+        http_res_header(r, "Allow", buf_view(allow));
+        http_req_refuse(r, 405, "Method Not Allowed\n");
+    } else if (!r->server->options.not_found) {
+        http_req_refuse(r, 404, "404 page not found\n");
+    }
+}
+
+void http_req_route(struct http_req *r)
+{
+    struct http_server *s = r->server;
+    struct buf allow AUTO_BUF = {.size_bytes_max = 512};
+    r->body_bytes_max = HTTP_BODY_BYTES_DEFAULT_MAX;
+    if (!http_percent_decode(&r->root->arena, r->raw_path, false, &r->path)) {
+        r->path = r->raw_path;
+        http_req_refuse(r, 400, "invalid percent-encoding in the path\n");
+        return;
+    }
+    mutex_lock(&s->routes_lock);
+    r->binding = http_route_find(s, r, &allow);
+    mutex_unlock(&s->routes_lock);
+    if (!r->binding) {
+        no_binding(r, &allow);
+    } else if (r->binding->route->body_bytes_max) {
+        r->body_bytes_max = r->binding->route->body_bytes_max;
+    }
+    const char *loading = atomic_load_explicit(&s->loading, memory_order_acquire);
+    if (loading && r->binding && !(r->binding->route->flags & HTTP_WHILE_LOADING)) {
+        http_req_refuse(r, 503, loading);
+    }
+    enum err e = http_params_add(r, &r->root->arena, r->query);
+    if (e != ERR_OK) {
+        http_req_refuse(r, e == ERR_OOM ? 503 : 400,
+                        e == ERR_INVALID ? "invalid percent-encoding in the query string\n"
+                        : e == ERR_LIMIT ? "too many parameters in the query string\n"
+                                         : "out of memory\n");
+    }
+}
+
+const char *http_req_route_name(const struct http_req *r)
+{
+    if (!r->binding) {
+        return "other";
+    }
+    return r->binding->route->name ? r->binding->route->name : r->binding->route->path;
+}
+
+/* -- the body -------------------------------------------------------------------------------------------- */
+
+/* The parameters of the form come before those of the query. */
+void http_req_form(struct http_req *r, struct str body)
+{
+    struct http_param *query_params = r->params;
+    size_t query_count = r->param_count;
+    struct arena *a = &r->root->arena;
+    r->params = NULL;
+    r->param_count = r->param_cap = 0;
+    enum err e = http_params_add(r, a, body);
+    for (size_t i = 0; e == ERR_OK && i < query_count; i++) {
+        e = arena_reserve(a, (void **)&r->params, &r->param_cap, r->param_count + 1, sizeof(*r->params));
+        if (e == ERR_OK) {
+            r->params[r->param_count++] = query_params[i];
+        }
+    }
+    if (e != ERR_OK) {
+        http_req_refuse(r, e == ERR_OOM ? 503 : 400,
+                        e == ERR_OOM     ? "out of memory\n"
+                        : e == ERR_LIMIT ? "too many parameters in the form\n"
+                                         : "invalid percent-encoding in the form\n");
+    }
+}
+
+static void decode(struct http_req *r, struct str encoding)
+{
+    enum err e = http_body_decode(&r->body, encoding, r->body_bytes_max);
+    if (e == ERR_LIMIT) {
+        http_req_refuse(r, 413, "the decompressed request body is too large\n");
+    } else if (e == ERR_UNSUPPORTED) {
+        http_req_refuse(r, 415, "unsupported Content-Encoding\n");
+    } else if (e == ERR_OOM) {
+        http_req_refuse(r, 503, "out of memory\n");
+    } else if (e != ERR_OK) {
+        http_req_refuse(r, 400, "the request body cannot be decompressed\n");
+    }
+}
+
+void http_req_body_complete(struct http_req *r)
+{
+    if (r->refused_status || r->body.n == 0 || !r->binding) {
+        return;
+    }
+    unsigned flags = r->binding->route->flags;
+    struct str encoding = http_header_of(r, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    if (encoding.n && !(flags & HTTP_RAW_BODY)) {
+        decode(r, encoding);
+    }
+    struct str type = http_header_of(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+    if ((flags & HTTP_FORM) && !r->refused_status &&
+        str_starts(type, STR("application/x-www-form-urlencoded"))) {
+        http_req_form(r, buf_view(&r->body));
+    }
+}
+
+/* -- the handler ----------------------------------------------------------------------------------------- */
+
+void http_req_run(struct http_req *r)
+{
+    const struct http_server *s = r->server;
+    if (r->binding) {
+        r->binding->route->handler(r->binding->ctx, r);
+    } else {
+        s->options.not_found(s->options.not_found_ctx, r);
+    }
+}
+
+struct str http_req_method(const struct http_req *r)
+{
+    return r->method;
+}
+
+struct str http_req_path(const struct http_req *r)
+{
+    return r->path;
+}
+
+struct str http_req_query(const struct http_req *r)
+{
+    return r->query;
+}
+
+struct str http_req_header(const struct http_req *r, const char *name)
+{
+    return http_header_of(r, name);
+}
+
+struct str http_req_body(const struct http_req *r)
+{
+    return buf_view(&r->root->body);
+}
+
+struct str http_req_user(const struct http_req *r)
+{
+    return r->root->user;
+}
+
+/* Fills r->lazy->peer with "127.0.0.1:41234" or "[::1]:41234"; IPv4 in IPv6 is shown as IPv4. */
+static void peer_format(const struct http_req *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!info || !info->client_addr) {
+        return;
+    }
+    struct http_lazy *lazy = r->lazy;
+    char host[INET6_ADDRSTRLEN] = "";
+    unsigned port = 0;
+    bool brackets = false;
+    if (info->client_addr->sa_family == AF_INET6) {
+        struct sockaddr_in6 six;
+        memcpy(&six, info->client_addr, sizeof(six));
+        port = ntohs(six.sin6_port);
+        brackets = !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr);
+        (void)inet_ntop(brackets ? AF_INET6 : AF_INET,
+                        brackets ? (const void *)&six.sin6_addr : (const void *)&six.sin6_addr.s6_addr[12],
+                        host, sizeof(host));
+    } else {
+        struct sockaddr_in four;
+        memcpy(&four, info->client_addr, sizeof(four));
+        port = ntohs(four.sin_port);
+        (void)inet_ntop(AF_INET, &four.sin_addr, host, sizeof(host));
+    }
+    int n = snprintf(lazy->peer, sizeof(lazy->peer), brackets ? "[%s]:%u" : "%s:%u", host, port);
+    lazy->peer_n = n > 0 ? (size_t)n : 0;
+}
+
+struct str http_req_peer(const struct http_req *r)
+{
+    r = r->root;
+    if (r->lazy->peer_n == 0 && r->connection) {
+        peer_format(r);
+    }
+    return str_of(r->lazy->peer, r->lazy->peer_n);
+}
+
+struct arena *http_req_arena(struct http_req *r)
+{
+    return &r->root->arena;
+}
+
+const atomic_bool *http_req_canceled(const struct http_req *r)
+{
+    return &r->root->canceled;
+}

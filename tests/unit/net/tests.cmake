@@ -1,0 +1,1 @@
+cairn_unit_test(NAME net DEPS net codec labels base)
