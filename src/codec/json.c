@@ -13,6 +13,8 @@ struct json_writer json_writer(struct buf *b)
     return (struct json_writer){.b = b};
 }
 
+static void quote(struct buf *b, struct str s, bool html);
+
 static void value_start(struct json_writer *w)
 {
     if (w->comma) {
@@ -50,7 +52,7 @@ void json_array_end(struct json_writer *w)
 void json_key_str(struct json_writer *w, struct str key)
 {
     value_start(w);
-    json_quote(w->b, key);
+    quote(w->b, key, w->html);
     buf_char(w->b, ':');
     w->comma = false;
 }
@@ -63,7 +65,7 @@ void json_key(struct json_writer *w, const char *key)
 void json_str(struct json_writer *w, struct str s)
 {
     value_start(w);
-    json_quote(w->b, s);
+    quote(w->b, s, w->html);
 }
 
 void json_i64(struct json_writer *w, int64_t v)
@@ -121,13 +123,14 @@ static void quote_special(struct buf *b, unsigned char c)
     }
 }
 
-void json_quote(struct buf *b, struct str s)
+static void quote(struct buf *b, struct str s, bool html)
 {
     buf_char(b, '"');
     size_t from = 0;
     for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
-        if (LIKELY(c >= 0x20 && c < 0x80 && c != '"' && c != '\\')) {
+        if (LIKELY(c >= 0x20 && c < 0x80 && c != '"' && c != '\\' &&
+                   !(html && (c == '<' || c == '>' || c == '&')))) {
             i++;
             continue;
         }
@@ -154,6 +157,11 @@ void json_quote(struct buf *b, struct str s)
         buf_append(b, s.p + from, s.n - from);
     }
     buf_char(b, '"');
+}
+
+void json_quote(struct buf *b, struct str s)
+{
+    quote(b, s, false);
 }
 
 /* -- parser

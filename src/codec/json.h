@@ -21,6 +21,7 @@
 struct json_writer {
     struct buf *b;
     bool comma; /* a value was written at this level */
+    bool html;  /* escape < > & too, as Go does unless told otherwise */
 };
 
 struct json_writer json_writer(struct buf *b);

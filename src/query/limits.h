@@ -21,6 +21,7 @@ struct query_ctx {
     uint64_t samples_max;      /* 0 = none; the metric source and the evaluator count against it */
     atomic_uint_fast64_t samples;
     atomic_bool canceled;
+    const atomic_bool *canceled_by; /* the connection's own flag; may be NULL */
 };
 
 #define QUERY_TENANT_DEFAULT STR("anonymous")

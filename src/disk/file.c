@@ -1,0 +1,250 @@
+/* Files: system calls with EINTR, short counts and fault points in one place. */
+#include "disk/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+/* True when a test wants this operation to fail: errno is set. */
+static bool fault_here(void)
+{
+    if (fault_hit(FAULT_DISK)) {
+        errno = EIO;
+        return true;
+    }
+    return false;
+}
+
+enum err file_open(const char *path, enum file_mode mode, int *ret_fd, struct err_info *reterr_info)
+{
+    static const int flags[] = {
+        [FILE_READ] = O_RDONLY,
+        [FILE_WRITE_NEW] = O_WRONLY | O_CREAT | O_EXCL,
+        [FILE_WRITE_APPEND] = O_WRONLY | O_CREAT | O_APPEND,
+        [FILE_READ_WRITE] = O_RDWR | O_CREAT,
+    };
+    int fd = -1;
+    if (!fault_here()) {
+        do {
+            fd = open(path, flags[mode] | O_CLOEXEC, 0640);
+        } while (fd < 0 && errno == EINTR);
+    }
+    if (fd < 0) {
+        return err_set_errno(reterr_info, errno, "cannot open %s", path);
+    }
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
+void file_close(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+enum err file_write(int fd, const void *p, size_t n, struct err_info *reterr_info)
+{
+    const char *at = p;
+    while (n) {
+        ssize_t done = fault_here() ? -1 : write(fd, at, n);
+        if (done < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return err_set_errno(reterr_info, errno, "cannot write");
+        }
+        at += done;
+        n -= (size_t)done;
+    }
+    return ERR_OK;
+}
+
+enum err file_write_at(int fd, uint64_t offset, const void *p, size_t n, struct err_info *reterr_info)
+{
+    const char *at = p;
+    while (n) {
+        ssize_t done = fault_here() ? -1 : pwrite(fd, at, n, (off_t)offset);
+        if (done < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return err_set_errno(reterr_info, errno, "cannot write");
+        }
+        at += done;
+        offset += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return ERR_OK;
+}
+
+enum err file_read_at(int fd, uint64_t offset, void *p, size_t n, struct err_info *reterr_info)
+{
+    char *at = p;
+    while (n) {
+        ssize_t done = fault_here() ? -1 : pread(fd, at, n, (off_t)offset);
+        if (done < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return err_set_errno(reterr_info, errno, "cannot read");
+        }
+        if (done == 0) {
+            return err_set(reterr_info, ERR_CORRUPT, "the file ends before byte %llu",
+                           (unsigned long long)(offset + n));
+        }
+        at += done;
+        offset += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return ERR_OK;
+}
+
+enum err file_size(int fd, uint64_t *ret_bytes, struct err_info *reterr_info)
+{
+    struct stat st;
+    if (fault_here() || fstat(fd, &st) != 0) {
+        return err_set_errno(reterr_info, errno, "cannot stat");
+    }
+    *ret_bytes = (uint64_t)st.st_size;
+    return ERR_OK;
+}
+
+enum err file_sync_data(int fd, struct err_info *reterr_info)
+{
+    if (fault_here() || fdatasync(fd) != 0) {
+        return err_set_errno(reterr_info, errno, "cannot sync");
+    }
+    return ERR_OK;
+}
+
+enum err file_truncate(int fd, uint64_t size_bytes, struct err_info *reterr_info)
+{
+    if (fault_here() || ftruncate(fd, (off_t)size_bytes) != 0) {
+        return err_set_errno(reterr_info, errno, "cannot truncate");
+    }
+    return ERR_OK;
+}
+
+enum err file_remove(const char *path, struct err_info *reterr_info)
+{
+    if (fault_here() || (unlink(path) != 0 && errno != ENOENT)) {
+        return err_set_errno(reterr_info, errno, "cannot remove %s", path);
+    }
+    return ERR_OK;
+}
+
+enum err file_rename(const char *from, const char *to, struct err_info *reterr_info)
+{
+    if (fault_here() || rename(from, to) != 0) {
+        return err_set_errno(reterr_info, errno, "cannot rename %s to %s", from, to);
+    }
+    return ERR_OK;
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+enum err file_load(const char *path, struct buf *b, struct err_info *reterr_info)
+{
+    int fd;
+    uint64_t size;
+    enum err e = file_open(path, FILE_READ, &fd, reterr_info);
+    if (e) {
+        return e;
+    }
+    e = file_size(fd, &size, reterr_info);
+    if (!e) {
+        char *to = buf_tail(b, (size_t)size);
+        e = to ? file_read_at(fd, 0, to, (size_t)size, reterr_info)
+               : err_set(reterr_info, b->err, "cannot load %s: %s", path, err_text(b->err));
+        b->n += e ? 0 : (size_t)size;
+    }
+    file_close(fd);
+    err_in_file(reterr_info, path);
+    return e;
+}
+
+/* fsync of the folder that holds `path`. */
+static enum err sync_parent(const char *path, struct err_info *reterr_info)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) {
+        return dir_sync(".", reterr_info);
+    }
+    char *dir = mem_dup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (!dir) {
+        return ERR_OOM;
+    }
+    enum err e = dir_sync(dir, reterr_info);
+    mem_free(dir);
+    return e;
+}
+
+enum err file_store(const char *path, struct str content, struct err_info *reterr_info)
+{
+    struct buf temporary AUTO_BUF = {0};
+    buf_printf(&temporary, "%s.tmp", path);
+    buf_char(&temporary, '\0');
+    if (temporary.err) {
+        return temporary.err;
+    }
+    int fd;
+    (void)unlink(temporary.p);
+    enum err e = file_open(temporary.p, FILE_WRITE_NEW, &fd, reterr_info);
+    if (e) {
+        return e;
+    }
+    e = file_write(fd, content.p, content.n, reterr_info);
+    if (!e) {
+        e = file_sync_data(fd, reterr_info);
+    }
+    file_close(fd);
+    if (!e) {
+        e = file_rename(temporary.p, path, reterr_info);
+    }
+    if (e) {
+        (void)unlink(temporary.p);
+        return e;
+    }
+    return sync_parent(path, reterr_info);
+}
+
+enum err file_map(const char *path, struct file_map *ret_map, struct err_info *reterr_info)
+{
+    int fd;
+    uint64_t size;
+    enum err e = file_open(path, FILE_READ, &fd, reterr_info);
+    if (e) {
+        return e;
+    }
+    e = file_size(fd, &size, reterr_info);
+    if (!e && size == 0) {
+        *ret_map = (struct file_map){0};
+    } else if (!e) {
+        void *p = fault_here() ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED) {
+            e = err_set_errno(reterr_info, errno, "cannot map %s", path);
+        } else {
+            ret_map->data = str_of(p, (size_t)size);
+        }
+    }
+    file_close(fd);
+    return e;
+}
+
+void file_unmap(struct file_map *m)
+{
+    if (m->data.p) {
+        munmap((void *)(uintptr_t)m->data.p, m->data.n);
+    }
+    m->data = (struct str){0};
+}

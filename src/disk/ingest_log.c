@@ -1,0 +1,618 @@
+/* The local ingest log: framed records in a shared buffer, written by whichever waiting thread comes first
+ * (the leader) for all of them.
+ *
+ * Locking: `lock` guards everything but the current file's bytes; the leader writes without it, and `writing`
+ * keeps others out. The syncing thread works on a duplicate of the descriptor. */
+#include "disk/ingest_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/thread.h"
+#include "disk/file.h"
+#include "disk/log_segment.h"
+
+enum {
+    PENDING_BYTES_MAX = 8 << 20, /* above it even async appenders wait for the writer */
+    PENDING_BYTES_HARD_MAX = 600 << 20,
+    FAILED_RANGES_MAX = 256,
+    SEGMENTS_SPARE = 2,
+    SYNC_INTERVAL_MS = 200
+};
+
+struct segment {
+    uint64_t first_offset;
+    uint64_t bytes;
+};
+
+struct failed_range {
+    uint64_t from, to;
+};
+
+struct ingest_log {
+    char *dir;
+    enum durability durability;
+    int64_t interval_ms;
+    uint64_t segment_bytes_max;
+    unsigned spare_max;
+
+    struct mutex lock;
+    struct cond changed;
+    struct buf pending, writing_buf;
+    uint64_t pending_from;                  /* offset of the first record in `pending` */
+    uint64_t next_offset;                   /* of the next record */
+    uint64_t written_offset, synced_offset; /* all records below are in the kernel / on disk, or failed */
+    bool writing, stopping, read_only;
+    struct err_info why_read_only;
+    struct failed_range failed[FAILED_RANGES_MAX]; /* refused for want of space */
+    size_t failed_count;
+
+    struct segment *segments; /* oldest first; the last one is open */
+    size_t segment_count, segment_cap;
+    unsigned spare_count, spare_next;
+    int fd;
+    uint32_t salt;
+    struct thread syncer;
+    struct cond syncer_wake;
+};
+
+enum err durability_parse(struct str s, enum durability *ret_d)
+{
+    static const char *const names[] = {"async", "os", "interval", "sync"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq_c(s, names[i])) {
+            *ret_d = (enum durability)i;
+            return ERR_OK;
+        }
+    }
+    return ERR_INVALID;
+}
+
+static void path_of(const struct ingest_log *l, uint64_t first_offset, struct buf *b)
+{
+    buf_printf(b, "%s/%016llx.log", l->dir, (unsigned long long)first_offset);
+    buf_char(b, '\0');
+}
+
+static void spare_path(const struct ingest_log *l, unsigned n, struct buf *b)
+{
+    buf_printf(b, "%s/spare-%u", l->dir, n);
+    buf_char(b, '\0');
+}
+
+/* -- segments -------------------------------------------------------------------------------------------- */
+
+/* Opens a new segment for records from `first` on, in a spare file when there is one. lock held. */
+static enum err open_segment(struct ingest_log *l, uint64_t first, struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0}, spare AUTO_BUF = {0};
+    char header[SEGMENT_HEADER_BYTES];
+    struct segment_header h = {.first_offset = first};
+    int fd = -1;
+    path_of(l, first, &path);
+    enum err e = path.err ? path.err : rng_secret(&h.salt, sizeof(h.salt));
+    if (!e) {
+        e = vec_reserve((void **)&l->segments, &l->segment_cap, l->segment_count + 1, sizeof(*l->segments));
+    }
+    if (!e && l->spare_count) {
+        spare_path(l, l->spare_next - l->spare_count, &spare);
+        e = spare.err ? spare.err : file_rename(spare.p, path.p, info);
+        l->spare_count--;
+    }
+    if (!e) {
+        e = file_open(path.p, FILE_READ_WRITE, &fd, info);
+    }
+    if (!e) {
+        segment_header_encode(header, &h);
+        e = file_write_at(fd, 0, header, sizeof(header), info);
+    }
+    if (!e && lseek(fd, SEGMENT_HEADER_BYTES, SEEK_SET) < 0) {
+        e = err_set_errno(info, errno, "cannot seek in %s", path.p);
+    }
+    if (!e) {
+        e = dir_sync(l->dir, info);
+    }
+    if (e) {
+        file_close(fd);
+        if (path.p) {
+            (void)unlink(path.p);
+        }
+        return e;
+    }
+    l->segments[l->segment_count++] = (struct segment){first, SEGMENT_HEADER_BYTES};
+    l->salt = h.salt;
+    l->fd = fd;
+    return ERR_OK;
+}
+
+static enum err add_segment_found(struct ingest_log *l, uint64_t first, struct str name,
+                                  struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0};
+    int fd;
+    uint64_t size = 0;
+    buf_printf(&path, "%s/%.*s", l->dir, STR_FMT(name));
+    buf_char(&path, '\0');
+    enum err e = path.err ? path.err : file_open(path.p, FILE_READ, &fd, info);
+    if (e) {
+        return e;
+    }
+    e = file_size(fd, &size, info);
+    file_close(fd);
+    if (!e) {
+        e = vec_reserve((void **)&l->segments, &l->segment_cap, l->segment_count + 1, sizeof(*l->segments));
+    }
+    if (!e) {
+        l->segments[l->segment_count++] = (struct segment){first, size};
+    }
+    return e;
+}
+
+static bool parse_hex(struct str s, uint64_t *ret_v)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                            : 16;
+        if (d == 16) {
+            return false;
+        }
+        v = v << 4 | d;
+    }
+    *ret_v = v;
+    return s.n == 16;
+}
+
+static enum err find_segments(struct ingest_log *l, struct err_info *info)
+{
+    struct arena a AUTO_ARENA = {0};
+    const struct str *names;
+    size_t n;
+    enum err e = dir_list(l->dir, &a, &names, &n, info);
+    for (size_t i = 0; i < n && !e; i++) {
+        uint64_t first;
+        if (str_starts(names[i], STR("spare-"))) {
+            struct str path = arena_printf(&a, "%s/%s", l->dir, names[i].p);
+            e = path.p ? file_remove(path.p, info) : ERR_OOM;
+        } else if (str_ends(names[i], STR(".log")) &&
+                   parse_hex(str_slice(names[i], 0, names[i].n - 4), &first)) {
+            e = add_segment_found(l, first, names[i], info);
+        }
+    }
+    return e;
+}
+
+/* -- reading --------------------------------------------------------------------------------------------- */
+
+typedef enum err replay_fn(void *ctx, unsigned partition, uint64_t offset, struct str record);
+
+/* Runs over one segment. *next is the offset after its last record. */
+static enum err read_segment(struct ingest_log *l, const struct segment *s, uint64_t from, replay_fn *fn,
+                             void *ctx, uint64_t *next, uint64_t *bad, struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0};
+    struct file_map map;
+    struct segment_header h;
+    path_of(l, s->first_offset, &path);
+    enum err e = path.err ? path.err : file_map(path.p, &map, info);
+    if (e) {
+        return e;
+    }
+    if (!segment_header_decode(map.data, &h)) {
+        *bad += map.data.n > 0;
+        file_unmap(&map);
+        return ERR_OK;
+    }
+    size_t pos = SEGMENT_HEADER_BYTES;
+    uint64_t expected = h.first_offset;
+    enum segment_end end;
+    struct segment_record r;
+    while (!e && (end = segment_next(map.data, h.salt, &pos, expected, &r)) == SEGMENT_RECORD) {
+        if (fn && r.offset >= from) {
+            e = fn(ctx, r.partition, r.offset, r.payload);
+        }
+        expected = r.offset + 1;
+    }
+    if (!e) {
+        *bad += end == SEGMENT_TORN;
+        *next = expected > *next ? expected : *next;
+    }
+    file_unmap(&map);
+    return e;
+}
+
+enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
+                           enum err (*fn)(void *ctx, unsigned partition, uint64_t offset, struct str record),
+                           void *ctx, uint64_t *ret_bad, struct err_info *reterr_info)
+{
+    uint64_t bad = 0, next = 0;
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < l->segment_count && !e; i++) {
+        bool below = i + 1 < l->segment_count && l->segments[i + 1].first_offset <= from;
+        if (!below) {
+            e = read_segment(l, &l->segments[i], from, fn, ctx, &next, &bad, reterr_info);
+        }
+    }
+    if (ret_bad) {
+        *ret_bad = bad;
+    }
+    return e;
+}
+
+/* -- writing --------------------------------------------------------------------------------------------- */
+
+/* Never to be left again: what the file holds is unknown. lock held. */
+static void turn_read_only(struct ingest_log *l, const struct err_info *why)
+{
+    if (!l->read_only) {
+        l->read_only = true;
+        l->why_read_only = *why;
+    }
+}
+
+static void refuse_range(struct ingest_log *l, uint64_t from, uint64_t to)
+{
+    if (l->failed_count && l->failed[l->failed_count - 1].to == from) {
+        l->failed[l->failed_count - 1].to = to;
+        return;
+    }
+    if (l->failed_count == FAILED_RANGES_MAX) {
+        memmove(l->failed, l->failed + 1, (FAILED_RANGES_MAX - 1) * sizeof(*l->failed));
+        l->failed_count--;
+    }
+    l->failed[l->failed_count++] = (struct failed_range){from, to};
+}
+
+static bool was_refused(const struct ingest_log *l, uint64_t offset)
+{
+    for (size_t i = l->failed_count; i-- > 0;) {
+        if (offset >= l->failed[i].from && offset < l->failed[i].to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Closes the full segment and opens the next. Called by the leader with the lock held; lets go of it while
+ * syncing. */
+static enum err rotate(struct ingest_log *l, uint64_t first, struct err_info *info)
+{
+    int old = l->fd;
+    enum err e = ERR_OK;
+    if (l->durability >= DURABILITY_INTERVAL) {
+        mutex_unlock(&l->lock);
+        e = file_sync_data(old, info);
+        mutex_lock(&l->lock);
+        if (e) {
+            turn_read_only(l, info);
+            return e;
+        }
+        l->synced_offset = l->written_offset;
+    }
+    e = open_segment(l, first, info);
+    if (!e) {
+        file_close(old);
+    }
+    return e;
+}
+
+/* Frames were made with the salt of the segment that was open then; rotation therefore only happens before a
+ * batch begins to fill (see begin_batch). */
+static void lead(struct ingest_log *l)
+{
+    struct err_info info = {0};
+    struct buf swap = l->writing_buf;
+    l->writing_buf = l->pending;
+    l->pending = swap;
+    buf_reset(&l->pending);
+    uint64_t from = l->pending_from, to = l->next_offset;
+    l->pending_from = to;
+    l->writing = true;
+    struct segment *s = &l->segments[l->segment_count - 1];
+    uint64_t before = s->bytes;
+    int fd = l->fd;
+    mutex_unlock(&l->lock);
+    enum err e = file_write(fd, l->writing_buf.p, l->writing_buf.n, &info);
+    bool synced = false;
+    if (!e && l->durability == DURABILITY_SYNC) {
+        e = file_sync_data(fd, &info);
+        synced = !e;
+    }
+    bool undone = false;
+    if (e == ERR_NO_SPACE) {
+        undone = file_truncate(fd, before, NULL) == ERR_OK && lseek(fd, (off_t)before, SEEK_SET) >= 0;
+    }
+    mutex_lock(&l->lock);
+    s = &l->segments[l->segment_count - 1];
+    if (!e) {
+        s->bytes += l->writing_buf.n;
+    } else if (undone) {
+        refuse_range(l, from, to);
+    } else {
+        turn_read_only(l, &info);
+    }
+    l->written_offset = to;
+    l->synced_offset = synced ? to : l->synced_offset;
+    if (!e && s->bytes >= l->segment_bytes_max && l->pending.n == 0) {
+        if (rotate(l, l->next_offset, &info)) {
+            LOG_EVENT(LVL_WARN, "wal_rotate_failed", F_C("dir", l->dir), F_C("reason", info.message));
+        }
+    }
+    l->writing = false;
+    cond_broadcast(&l->changed);
+}
+
+enum err ingest_log_place(struct ingest_log *l, unsigned partition, const struct str *parts,
+                          size_t part_count, uint64_t *ret_offset, struct err_info *reterr_info)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < part_count; i++) {
+        length += parts[i].n;
+    }
+    if (length > INGEST_LOG_RECORD_BYTES_MAX) {
+        return err_set(reterr_info, ERR_LIMIT, "a record of %zu bytes is larger than the log takes (%d)",
+                       length, INGEST_LOG_RECORD_BYTES_MAX);
+    }
+    enum err e = ERR_OK;
+    mutex_lock(&l->lock);
+    /* A full segment is left when no batch is on its way; records of one batch share a segment. */
+    while (!l->read_only && l->segments[l->segment_count - 1].bytes + l->pending.n >= l->segment_bytes_max) {
+        if (l->writing) {
+            cond_wait(&l->changed, &l->lock);
+        } else if (l->pending.n) {
+            lead(l);
+        } else {
+            l->writing = true;
+            e = rotate(l, l->next_offset, reterr_info);
+            l->writing = false;
+            cond_broadcast(&l->changed);
+            if (e) {
+                break;
+            }
+        }
+    }
+    if (l->read_only) {
+        e = err_set(reterr_info, ERR_UNAVAILABLE,
+                    "the write-ahead log is read-only since an earlier failure: %s",
+                    l->why_read_only.message);
+    }
+    if (!e) {
+        size_t mark = l->pending.n;
+        segment_frame(&l->pending, l->salt, partition, l->next_offset, parts, part_count);
+        if (l->pending.err) {
+            e = err_set(reterr_info, l->pending.err, "no memory for the write-ahead log's buffer");
+            l->pending.n = mark;
+            l->pending.err = ERR_OK;
+        } else {
+            *ret_offset = l->next_offset++;
+        }
+    }
+    mutex_unlock(&l->lock);
+    return e;
+}
+
+enum err ingest_log_wait(struct ingest_log *l, uint64_t offset, struct err_info *reterr_info)
+{
+    enum err e = ERR_OK;
+    mutex_lock(&l->lock);
+    bool relaxed = l->durability == DURABILITY_ASYNC && l->pending.n < PENDING_BYTES_MAX;
+    while (!relaxed && l->written_offset <= offset) {
+        if (l->writing) {
+            cond_wait(&l->changed, &l->lock);
+        } else {
+            lead(l);
+        }
+    }
+    if (was_refused(l, offset)) {
+        e = err_set(reterr_info, ERR_NO_SPACE,
+                    "no space left for the write-ahead log in %s: free some or lower the retention", l->dir);
+    } else if (l->read_only && l->synced_offset <= offset) {
+        e = err_set(reterr_info, ERR_UNAVAILABLE,
+                    "the write-ahead log is read-only since an earlier failure: %s",
+                    l->why_read_only.message);
+    }
+    mutex_unlock(&l->lock);
+    return e;
+}
+
+enum err ingest_log_append(struct ingest_log *l, unsigned partition, const struct str *parts,
+                           size_t part_count, uint64_t *ret_offset, struct err_info *reterr_info)
+{
+    uint64_t offset;
+    enum err e = ingest_log_place(l, partition, parts, part_count, &offset, reterr_info);
+    if (!e) {
+        e = ingest_log_wait(l, offset, reterr_info);
+    }
+    if (!e) {
+        *ret_offset = offset;
+    }
+    return e;
+}
+
+/* Writes what async appenders left and, unless the mode is `os`, syncs. */
+static void sync_run(void *ctx)
+{
+    struct ingest_log *l = ctx;
+    mutex_lock(&l->lock);
+    while (!l->stopping) {
+        cond_wait_until(&l->syncer_wake, &l->lock, clock_mono_ns(clock_real()) + l->interval_ms * NS_PER_MS);
+        if (!l->writing && l->pending.n && !l->read_only) {
+            lead(l);
+        }
+        if (l->synced_offset >= l->written_offset || l->read_only) {
+            continue;
+        }
+        uint64_t upto = l->written_offset;
+        int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+        mutex_unlock(&l->lock);
+        struct err_info info = {0};
+        enum err e = fd < 0 ? err_set_errno(&info, errno, "cannot sync") : file_sync_data(fd, &info);
+        file_close(fd);
+        mutex_lock(&l->lock);
+        if (e) {
+            turn_read_only(l, &info);
+        } else if (upto > l->synced_offset) {
+            l->synced_offset = upto;
+        }
+    }
+    mutex_unlock(&l->lock);
+}
+
+/* -- life ------------------------------------------------------------------------------------------------ */
+
+static enum err prepare(struct ingest_log *l, struct err_info *info)
+{
+    enum err e = dir_make(l->dir, info);
+    uint64_t bad = 0, next = 0;
+    if (!e) {
+        e = find_segments(l, info);
+    }
+    for (size_t i = 0; i < l->segment_count && !e; i++) {
+        next = l->segments[i].first_offset > next ? l->segments[i].first_offset : next;
+        if (i + 1 == l->segment_count) {
+            e = read_segment(l, &l->segments[i], UINT64_MAX, NULL, NULL, &next, &bad, info);
+        }
+    }
+    if (e) {
+        return e;
+    }
+    /* A new segment may not take the name of an old one that holds nothing. */
+    if (l->segment_count && l->segments[l->segment_count - 1].first_offset == next) {
+        next++;
+    }
+    l->next_offset = l->pending_from = l->written_offset = l->synced_offset = next;
+    return open_segment(l, next, info);
+}
+
+enum err ingest_log_open(const struct ingest_log_options *o, struct ingest_log **ret_log,
+                         struct err_info *reterr_info)
+{
+    struct ingest_log *l = mem_zalloc(sizeof(*l));
+    if (!l) {
+        return err_set(reterr_info, ERR_OOM, "no memory for the write-ahead log");
+    }
+    l->fd = -1;
+    l->durability = o->durability;
+    l->interval_ms = o->interval_ms ? o->interval_ms : SYNC_INTERVAL_MS;
+    l->segment_bytes_max = o->segment_bytes ? o->segment_bytes : (uint64_t)32 << 20;
+    l->spare_max = o->segments_spare ? o->segments_spare : SEGMENTS_SPARE;
+    l->pending.size_bytes_max = l->writing_buf.size_bytes_max = PENDING_BYTES_HARD_MAX;
+    mutex_init(&l->lock);
+    cond_init(&l->changed);
+    cond_init(&l->syncer_wake);
+    l->dir = mem_dup(o->dir, strlen(o->dir));
+    enum err e = l->dir ? prepare(l, reterr_info) : ERR_OOM;
+    if (!e && (l->durability == DURABILITY_ASYNC || l->durability == DURABILITY_INTERVAL)) {
+        e = thread_start(&l->syncer, "wal-sync", sync_run, l);
+    }
+    if (e) {
+        ingest_log_close(l);
+        return e;
+    }
+    *ret_log = l;
+    return ERR_OK;
+}
+
+void ingest_log_close(struct ingest_log *l)
+{
+    if (!l) {
+        return;
+    }
+    mutex_lock(&l->lock);
+    l->stopping = true;
+    cond_broadcast(&l->syncer_wake);
+    mutex_unlock(&l->lock);
+    thread_join(&l->syncer);
+    mutex_lock(&l->lock);
+    if (l->fd >= 0 && l->pending.n && !l->read_only) {
+        lead(l);
+    }
+    if (l->fd >= 0 && !l->read_only) {
+        struct err_info info = {0};
+        if (file_sync_data(l->fd, &info)) {
+            LOG_EVENT(LVL_ERROR, "wal_sync_failed", F_C("dir", l->dir), F_C("reason", info.message));
+        }
+    }
+    mutex_unlock(&l->lock);
+    file_close(l->fd);
+    buf_done(&l->pending);
+    buf_done(&l->writing_buf);
+    mem_free(l->segments);
+    mem_free(l->dir);
+    cond_done(&l->syncer_wake);
+    cond_done(&l->changed);
+    mutex_done(&l->lock);
+    mem_free(l);
+}
+
+uint64_t ingest_log_end(struct ingest_log *l)
+{
+    mutex_lock(&l->lock);
+    uint64_t end = l->next_offset;
+    mutex_unlock(&l->lock);
+    return end;
+}
+
+static enum err drop_oldest(struct ingest_log *l, struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0}, spare AUTO_BUF = {0};
+    path_of(l, l->segments[0].first_offset, &path);
+    enum err e = path.err;
+    if (!e && l->spare_count < l->spare_max && l->segments[0].bytes <= l->segment_bytes_max * 2) {
+        spare_path(l, l->spare_next, &spare);
+        e = spare.err ? spare.err : file_rename(path.p, spare.p, info);
+        if (!e) {
+            l->spare_next++;
+            l->spare_count++;
+        }
+    } else if (!e) {
+        e = file_remove(path.p, info);
+    }
+    if (!e) {
+        l->segment_count--;
+        memmove(l->segments, l->segments + 1, l->segment_count * sizeof(*l->segments));
+    }
+    return e;
+}
+
+enum err ingest_log_trim(struct ingest_log *l, uint64_t before, struct err_info *reterr_info)
+{
+    enum err e = ERR_OK;
+    mutex_lock(&l->lock);
+    while (!e && l->segment_count > 1 && l->segments[1].first_offset <= before && !l->writing) {
+        e = drop_oldest(l, reterr_info);
+    }
+    mutex_unlock(&l->lock);
+    return e;
+}
+
+uint64_t ingest_log_bytes(struct ingest_log *l)
+{
+    uint64_t sum = 0;
+    mutex_lock(&l->lock);
+    for (size_t i = 0; i < l->segment_count; i++) {
+        sum += l->segments[i].bytes;
+    }
+    sum += (uint64_t)l->spare_count * l->segment_bytes_max;
+    mutex_unlock(&l->lock);
+    return sum;
+}
+
+bool ingest_log_healthy(struct ingest_log *l, struct err_info *reterr_info)
+{
+    mutex_lock(&l->lock);
+    bool healthy = !l->read_only;
+    if (!healthy && reterr_info) {
+        *reterr_info = l->why_read_only;
+    }
+    mutex_unlock(&l->lock);
+    return healthy;
+}

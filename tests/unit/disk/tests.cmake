@@ -1,0 +1,1 @@
+cairn_unit_test(NAME disk DEPS disk codec base)
