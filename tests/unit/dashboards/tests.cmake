@@ -1,1 +1,1 @@
-cairn_unit_test(NAME dashboards DEPS dashboards base)
+cairn_unit_test(NAME dashboards DEPS dashboards disk codec base)
