@@ -13,7 +13,8 @@
 
 static enum err parse(struct demo_options *options, const char *const *arguments, struct err_info *info)
 {
-    char *argv[8] = {"demo"};
+    static char program[] = "demo";
+    char *argv[8] = {program};
     int argc = 1;
     for (; arguments[argc - 1] != NULL; argc++) {
         memcpy(&argv[argc], &arguments[argc - 1], sizeof argv[argc]);
