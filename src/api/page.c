@@ -1,0 +1,107 @@
+/* Files of the web app, and its page with the boot data in place. */
+#include "api/page.h"
+
+#include "api/ui_assets.h"
+
+static const struct str marker = STR_INIT("<!--cairn:boot-->");
+
+static const struct ui_asset *find_asset(struct str path)
+{
+    for (size_t i = 0; i < ui_asset_count; i++) {
+        if (str_eq_c(path, ui_assets[i].path)) {
+            return &ui_assets[i];
+        }
+    }
+    return NULL;
+}
+
+/* True when the header lists the coding and does not forbid it. */
+static bool accepts(const struct http_req *r, const char *coding)
+{
+    struct str rest = http_req_header(r, "Accept-Encoding");
+    while (rest.p) {
+        struct str item = str_trim(str_cut(&rest, ','));
+        struct str name = str_trim(str_cut(&item, ';'));
+        if (str_ieq(name, str_c(coding))) {
+            return !(item.p && str_eq_c(str_trim(item), "q=0"));
+        }
+    }
+    return false;
+}
+
+static void send_asset(struct http_req *r, const struct ui_asset *a)
+{
+    struct str body = a->identity;
+    const char *coding = NULL;
+    if (a->brotli.p && accepts(r, "br")) {
+        body = a->brotli;
+        coding = "br";
+    } else if (a->gzip.p && (accepts(r, "gzip") || !body.p)) {
+        body = a->gzip;
+        coding = "gzip";
+    }
+    if (coding) {
+        http_res_header(r, "Content-Encoding", str_c(coding));
+    }
+    http_res_header(r, "Vary", STR("Accept-Encoding"));
+    http_res_header(r, "Cache-Control",
+                    a->immutable ? STR("public, max-age=31536000, immutable") : STR("public, max-age=300"));
+    http_res_header(r, "X-Content-Type-Options", STR("nosniff"));
+    http_res_send_static(r, 200, a->content_type, body);
+}
+
+static void send_page(const struct page *p, struct http_req *r)
+{
+    const struct ui_asset *index = find_asset(STR("/index.html"));
+    if (!index || !index->identity.p) {
+        http_res_send(r, 503, "text/plain; charset=utf-8",
+                      STR("This build of cairn has no web app in it: build it with `make`, which needs "
+                          "nodejs and npm.\n"));
+        return;
+    }
+    struct buf out AUTO_BUF = {0};
+    struct str html = index->identity;
+    size_t at = str_find(html, marker, 0);
+    buf_append(&out, html.p, at == STR_NPOS ? html.n : at);
+    if (at != STR_NPOS) {
+        buf_printf(
+            &out,
+            "<meta name=\"cairn-role\" content=\"%s\"><script type=\"application/json\" id=\"cairn-boot\">",
+            p->role);
+        if (p->boot) {
+            p->boot(p->ctx, r, &out);
+        } else {
+            buf_c(&out, "{}");
+        }
+        buf_c(&out, "</script>");
+        buf_append(&out, html.p + at + marker.n, html.n - at - marker.n);
+    }
+    http_res_header(r, "Cache-Control", STR("no-store"));
+    http_res_header(r, "X-Content-Type-Options", STR("nosniff"));
+    http_res_header(r, "Referrer-Policy", STR("same-origin"));
+    if (!p->allow_embedding) {
+        http_res_header(r, "X-Frame-Options", STR("deny"));
+    }
+    http_res_send_buf(r, 200, "text/html; charset=utf-8", &out);
+}
+
+void page_not_found(void *ctx, struct http_req *r)
+{
+    const struct page *p = ctx;
+    struct str path = http_req_path(r), method = http_req_method(r);
+    bool reads = str_eq_c(method, "GET") || str_eq_c(method, "HEAD");
+    const struct ui_asset *a = reads && !str_eq_c(path, "/index.html") ? find_asset(path) : NULL;
+    if (a) {
+        send_asset(r, a);
+    } else if (str_starts(path, STR("/api/")) || str_starts(path, STR("/apis/"))) {
+        if (p->api_in_json) {
+            http_res_send(r, 404, "application/json; charset=UTF-8", STR("{\"message\":\"Not found\"}"));
+        } else {
+            http_res_send(r, 404, "text/plain; charset=utf-8", STR("404 page not found\n"));
+        }
+    } else if (reads && !str_starts(path, STR("/assets/")) && !str_starts(path, STR("/-/"))) {
+        send_page(p, r);
+    } else {
+        http_res_send(r, 404, "text/plain; charset=utf-8", STR("404 page not found\n"));
+    }
+}
