@@ -77,7 +77,7 @@ struct http_req {
     struct str user;
     int refused_status; /* answer this instead of running the handler */
     const char *refused_text;
-    bool begun, head, may_block;
+    bool begun, head, may_block, body_decoded;
     atomic_bool dispatched; /* its body is whole */
     struct http_lazy *lazy;
 

@@ -141,7 +141,8 @@ void http_req_form(struct http_req *r, struct str body)
 
 static void decode(struct http_req *r, struct str encoding)
 {
-    enum err e = http_body_decode(&r->body, encoding, r->body_bytes_max);
+    enum err e = http_body_decode(&r->root->body, encoding, r->body_bytes_max);
+    r->root->body_decoded = true;
     if (e == ERR_LIMIT) {
         http_req_refuse(r, 413, "the decompressed request body is too large\n");
     } else if (e == ERR_UNSUPPORTED) {
@@ -155,18 +156,22 @@ static void decode(struct http_req *r, struct str encoding)
 
 void http_req_body_complete(struct http_req *r)
 {
-    if (r->refused_status || r->body.n == 0 || !r->binding) {
+    const struct buf *body = &r->root->body;
+    if (r->refused_status || body->n == 0 || !r->binding) {
         return;
     }
     unsigned flags = r->binding->route->flags;
     struct str encoding = http_header_of(r, MHD_HTTP_HEADER_CONTENT_ENCODING);
-    if (encoding.n && !(flags & HTTP_RAW_BODY)) {
+    if (encoding.n && !(flags & HTTP_RAW_BODY) && !r->root->body_decoded) {
         decode(r, encoding);
+    }
+    if (body->n > r->body_bytes_max) {
+        http_req_refuse(r, 413, "the request body is too large\n"); /* a forwarded one */
     }
     struct str type = http_header_of(r, MHD_HTTP_HEADER_CONTENT_TYPE);
     if ((flags & HTTP_FORM) && !r->refused_status &&
         str_starts(type, STR("application/x-www-form-urlencoded"))) {
-        http_req_form(r, buf_view(&r->body));
+        http_req_form(r, buf_view(body));
     }
 }
 
@@ -190,6 +195,11 @@ struct str http_req_method(const struct http_req *r)
 struct str http_req_path(const struct http_req *r)
 {
     return r->path;
+}
+
+struct str http_req_raw_path(const struct http_req *r)
+{
+    return r->raw_path;
 }
 
 struct str http_req_query(const struct http_req *r)

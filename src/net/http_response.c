@@ -138,6 +138,7 @@ void http_res_send_static(struct http_req *r, int status, const char *content_ty
 
 void http_req_detach(struct http_req *r)
 {
+    r->detached = r->detached || r != r->root; /* a forwarded one notes it for http_forward */
     r = r->root;
     if (!r->detached) {
         http_req_keep_headers(r);

@@ -86,8 +86,9 @@ struct str http_server_address(const struct http_server *s);
 
 /* -- the request -- strings are valid until the handler returns (or http_res_end after http_req_detach). */
 struct str http_req_method(const struct http_req *r);
-struct str http_req_path(const struct http_req *r);  /* decoded, prefix removed */
-struct str http_req_query(const struct http_req *r); /* raw, without '?' */
+struct str http_req_path(const struct http_req *r);     /* decoded, prefix removed */
+struct str http_req_raw_path(const struct http_req *r); /* as sent, prefix removed: what http_forward takes */
+struct str http_req_query(const struct http_req *r);    /* raw, without '?' */
 /* Parameters of the query string and, with HTTP_FORM, of the form body (the body's come first, as in Go's
  * r.Form). p == NULL when absent. */
 struct str http_req_param(const struct http_req *r, const char *name);
@@ -124,9 +125,10 @@ void http_res_end(struct http_req *r);
 void http_req_detach(struct http_req *r);
 
 /* Runs the handler that server `to` has for (r's method, path) on this request, in this process: same body
- * and headers, parameters parsed anew from `query` (and the form, when that route wants it); the answer goes
- * to r's client. Called instead of answering; r's handler returns afterwards. Both servers must live until r
- * is answered. Unknown paths, loading and full queues are answered as `to` would. */
+ * and headers, `path` as in a request line (percent-encoded), parameters parsed anew from `query` (and the
+ * form, when that route wants it); the answer goes to r's client. Called instead of answering; r's handler
+ * returns afterwards. Both servers must live until r is answered. Unknown paths, loading and full queues are
+ * answered as `to` would. */
 void http_forward(struct http_req *r, struct http_server *to, struct str path, struct str query);
 
 /* -- WebSocket (RFC 6455) -- only for GET requests that ask for the upgrade; otherwise answers 400. `run` is

@@ -460,3 +460,102 @@ TEST(done_is_reported_with_the_route)
     http_server_stop(s, 1000);
     CHECK_STR(buf_view(&log), "/label/{name}/values GET 200 26 1;other GET 404 19 1;");
 }
+
+/* -- forwarding ------------------------------------------------------------------------------------------ */
+
+struct proxy {
+    struct http_server *to;
+    const char *query; /* NULL: the client's own */
+};
+
+/* Cuts the first segment off the path. */
+static void forward(void *ctx, struct http_req *r)
+{
+    const struct proxy *p = ctx;
+    struct str path = http_req_raw_path(r);
+    path = str_slice(path, str_find_char(path, '/', 1), path.n);
+    http_forward(r, p->to, path, p->query ? str_c(p->query) : http_req_query(r));
+}
+
+static const struct http_route proxy_routes[] = {
+    {"*", "/inline/{rest...}", forward, HTTP_INLINE, 0, NULL},
+    {"*", "/worker/{rest...}", forward, 0, 0, NULL},
+};
+
+struct pair {
+    struct http_server *to, *from;
+    struct proxy proxy;
+};
+
+static bool pair_start(struct pair *p, const struct http_server_options *to)
+{
+    struct http_server_options o = {.role = "dashboards", .listen_address = STR("127.0.0.1:0")};
+    p->to = start(to);
+    p->proxy = (struct proxy){.to = p->to};
+    return p->to && http_server_start(&o, &p->from, NULL) == ERR_OK &&
+           http_server_routes(p->from, proxy_routes, ARRAY_LEN(proxy_routes), &p->proxy) == ERR_OK;
+}
+
+static void pair_stop(struct pair *p)
+{
+    http_server_stop(p->from, 1000);
+    http_server_stop(p->to, 1000);
+}
+
+TEST(a_forwarded_request_runs_the_other_servers_handler)
+{
+    struct buf log AUTO_BUF = {0}, a AUTO_BUF = {0};
+    struct pair p;
+    CHECK(pair_start(&p, &(struct http_server_options){.on_done = on_done, .on_done_ctx = &log}));
+    unsigned port = http_server_port(p.from);
+    CHECK(wire_get(port, "/worker/label/a%2Fb/values?x=1", "X-Ask: 42\r\n", &a));
+    CHECK_EQ(wire_status(&a), 200);
+    CHECK_STR(wire_body(&a), "GET /label/a/b/values x=1 [a/b] {}");
+    CHECK_STR(wire_header(&a, "X-Echo"), "42");
+    p.proxy.query = "y=2";
+    CHECK(wire_ask(port,
+                   "POST /inline/form?q=query HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                   "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 6\r\n\r\nq=body",
+                   &a));
+    CHECK_STR(wire_body(&a), "POST /form q=body y=2 [] {q=body}");
+    CHECK(wire_get(port, "/worker/nowhere", NULL, &a));
+    CHECK_EQ(wire_status(&a), 404);
+    CHECK(wire_get(port, "/inline/silent", NULL, &a));
+    CHECK_EQ(wire_status(&a), 500);
+    CHECK(wire_get(port, "/worker/silent", NULL, &a));
+    CHECK_EQ(wire_status(&a), 500);
+    http_server_set_loading(p.to, "loading\n");
+    CHECK(wire_get(port, "/inline/echo", NULL, &a));
+    CHECK_EQ(wire_status(&a), 503);
+    pair_stop(&p);
+    CHECK(str_starts(buf_view(&log), STR("/label/{name}/values GET 200 34 1;/form POST 200")));
+}
+
+TEST(a_forwarded_request_may_stream_and_detach)
+{
+    struct pair p;
+    CHECK(pair_start(&p, NULL));
+    const char *const ways[] = {"inline", "worker"};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct buf a AUTO_BUF = {0};
+        char text[128];
+        (void)snprintf(text, sizeof(text), "GET /%s/stream HTTP/1.0\r\n\r\n", ways[i]);
+        CHECK(wire_ask(http_server_port(p.from), text, &a));
+        CHECK_EQ(wire_body(&a).n, 5000000);
+        const char *const detached[] = {"detach", "detach-worker"};
+        for (size_t k = 0; k < ARRAY_LEN(detached); k++) {
+            int fd = wire_connect(http_server_port(p.from));
+            (void)snprintf(text, sizeof(text), "GET /%s/%s HTTP/1.1\r\nHost: x\r\n\r\n", ways[i],
+                           detached[k]);
+            CHECK(wire_send(fd, str_c(text)));
+            gate_wait(&gate.entered);
+            gate.entered = false;
+            http_res_send(gate.detached, 201, "text/plain", STR("later"));
+            buf_reset(&a);
+            CHECK(wire_read_until(fd, "later", &a));
+            CHECK_EQ(wire_status(&a), 201);
+            (void)close(fd);
+        }
+    }
+    pair_stop(&p);
+}
