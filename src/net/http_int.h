@@ -124,7 +124,8 @@ struct http_server {
     _Atomic(const char *) loading;
     struct thread watcher;
     struct cond watcher_wake;
-    struct http_ws *sockets; /* live WebSockets; lock */
+    struct http_ws *sockets; /* WebSockets not yet joined; lock */
+    int wake_fd;             /* readable once the server stops */
 };
 
 /* http_listen.c */
@@ -167,11 +168,14 @@ void http_body_encode(struct http_req *r);
 /* http_response.c */
 enum MHD_Result http_response_queue(struct http_req *r);
 void http_req_unref(struct http_req *r);
+/* Sets the answer; gives a detached request back. */
+void http_res_commit(struct http_req *r, int status, const char *content_type, enum http_answer_kind kind);
 /* The handler has returned: makes sure there is an answer and gives the connection back. Drops an owner. */
 void http_req_finish(struct http_req *r);
 
 /* http_ws.c */
 struct MHD_Response *http_ws_response(struct http_req *r);
-void http_ws_stop_all(struct http_server *s);
+void http_ws_wake(struct http_server *s);    /* receivers notice the stop */
+void http_ws_hang_up(struct http_server *s); /* ends what has not ended by itself; waits */
 
 #endif

@@ -55,7 +55,7 @@ static bool answered(struct http_req *r)
 }
 
 /* The answer is complete; a detached request loses its answerer with it. */
-static void answer(struct http_req *r, int status, const char *content_type)
+void http_res_commit(struct http_req *r, int status, const char *content_type, enum http_answer_kind kind)
 {
     r->status = status;
     r->content_type = arena_str(&r->arena, str_c(content_type));
@@ -65,7 +65,7 @@ static void answer(struct http_req *r, int status, const char *content_type)
     mutex_lock(&r->lock);
     bool detached = r->detached;
     if (r->answer_kind == ANSWER_NONE) {
-        r->answer_kind = ANSWER_WHOLE;
+        r->answer_kind = kind;
     }
     if (detached) {
         give_back(r);
@@ -74,6 +74,11 @@ static void answer(struct http_req *r, int status, const char *content_type)
     if (detached) {
         http_req_unref(r);
     }
+}
+
+static void answer(struct http_req *r, int status, const char *content_type)
+{
+    http_res_commit(r, status, content_type, ANSWER_WHOLE);
 }
 
 /* A second answer to the same request is dropped, but ends the ownership of a detached one. */
@@ -306,6 +311,7 @@ static struct MHD_Response *response_make(struct http_req *r)
         }
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, r, NULL);
     case ANSWER_UPGRADE:
+        return http_ws_response(r);
     case ANSWER_WHOLE:
     case ANSWER_NONE:
         break;
@@ -340,7 +346,8 @@ enum MHD_Result http_response_queue(struct http_req *r)
     if (r->answer_kind == ANSWER_NONE) {
         http_res_send_static(r, 500, "text/plain; charset=utf-8", STR("the handler gave no answer\n"));
     }
-    struct MHD_Response *m = response_make(r);
+    bool stopping = atomic_load_explicit(&r->server->stopping, memory_order_relaxed);
+    struct MHD_Response *m = stopping && r->answer_kind == ANSWER_UPGRADE ? NULL : response_make(r);
     if (!m) {
         return MHD_NO;
     }
@@ -353,8 +360,7 @@ enum MHD_Result http_response_queue(struct http_req *r)
     if (r->server->cors) {
         cors_headers(r, m);
     }
-    if (atomic_load_explicit(&r->server->stopping, memory_order_relaxed) &&
-        r->answer_kind != ANSWER_UPGRADE) {
+    if (stopping) {
         (void)MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     if (r->abandoned) {

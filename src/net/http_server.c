@@ -4,6 +4,7 @@
  * else a worker, with the connection suspended) until it is answered; then to the network thread again. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -228,6 +229,9 @@ static void server_free(struct http_server *s)
     http_bindings_free(s);
     pool_free(s->pool);
     regex_free(s->cors);
+    if (s->wake_fd >= 0) {
+        (void)close(s->wake_fd);
+    }
     cond_done(&s->idle);
     cond_done(&s->watcher_wake);
     mutex_done(&s->lock);
@@ -313,7 +317,9 @@ enum err http_server_start(const struct http_server_options *o, struct http_serv
     mutex_init(&s->routes_lock);
     cond_init(&s->idle);
     cond_init(&s->watcher_wake);
-    enum err e = options_take(s, o, reterr_info);
+    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum err e = s->wake_fd < 0 ? err_set(reterr_info, ERR_IO, "%s: no file descriptor left", o->role)
+                                : options_take(s, o, reterr_info);
     if (e == ERR_OK) {
         e = server_open(s, reterr_info);
     }
@@ -383,11 +389,15 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     }
     int fd = MHD_quiesce_daemon(s->daemon);
     atomic_store(&s->stopping, true);
+    http_ws_wake(s);
     mutex_lock(&s->lock);
     if (!wait_idle(s, clock_mono_ns(clock_real()) + grace_ms * NS_PER_MS)) {
         for (struct http_req *r = s->open; r; r = r->next) {
             http_req_cancel(r);
         }
+        mutex_unlock(&s->lock);
+        http_ws_hang_up(s);
+        mutex_lock(&s->lock);
         if (!wait_idle(s, clock_mono_ns(clock_real()) + ABANDON_AFTER_S * NS_PER_S)) {
             abandon(s);
         }
@@ -396,6 +406,7 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     cond_broadcast(&s->watcher_wake);
     mutex_unlock(&s->lock);
     thread_join(&s->watcher);
+    http_ws_hang_up(s);
     pool_stop(s->pool); /* handlers end: they see `canceled` */
     MHD_stop_daemon(s->daemon);
     if (fd >= 0) {

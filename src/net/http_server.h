@@ -132,7 +132,8 @@ void http_req_detach(struct http_req *r);
 void http_forward(struct http_req *r, struct http_server *to, struct str path, struct str query);
 
 /* -- WebSocket (RFC 6455) -- only for GET requests that ask for the upgrade; otherwise answers 400. `run` is
- * called on a thread of its own and the connection closes when it returns. */
+ * called on a thread of its own and the connection closes when it returns; the request's arena lives until
+ * then. Send and receive from that thread only. */
 void http_res_websocket(struct http_req *r, void (*run)(void *ctx, struct http_ws *ws), void *ctx);
 /* Sends one text frame. Errors: CANCELED (peer gone), TIMEOUT. */
 MUST_USE enum err http_ws_send(struct http_ws *ws, struct str text);
