@@ -19,12 +19,12 @@ enum compression {
 
 /* Appends the compressed bytes. level 0 = the usual one; snappy and lz4 have none. Errors: OOM, LIMIT (of
  * dst). */
-MUST_USE enum err compress(enum compression c, int level, struct str src, struct buf *dst);
+MUST_USE enum err compress_bytes(enum compression c, int level, struct str src, struct buf *dst);
 /* Appends the decompressed bytes, at most size_bytes_max of them. For COMPRESS_LZ4 size_bytes_max is the
  * exact size. Several gzip members or zstd frames in a row are read as one. Errors: CORRUPT, LIMIT (the
  * message has the limit), OOM. */
-MUST_USE enum err decompress(enum compression c, struct str src, size_t size_bytes_max, struct buf *dst,
-                             struct err_info *reterr_info);
+MUST_USE enum err decompress_bytes(enum compression c, struct str src, size_t size_bytes_max, struct buf *dst,
+                                   struct err_info *reterr_info);
 /* "gzip", "deflate", "zstd", "snappy", "identity" or empty, any case, "x-gzip" too. Errors: UNSUPPORTED. */
 MUST_USE enum err compression_of_http(struct str content_encoding, enum compression *ret_c);
 

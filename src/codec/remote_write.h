@@ -1,8 +1,8 @@
-/* Prometheus remote write, 1.0 and 2.0: the decompressed protobuf in, series and samples out, and back.
- * https://prometheus.io/docs/specs/prw/remote_write_spec/ and .../remote_write_spec_2_0/
+/* Prometheus remote write 1.0: the decompressed protobuf in, series and samples out, and back.
+ * https://prometheus.io/docs/specs/prw/remote_write_spec/
  *
  * Decoding resolves symbols, sorts nothing and checks structure only; label rules are the ingester's. Strings
- * borrow from the input (1.0) or its symbol table (2.0); arrays and histograms live in the arena. */
+ * borrow from the input; arrays and histograms live in the arena. */
 #ifndef CAIRN_CODEC_REMOTE_WRITE_H
 #define CAIRN_CODEC_REMOTE_WRITE_H
 
@@ -14,11 +14,7 @@
 /* prometheus.WriteRequest. Errors: INVALID (malformed; info has the byte offset), OOM, LIMIT. */
 MUST_USE enum err remote_write_decode_v1(struct arena *a, struct str body, struct wire_write *ret_write,
                                          struct err_info *reterr_info);
-/* io.prometheus.write.v2.Request. */
-MUST_USE enum err remote_write_decode_v2(struct arena *a, struct str body, struct wire_write *ret_write,
-                                         struct err_info *reterr_info);
-/* Appends an uncompressed message. */
+/* Appends an uncompressed message: labels and float samples. */
 void remote_write_encode_v1(struct buf *b, const struct wire_write *w);
-void remote_write_encode_v2(struct buf *b, const struct wire_write *w);
 
 #endif

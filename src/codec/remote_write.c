@@ -1,0 +1,357 @@
+/* prometheus.WriteRequest: decoding without copies, and encoding. */
+#include "codec/remote_write.h"
+
+#include "codec/proto.h"
+
+struct decode {
+    struct arena *a;
+    struct err_info *info;
+    const char *begin;
+};
+
+static enum err malformed(struct decode *d, const char *what, const struct reader *r)
+{
+    enum err e = err_set(d->info, ERR_INVALID, "malformed remote write request: bad %s near byte %zu", what,
+                         (size_t)((const char *)r->p - d->begin));
+    return e;
+}
+
+static enum err no_memory(struct decode *d)
+{
+    return err_set(d->info, arena_err(d->a), "not enough memory for the remote write request");
+}
+
+/* Fields of each number below 8, so that arrays are allocated once. */
+static void count_fields(struct str message, size_t counts[16])
+{
+    struct reader r = reader_of(message);
+    struct proto_field f;
+    memset(counts, 0, 16 * sizeof(*counts));
+    while (proto_next(&r, &f)) {
+        if (f.number < 16) {
+            counts[f.number]++;
+        }
+    }
+}
+
+static bool decode_label(struct str m, struct wire_label *l)
+{
+    struct reader r = reader_of(m);
+    struct proto_field f;
+    *l = (struct wire_label){STR(""), STR("")};
+    while (proto_next(&r, &f)) {
+        if (f.wire == PROTO_BYTES && f.number == 1) {
+            l->name = f.bytes;
+        } else if (f.wire == PROTO_BYTES && f.number == 2) {
+            l->value = f.bytes;
+        }
+    }
+    return !r.bad;
+}
+
+static bool decode_sample(struct str m, struct wire_sample *s)
+{
+    struct reader r = reader_of(m);
+    struct proto_field f;
+    *s = (struct wire_sample){0};
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_I64) {
+            s->value = proto_f64(&f);
+        } else if (f.number == 2 && f.wire == PROTO_VARINT) {
+            s->ts = (ts_ms)f.num;
+        } else if (f.number == 3 && f.wire == PROTO_VARINT) {
+            s->start_ts = (ts_ms)f.num;
+        }
+    }
+    return !r.bad;
+}
+
+/* -- histograms ------------------------------------------------------------------------------------------ */
+
+static bool decode_span(struct str m, struct wire_span *s)
+{
+    struct reader r = reader_of(m);
+    struct proto_field f;
+    *s = (struct wire_span){0};
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_VARINT) {
+            s->offset = (int32_t)zigzag_decode(f.num);
+        } else if (f.number == 2 && f.wire == PROTO_VARINT) {
+            s->length = (uint32_t)f.num;
+        }
+    }
+    return !r.bad;
+}
+
+struct grow {
+    size_t n, cap;
+};
+
+static bool push_span(struct decode *d, struct wire_span **items, struct grow *g, size_t *n,
+                      const struct proto_field *f)
+{
+    if (arena_reserve(d->a, (void **)items, &g->cap, g->n + 1, sizeof(**items)) ||
+        !decode_span(f->bytes, &(*items)[g->n])) {
+        return false;
+    }
+    *n = ++g->n;
+    return true;
+}
+
+static bool push_deltas(struct decode *d, int64_t **items, struct grow *g, const struct proto_field *f)
+{
+    struct reader r = proto_packed(f);
+    if (f->wire == PROTO_VARINT) {
+        if (arena_reserve(d->a, (void **)items, &g->cap, g->n + 1, sizeof(**items))) {
+            return false;
+        }
+        (*items)[g->n++] = zigzag_decode(f->num);
+        return true;
+    }
+    if (arena_reserve(d->a, (void **)items, &g->cap, g->n + reader_left(&r), sizeof(**items))) {
+        return false;
+    }
+    while (reader_left(&r)) {
+        (*items)[g->n++] = read_zigzag(&r);
+    }
+    return !r.bad;
+}
+
+static bool push_doubles(struct decode *d, double **items, struct grow *g, const struct proto_field *f)
+{
+    struct reader r = proto_packed(f);
+    size_t more = f->wire == PROTO_I64 ? 1 : reader_left(&r) / 8;
+    if (arena_reserve(d->a, (void **)items, &g->cap, g->n + more, sizeof(**items))) {
+        return false;
+    }
+    if (f->wire == PROTO_I64) {
+        (*items)[g->n++] = proto_f64(f);
+        return true;
+    }
+    for (size_t i = 0; i < more; i++) {
+        struct proto_field one = {.num = read_u64(&r)};
+        (*items)[g->n++] = proto_f64(&one);
+    }
+    return !r.bad && reader_left(&r) == 0;
+}
+
+static bool decode_histogram(struct decode *d, struct str m, struct wire_histogram *h)
+{
+    struct reader r = reader_of(m);
+    struct proto_field f;
+    struct wire_span *pos = NULL, *neg = NULL;
+    int64_t *pos_d = NULL, *neg_d = NULL;
+    double *pos_c = NULL, *neg_c = NULL, *custom = NULL;
+    struct grow gp = {0}, gn = {0}, gpd = {0}, gnd = {0}, gpc = {0}, gnc = {0}, gc = {0};
+    bool ok = true;
+    *h = (struct wire_histogram){0};
+    while (ok && proto_next(&r, &f)) {
+        switch (f.number) {
+        case 1:
+            h->count_int = f.num;
+            break;
+        case 2:
+            h->count_float = proto_f64(&f);
+            h->is_float = true;
+            break;
+        case 3:
+            h->sum = proto_f64(&f);
+            break;
+        case 4:
+            h->schema = (int32_t)zigzag_decode(f.num);
+            break;
+        case 5:
+            h->zero_threshold = proto_f64(&f);
+            break;
+        case 6:
+            h->zero_count_int = f.num;
+            break;
+        case 7:
+            h->zero_count_float = proto_f64(&f);
+            h->is_float = true;
+            break;
+        case 8:
+            ok = push_span(d, &neg, &gn, &h->negative_span_count, &f);
+            break;
+        case 9:
+            ok = push_deltas(d, &neg_d, &gnd, &f);
+            break;
+        case 10:
+            ok = push_doubles(d, &neg_c, &gnc, &f);
+            break;
+        case 11:
+            ok = push_span(d, &pos, &gp, &h->positive_span_count, &f);
+            break;
+        case 12:
+            ok = push_deltas(d, &pos_d, &gpd, &f);
+            break;
+        case 13:
+            ok = push_doubles(d, &pos_c, &gpc, &f);
+            break;
+        case 14:
+            h->reset_hint = (uint8_t)f.num;
+            break;
+        case 15:
+            h->ts = (ts_ms)f.num;
+            break;
+        case 16:
+            ok = push_doubles(d, &custom, &gc, &f);
+            break;
+        case 17:
+            h->start_ts = (ts_ms)f.num;
+            break;
+        default:
+            break;
+        }
+    }
+    h->positive_spans = pos;
+    h->negative_spans = neg;
+    h->positive_deltas = pos_d;
+    h->negative_deltas = neg_d;
+    h->positive_counts = pos_c;
+    h->negative_counts = neg_c;
+    h->positive_count = h->is_float ? gpc.n : gpd.n;
+    h->negative_count = h->is_float ? gnc.n : gnd.n;
+    h->custom_values = custom;
+    h->custom_value_count = gc.n;
+    return ok && !r.bad;
+}
+
+/* -- 1.0 ------------------------------------------------------------------------------------------------- */
+
+static bool decode_exemplar(struct decode *d, struct str m, struct wire_exemplar *x)
+{
+    size_t counts[16];
+    struct reader r = reader_of(m);
+    struct proto_field f;
+    count_fields(m, counts);
+    struct wire_label *labels = arena_array(d->a, counts[1] + 1, sizeof(*labels));
+    bool ok = labels != NULL;
+    *x = (struct wire_exemplar){.labels = labels};
+    while (ok && proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_BYTES) {
+            ok = decode_label(f.bytes, &labels[x->label_count++]);
+        } else if (f.number == 2) {
+            x->value = proto_f64(&f);
+        } else if (f.number == 3) {
+            x->ts = (ts_ms)f.num;
+        }
+    }
+    return ok && !r.bad;
+}
+
+static enum err decode_series(struct decode *d, struct str m, struct wire_series *s)
+{
+    size_t counts[16];
+    struct reader r = reader_of(m);
+    struct proto_field f;
+    count_fields(m, counts);
+    struct wire_label *labels = arena_array(d->a, counts[1] + 1, sizeof(*labels));
+    struct wire_sample *samples = arena_array(d->a, counts[2] + 1, sizeof(*samples));
+    struct wire_exemplar *exemplars = counts[3] ? arena_array(d->a, counts[3], sizeof(*exemplars)) : NULL;
+    struct wire_histogram *histograms = counts[4] ? arena_array(d->a, counts[4], sizeof(*histograms)) : NULL;
+    if (!labels || !samples || (counts[3] && !exemplars) || (counts[4] && !histograms)) {
+        return no_memory(d);
+    }
+    *s = (struct wire_series){.labels = labels,
+                              .samples = samples,
+                              .exemplars = exemplars,
+                              .histograms = histograms,
+                              .meta_type = STR("")};
+    bool ok = true;
+    while (ok && proto_next(&r, &f)) {
+        if (f.wire != PROTO_BYTES) {
+            continue;
+        }
+        if (f.number == 1) {
+            ok = decode_label(f.bytes, &labels[s->label_count++]);
+        } else if (f.number == 2) {
+            ok = decode_sample(f.bytes, &samples[s->sample_count++]);
+        } else if (f.number == 3) {
+            ok = decode_exemplar(d, f.bytes, &exemplars[s->exemplar_count++]);
+        } else if (f.number == 4) {
+            ok = decode_histogram(d, f.bytes, &histograms[s->histogram_count++]);
+        }
+    }
+    return ok && !r.bad ? ERR_OK : malformed(d, "time series", &r);
+}
+
+static struct str type_name(uint64_t t)
+{
+    static const char *const names[] = {"unknown",        "counter", "gauge", "histogram",
+                                        "gaugehistogram", "summary", "info",  "stateset"};
+    return str_c(names[t < ARRAY_LEN(names) ? t : 0]);
+}
+
+static bool decode_metadata(struct str m, struct wire_metadata *w)
+{
+    struct reader r = reader_of(m);
+    struct proto_field f;
+    *w = (struct wire_metadata){STR(""), STR("unknown"), STR(""), STR("")};
+    while (proto_next(&r, &f)) {
+        if (f.number == 1) {
+            w->type = type_name(f.num);
+        } else if (f.number == 2) {
+            w->metric = f.bytes;
+        } else if (f.number == 4) {
+            w->help = f.bytes;
+        } else if (f.number == 5) {
+            w->unit = f.bytes;
+        }
+    }
+    return !r.bad;
+}
+
+enum err remote_write_decode_v1(struct arena *a, struct str body, struct wire_write *ret_write,
+                                struct err_info *reterr_info)
+{
+    struct decode d = {a, reterr_info, body.p};
+    size_t counts[16];
+    struct reader r = reader_of(body);
+    struct proto_field f;
+    count_fields(body, counts);
+    struct wire_series *series = arena_array(a, counts[1] + 1, sizeof(*series));
+    struct wire_metadata *metadata = arena_array(a, counts[3] + 1, sizeof(*metadata));
+    struct wire_write w = {.series = series, .metadata = metadata};
+    if (!series || !metadata) {
+        return no_memory(&d);
+    }
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_BYTES) {
+            enum err e = decode_series(&d, f.bytes, &series[w.series_count++]);
+            if (e) {
+                return e;
+            }
+        } else if (f.number == 3 && f.wire == PROTO_BYTES) {
+            if (!decode_metadata(f.bytes, &metadata[w.metadata_count++])) {
+                return malformed(&d, "metadata", &r);
+            }
+        }
+    }
+    if (r.bad) {
+        return malformed(&d, "field", &r);
+    }
+    *ret_write = w;
+    return ERR_OK;
+}
+
+void remote_write_encode_v1(struct buf *b, const struct wire_write *w)
+{
+    for (size_t i = 0; i < w->series_count; i++) {
+        const struct wire_series *s = &w->series[i];
+        size_t mark = proto_nested_begin(b, 1);
+        for (size_t k = 0; k < s->label_count; k++) {
+            size_t label = proto_nested_begin(b, 1);
+            proto_write_bytes(b, 1, s->labels[k].name);
+            proto_write_bytes(b, 2, s->labels[k].value);
+            proto_nested_end(b, label);
+        }
+        for (size_t k = 0; k < s->sample_count; k++) {
+            size_t sample = proto_nested_begin(b, 2);
+            proto_write_f64(b, 1, s->samples[k].value);
+            proto_write_u64(b, 2, (uint64_t)s->samples[k].ts);
+            proto_nested_end(b, sample);
+        }
+        proto_nested_end(b, mark);
+    }
+}

@@ -1,0 +1,135 @@
+/* Wire formats: round trips, refusals, and the limits of decompression. */
+#include "codec/compress.h"
+#include "codec/exposition.h"
+#include "codec/loki_push.h"
+#include "codec/remote_write.h"
+#include "harness.h"
+
+TEST(compression_round_trips_within_limits)
+{
+    static const enum compression all[] = {COMPRESS_NONE,    COMPRESS_SNAPPY, COMPRESS_GZIP, COMPRESS_ZLIB,
+                                           COMPRESS_DEFLATE, COMPRESS_ZSTD,   COMPRESS_LZ4};
+    char text[20000];
+    for (size_t i = 0; i < sizeof(text); i++) {
+        text[i] = (char)("abcdefg"[i % 7] + (i % 97 == 0));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct buf packed AUTO_BUF = {0}, back AUTO_BUF = {0}, small AUTO_BUF = {0};
+        CHECK_OK(compress_bytes(all[i], 0, str_of(text, sizeof(text)), &packed));
+        CHECK_OK(decompress_bytes(all[i], buf_view(&packed), sizeof(text), &back, NULL));
+        CHECK(str_eq(buf_view(&back), str_of(text, sizeof(text))));
+        CHECK(decompress_bytes(all[i], buf_view(&packed), sizeof(text) - 1, &small, NULL) != ERR_OK);
+        if (all[i] != COMPRESS_NONE) {
+            buf_reset(&small);
+            CHECK(decompress_bytes(all[i], STR("certainly not compressed data"), 1000, &small, NULL) !=
+                  ERR_OK);
+        }
+    }
+}
+
+TEST(remote_write_round_trips)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct buf b AUTO_BUF = {0};
+    struct wire_label labels[] = {{STR("__name__"), STR("up")}, {STR("job"), STR("x")}};
+    struct wire_sample samples[] = {{1.5, 1000, 0}, {2.5, -2000, 0}};
+    struct wire_series s = {.labels = labels, .label_count = 2, .samples = samples, .sample_count = 2};
+    struct wire_write in = {.series = &s, .series_count = 1}, out;
+    remote_write_encode_v1(&b, &in);
+    CHECK_OK(remote_write_decode_v1(&a, buf_view(&b), &out, NULL));
+    CHECK_EQ(out.series_count, 1);
+    CHECK_STR(out.series[0].labels[1].value, "x");
+    CHECK(out.series[0].samples[1].value == 2.5 && out.series[0].samples[1].ts == -2000);
+    for (size_t n = 1; n < b.n; n++) {
+        CHECK_EQ(remote_write_decode_v1(&a, str_of(b.p, n), &out, NULL), ERR_INVALID);
+    }
+}
+
+struct parsed {
+    size_t samples;
+    double sum;
+    enum err e;
+    struct err_info info;
+};
+
+static struct parsed parse(enum exposition_format f, const char *text)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct exposition_parser p;
+    struct exposition_item item;
+    enum exposition_event ev;
+    struct parsed r = {0};
+    exposition_init(&p, f, str_c(text));
+    while ((r.e = exposition_next(&p, &a, &ev, &item, &r.info)) == ERR_OK && ev != EXPOSITION_END) {
+        if (ev == EXPOSITION_SAMPLE) {
+            r.samples++;
+            r.sum += item.value;
+        }
+    }
+    return r;
+}
+
+TEST(text_exposition_as_prometheus_reads_it)
+{
+    CHECK_EQ(
+        parse(EXPOSITION_TEXT, "# HELP a b\\nc\n# TYPE a counter\na 1\na{x=\"1\",} 2 1000\n\n# hi\n  b{} 3")
+            .samples,
+        3);
+    static const char *const bad[] = {"a 1\r\n",      "a{x=1} 1\n",       "a\n",       "a 1 2 3\n",
+                                      "a{x=\"1} 1\n", "1a 1\n",           "a 0x1p3\n", "# TYPE a thing\n",
+                                      "a 1 -5\n",     "a{x=\"\xff\"} 1\n"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK_EQ(parse(EXPOSITION_TEXT, bad[i]).e, ERR_INVALID);
+    }
+    CHECK_EQ(
+        parse(EXPOSITION_OPENMETRICS, "# TYPE a counter\na_total 1 # {id=\"1\"} 0.5 1.5\n# EOF\n").samples,
+        1);
+    CHECK_EQ(parse(EXPOSITION_OPENMETRICS, "a 1\n").e, ERR_INVALID);
+    CHECK_EQ(parse(EXPOSITION_OPENMETRICS, "a  1\n# EOF\n").e, ERR_INVALID);
+    CHECK_EQ(parse(EXPOSITION_OPENMETRICS, "a 1\n# EOF\nb 1\n").e, ERR_INVALID);
+}
+
+TEST(exposition_labels_are_unescaped)
+{
+    struct arena a AUTO_ARENA = {0};
+    const struct wire_label *l;
+    size_t n;
+    CHECK_OK(exposition_labels(&a, STR("http{path=\"a\\\"b\\n\", x = \"y\",}"), &l, &n, NULL));
+    CHECK_EQ(n, 3);
+    CHECK_STR(l[0].value, "http");
+    CHECK_STR(l[1].value, "a\"b\n");
+    CHECK_OK(exposition_labels(&a, STR("{\"my.metric\",\"a.b\"=\"c\"}"), &l, &n, NULL));
+    CHECK_STR(l[0].value, "my.metric");
+    CHECK_STR(l[1].name, "a.b");
+}
+
+TEST(loki_push_in_both_encodings)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct wire_push p, q;
+    struct buf b AUTO_BUF = {0};
+    CHECK_OK(loki_push_decode_json(
+        &a,
+        STR("{\"streams\":[{\"stream\":{\"job\":\"x\\\"y\"},\"values\":[[\"1700000000000000001\",\"line\\n\","
+            "{\"trace\":\"1\"}],[\"-5\",\"\"]]}]}"),
+        &p, NULL));
+    loki_push_encode_proto(&b, &p);
+    CHECK_OK(loki_push_decode_proto(&a, buf_view(&b), &q, NULL));
+    CHECK_EQ(q.streams[0].entry_count, 2);
+    CHECK_STR(q.streams[0].labels[0].value, "x\"y");
+    CHECK_STR(q.streams[0].entries[0].line, "line\n");
+    CHECK_EQ(q.streams[0].entries[0].ts, 1700000000000000001);
+    CHECK_EQ(q.streams[0].entries[1].ts, -5);
+    CHECK_STR(q.streams[0].entries[0].metadata[0].value, "1");
+    CHECK_EQ(loki_push_decode_json(&a, STR("{\"streams\":[{\"values\":[[1,\"x\"]]}]}"), &p, NULL),
+             ERR_INVALID);
+    for (size_t n = 1; n < b.n; n++) {
+        CHECK_EQ(loki_push_decode_proto(&a, str_of(b.p, n), &q, NULL), ERR_INVALID);
+    }
+    const struct wire_label *l;
+    size_t n;
+    CHECK_OK(loki_labels_parse(&a, STR("{ a = \"x\\u00e9\", b=`\\n`,}"), &l, &n, NULL));
+    CHECK_STR(l[0].value, "x\xc3\xa9");
+    CHECK_STR(l[1].value, "\\n");
+    CHECK_EQ(loki_labels_parse(&a, STR("{a!=\"x\"}"), &l, &n, NULL), ERR_INVALID);
+}
