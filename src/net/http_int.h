@@ -168,6 +168,9 @@ void http_body_encode(struct http_req *r);
 /* http_response.c */
 enum MHD_Result http_response_queue(struct http_req *r);
 void http_req_unref(struct http_req *r);
+/* Gives a detached request that nobody answers a 503; the connection to resume, with no lock held, or NULL.
+ */
+struct MHD_Connection *http_req_abandon(struct http_req *r);
 /* Sets the answer; gives a detached request back. */
 void http_res_commit(struct http_req *r, int status, const char *content_type, enum http_answer_kind kind);
 /* The handler has returned: makes sure there is an answer and gives the connection back. Drops an owner. */

@@ -24,13 +24,45 @@ void http_req_unref(struct http_req *r)
     mem_free(r);
 }
 
-/* With r->lock held. */
-static void give_back(struct http_req *r)
+/* With r->lock held: the connection that the caller must give to `resume` after unlocking, or NULL.
+ * libmicrohttpd's own lock is taken by resuming, and libmicrohttpd may hold it when it calls request_over:
+ * none of our locks may be held meanwhile. A suspended connection stays alive until then. */
+static struct MHD_Connection *give_back(struct http_req *r)
 {
-    if (r->suspended && !r->gone) {
-        r->suspended = false;
-        MHD_resume_connection(r->connection);
+    bool wait = r->suspended && !r->gone;
+    r->suspended = false;
+    return wait ? r->connection : NULL;
+}
+
+/* The same for a reader that waits for more of a stream. */
+static struct MHD_Connection *wake_reader(struct http_req *r)
+{
+    bool wait = r->stream.reader_suspended && !r->gone;
+    r->stream.reader_suspended = false;
+    return wait ? r->connection : NULL;
+}
+
+static void resume(struct MHD_Connection *connection)
+{
+    if (connection) {
+        MHD_resume_connection(connection);
     }
+}
+
+struct MHD_Connection *http_req_abandon(struct http_req *r)
+{
+    struct MHD_Connection *connection = NULL;
+    mutex_lock(&r->lock);
+    if (r->detached && r->suspended) {
+        r->abandoned = r->answer_kind == ANSWER_NONE;
+        r->answer_kind = r->abandoned ? ANSWER_WHOLE : r->answer_kind;
+        connection = give_back(r);
+    } else if (r->detached && r->stream.reader_suspended) {
+        r->stream.broken = true;
+        connection = wake_reader(r);
+    }
+    mutex_unlock(&r->lock);
+    return connection;
 }
 
 /* -- what handlers say ----------------------------------------------------------------------------------- */
@@ -67,10 +99,9 @@ void http_res_commit(struct http_req *r, int status, const char *content_type, e
     if (r->answer_kind == ANSWER_NONE) {
         r->answer_kind = kind;
     }
-    if (detached) {
-        give_back(r);
-    }
+    struct MHD_Connection *back = detached ? give_back(r) : NULL;
     mutex_unlock(&r->lock);
+    resume(back);
     if (detached) {
         http_req_unref(r);
     }
@@ -169,8 +200,9 @@ void http_req_finish(struct http_req *r)
     }
     if (!detached) {
         mutex_lock(&r->lock);
-        give_back(r);
+        struct MHD_Connection *back = give_back(r);
         mutex_unlock(&r->lock);
+        resume(back);
     }
     http_req_unref(r);
 }
@@ -185,6 +217,7 @@ enum err http_res_begin(struct http_req *r, int status, const char *content_type
         return ERR_OOM;
     }
     enum err e = ERR_OK;
+    struct MHD_Connection *back = NULL;
     mutex_lock(&r->lock);
     if (r->answer_kind != ANSWER_NONE) {
         e = ERR_CONFLICT;
@@ -192,9 +225,10 @@ enum err http_res_begin(struct http_req *r, int status, const char *content_type
         r->status = status;
         r->content_type = type;
         r->answer_kind = ANSWER_STREAM;
-        give_back(r);
+        back = give_back(r);
     }
     mutex_unlock(&r->lock);
+    resume(back);
     return e;
 }
 
@@ -214,15 +248,6 @@ static enum err wait_for_room(struct http_req *r)
         }
     }
     return r->gone || atomic_load(&r->canceled) ? ERR_CANCELED : ERR_OK;
-}
-
-/* With r->lock held. */
-static void wake_reader(struct http_req *r)
-{
-    if (r->stream.reader_suspended && !r->gone) {
-        r->stream.reader_suspended = false;
-        MHD_resume_connection(r->connection);
-    }
 }
 
 enum err http_res_write(struct http_req *r, const void *p, size_t n)
@@ -248,8 +273,9 @@ enum err http_res_write(struct http_req *r, const void *p, size_t n)
         r->bytes_out += n;
     }
     s->broken |= e == ERR_CANCELED;
-    wake_reader(r);
+    struct MHD_Connection *reader = wake_reader(r);
     mutex_unlock(&r->lock);
+    resume(reader);
     return e;
 }
 
@@ -259,8 +285,9 @@ void http_res_end(struct http_req *r)
     mutex_lock(&r->lock);
     bool last = r->detached && !r->stream.ended;
     r->stream.ended = true;
-    wake_reader(r);
+    struct MHD_Connection *reader = wake_reader(r);
     mutex_unlock(&r->lock);
+    resume(reader);
     if (last) {
         http_req_unref(r);
     }

@@ -362,24 +362,21 @@ static bool wait_idle(struct http_server *s, int64_t deadline_ns)
     }
 }
 
-/* With s->lock held: detached requests that nobody answers get 503. */
-static void abandon(struct http_server *s)
+/* Detached requests that nobody answers get 503. */
+static void abandon_all(struct http_server *s)
 {
-    for (struct http_req *r = s->open; r; r = r->next) {
-        mutex_lock(&r->lock);
-        if (r->detached && r->suspended) {
-            r->abandoned = r->answer_kind == ANSWER_NONE;
-            r->answer_kind = r->abandoned ? ANSWER_WHOLE : r->answer_kind;
-            r->suspended = false;
-            MHD_resume_connection(r->connection);
+    struct MHD_Connection *connection;
+    do {
+        connection = NULL;
+        mutex_lock(&s->lock);
+        for (struct http_req *r = s->open; r && !connection; r = r->next) {
+            connection = http_req_abandon(r);
         }
-        if (r->detached && r->stream.reader_suspended) {
-            r->stream.broken = true;
-            r->stream.reader_suspended = false;
-            MHD_resume_connection(r->connection);
+        mutex_unlock(&s->lock);
+        if (connection) {
+            MHD_resume_connection(connection);
         }
-        mutex_unlock(&r->lock);
-    }
+    } while (connection);
 }
 
 void http_server_stop(struct http_server *s, int64_t grace_ms)
@@ -390,6 +387,7 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     int fd = MHD_quiesce_daemon(s->daemon);
     atomic_store(&s->stopping, true);
     http_ws_wake(s);
+    bool late = false;
     mutex_lock(&s->lock);
     if (!wait_idle(s, clock_mono_ns(clock_real()) + grace_ms * NS_PER_MS)) {
         for (struct http_req *r = s->open; r; r = r->next) {
@@ -398,14 +396,15 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
         mutex_unlock(&s->lock);
         http_ws_hang_up(s);
         mutex_lock(&s->lock);
-        if (!wait_idle(s, clock_mono_ns(clock_real()) + ABANDON_AFTER_S * NS_PER_S)) {
-            abandon(s);
-        }
+        late = !wait_idle(s, clock_mono_ns(clock_real()) + ABANDON_AFTER_S * NS_PER_S);
     }
     s->watcher_stops = true;
     cond_broadcast(&s->watcher_wake);
     mutex_unlock(&s->lock);
     thread_join(&s->watcher);
+    if (late) {
+        abandon_all(s);
+    }
     http_ws_hang_up(s);
     pool_stop(s->pool); /* handlers end: they see `canceled` */
     MHD_stop_daemon(s->daemon);

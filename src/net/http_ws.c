@@ -90,9 +90,11 @@ static void ws_main(void *arg)
     ws->run(ws->ctx, ws);
     ws_close_send(ws, http_ws_closing(ws) ? WS_CLOSE_GOING_AWAY : WS_CLOSE_NORMAL);
     http_req_unref(ws->request);
-    mutex_lock(&s->lock); /* http_ws_hang_up may use the socket until here */
-    (void)MHD_upgrade_action(ws->handle, MHD_UPGRADE_ACTION_CLOSE);
-    ws->fd = -1;
+    mutex_lock(&s->lock);
+    ws->fd = -1; /* http_ws_hang_up may use the socket until here */
+    mutex_unlock(&s->lock);
+    (void)MHD_upgrade_action(ws->handle, MHD_UPGRADE_ACTION_CLOSE); /* with no lock held: see give_back */
+    mutex_lock(&s->lock);
     ws->over = true;
     cond_broadcast(&s->idle);
     mutex_unlock(&s->lock);
