@@ -1,0 +1,463 @@
+/* The sink: batches into the log and the heads.
+ *
+ * The writer locks of all partitions of a batch are held from the first decision until its samples are in
+ * memory. Under each partition's data lock the series are found or made, every sample is judged and one
+ * record is placed; then the log is waited for once; then the samples are applied. So nothing is visible, and
+ * nothing counts as a duplicate, before it is as durable as the mode promises, and a refused record leaves
+ * only series without samples behind. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "metrics/model/value.h"
+#include "metrics/tsdb/record.h"
+#include "metrics/tsdb/side.h"
+#include "metrics/tsdb/tsdb_int.h"
+
+enum {
+    SLOT_UNKNOWN = -1,
+    FUTURE_MS_MAX = 24 * 3600 * 1000 /* one sample from the far future would make the present too old */
+};
+
+struct accepted {
+    struct series *series;
+    uint32_t slot, sample;
+    bool late, was_started;
+    ts_ms last_ts; /* of the series before */
+    uint64_t last_bits;
+};
+
+struct appender {
+    struct tsdb *db;
+    struct tenant *tenant;
+    struct sink_batch *batch;
+    struct sink_result *result;
+    struct err_info *info;
+    struct arena memory;
+    uint8_t *partition_of; /* of series */
+    int64_t *slot_of;      /* of series; SLOT_UNKNOWN until looked up */
+    uint32_t *order;       /* samples by partition */
+    uint32_t first[PARTITIONS + 1];
+    struct accepted *accepted; /* of all partitions, in their order */
+    size_t accepted_first[PARTITIONS + 1];
+    size_t accepted_count;
+    ts_ms newest_from; /* what is newest of its series is accepted from here on */
+    ts_ms late_from;   /* late samples are */
+    ts_ms future;      /* and nothing after this */
+    uint64_t offset_max;
+    bool placed;
+};
+
+static const char *const refusals[SAMPLE_STATUS_COUNT] = {
+    [SAMPLE_CONFLICT] = "duplicate sample for timestamp",
+    [SAMPLE_OUT_OF_ORDER] = "out of order sample",
+    [SAMPLE_TOO_OLD] = "too old sample",
+    [SAMPLE_OUT_OF_BOUNDS] = "out of bounds",
+    [SAMPLE_LIMIT] = "limit of series per tenant reached (tsdb series_max); drop labels or raise it",
+    [SAMPLE_INVALID] = "invalid labels or histogram",
+};
+
+static COLD void explain(struct appender *a, const struct sink_sample *m)
+{
+    struct err_info *info = &a->result->first_refusal;
+    if (info->code != ERR_OK) {
+        return;
+    }
+    static const enum err codes[SAMPLE_STATUS_COUNT] = {
+        [SAMPLE_CONFLICT] = ERR_CONFLICT, [SAMPLE_OUT_OF_ORDER] = ERR_INVALID,
+        [SAMPLE_TOO_OLD] = ERR_INVALID,   [SAMPLE_OUT_OF_BOUNDS] = ERR_INVALID,
+        [SAMPLE_LIMIT] = ERR_LIMIT,       [SAMPLE_INVALID] = ERR_INVALID,
+    };
+    struct buf text AUTO_BUF = {.size_bytes_max = sizeof(info->message)};
+    if (m->series_index < a->batch->series_count) {
+        labels_format(&text, a->batch->series[m->series_index].labels);
+    }
+    (void)err_set(info, codes[m->status], "%s: series %.*s, timestamp %lld", refusals[m->status],
+                  STR_FMT(buf_view(&text)), (long long)m->ts);
+}
+
+static void judged(struct appender *a, struct sink_sample *m, enum sample_status status)
+{
+    m->status = (uint8_t)status;
+    if (status == SAMPLE_STORED || status == SAMPLE_DUPLICATE) {
+        a->result->stored++;
+        return;
+    }
+    a->result->refused[status]++;
+    explain(a, m);
+}
+
+static bool labels_valid(struct labels ls)
+{
+    if (ls.n == 0 || ls.n > LABELS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < ls.n; i++) {
+        if (ls.l[i].name.n == 0 || ls.l[i].value.n == 0 || ls.l[i].name.n > LABEL_BYTES_MAX ||
+            ls.l[i].value.n > LABEL_BYTES_MAX || (i > 0 && str_cmp(ls.l[i - 1].name, ls.l[i].name) >= 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sorts the samples by partition, without those that name no series. */
+static enum err distribute(struct appender *a)
+{
+    struct sink_batch *b = a->batch;
+    bool refs_hold = b->epoch == atomic_load(&a->db->epoch);
+    a->partition_of = arena_array(&a->memory, b->series_count + 1, sizeof(*a->partition_of));
+    a->slot_of = arena_array(&a->memory, b->series_count + 1, sizeof(*a->slot_of));
+    a->order = arena_array(&a->memory, b->sample_count + 1, sizeof(*a->order));
+    a->accepted = arena_array(&a->memory, b->sample_count + 1, sizeof(*a->accepted));
+    if (!a->partition_of || !a->slot_of || !a->order || !a->accepted) {
+        return ERR_OOM;
+    }
+    for (size_t i = 0; i < b->series_count; i++) {
+        struct sink_series *s = &b->series[i];
+        a->slot_of[i] = SLOT_UNKNOWN;
+        if (refs_hold && s->ref) {
+            a->partition_of[i] = s->ref % PARTITIONS;
+            continue;
+        }
+        s->ref = 0;
+        s->hash = s->hash ? s->hash : labels_hash(s->labels);
+        a->partition_of[i] = (uint8_t)(series_target(b->tenant, s->labels, s->hash) % PARTITIONS);
+    }
+    uint32_t counts[PARTITIONS] = {0};
+    for (size_t i = 0; i < b->sample_count; i++) {
+        struct sink_sample *m = &b->samples[i];
+        m->status = SAMPLE_STORED;
+        if (m->series_index >= b->series_count) {
+            judged(a, m, SAMPLE_INVALID);
+            continue;
+        }
+        counts[a->partition_of[m->series_index]]++;
+    }
+    uint32_t at[PARTITIONS];
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        at[p] = a->first[p];
+        a->first[p + 1] = a->first[p] + counts[p];
+    }
+    for (size_t i = 0; i < b->sample_count; i++) {
+        if (b->samples[i].status == SAMPLE_STORED) {
+            a->order[at[a->partition_of[b->samples[i].series_index]]++] = (uint32_t)i;
+        }
+    }
+    return ERR_OK;
+}
+
+/* The slot of a known series, or SLOT_UNKNOWN. */
+static int64_t series_lookup(struct appender *a, struct head *h, struct sink_series *s)
+{
+    if (s->ref && a->batch->epoch == atomic_load(&a->db->epoch)) {
+        uint64_t slot = (s->ref >> 6) - 1;
+        if (slot < h->slot_count) {
+            const struct series *known = head_series(h, (uint32_t)slot);
+            if ((known->flags & SERIES_LIVE) && (s->hash == 0 || s->hash == known->hash)) {
+                return (int64_t)slot;
+            }
+        }
+    }
+    s->hash = s->hash ? s->hash : labels_hash(s->labels);
+    uint32_t slot = head_find(h, s->labels, s->hash);
+    return slot == UINT32_MAX ? SLOT_UNKNOWN : (int64_t)slot;
+}
+
+/* What becomes of a sample that fits no rule of order. */
+static enum sample_status out_of_time(const struct appender *a, bool newest)
+{
+    if (a->batch->allow_late && a->db->o.late_window_ms > 0) {
+        return SAMPLE_TOO_OLD;
+    }
+    return newest ? SAMPLE_OUT_OF_BOUNDS : SAMPLE_OUT_OF_ORDER;
+}
+
+/* STORED with *ret_late, or why not (metrics/model/sink.h). `s` may be NULL: a series to be made. */
+static enum sample_status judge(const struct appender *a, const struct head *h, const struct series *s,
+                                const struct sink_sample *m, bool *ret_late)
+{
+    bool started = s && (s->flags & SERIES_STARTED);
+    uint64_t bits = f64_bits(m->value), there;
+    *ret_late = started && m->ts < s->last_ts;
+    if (m->histogram) {
+        return SAMPLE_INVALID;
+    }
+    if (m->ts > a->future) {
+        return SAMPLE_OUT_OF_BOUNDS;
+    }
+    if (started && m->ts == s->last_ts) {
+        return bits == s->last_bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
+    }
+    if (!*ret_late && m->ts >= a->newest_from) {
+        return SAMPLE_STORED;
+    }
+    if (!a->batch->allow_late || a->db->o.late_window_ms <= 0 || m->ts < a->late_from) {
+        return out_of_time(a, !*ret_late);
+    }
+    if (*ret_late && head_sample_at(h, s, m->ts, &there)) {
+        return there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
+    }
+    return SAMPLE_STORED;
+}
+
+static enum err series_make(struct appender *a, struct head *h, uint32_t index,
+                            enum sample_status *ret_status)
+{
+    struct sink_series *s = &a->batch->series[index];
+    if (!labels_valid(s->labels)) {
+        *ret_status = SAMPLE_INVALID;
+        return ERR_OK;
+    }
+    if (atomic_load_explicit(&a->tenant->series, memory_order_relaxed) >= a->db->o.series_max) {
+        *ret_status = SAMPLE_LIMIT;
+        return ERR_OK;
+    }
+    uint32_t slot = 0;
+    enum err e = head_create(h, s->labels, s->hash, series_target(a->batch->tenant, s->labels, s->hash),
+                             UINT32_MAX, &slot);
+    if (e == ERR_LIMIT) {
+        *ret_status = SAMPLE_LIMIT;
+        return ERR_OK;
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    atomic_fetch_add_explicit(&a->tenant->series, 1, memory_order_relaxed);
+    a->result->new_series++;
+    a->slot_of[index] = slot;
+    *ret_status = SAMPLE_STORED;
+    return ERR_OK;
+}
+
+static enum err consider(struct appender *a, struct head *h, unsigned partition, uint32_t sample)
+{
+    struct sink_sample *m = &a->batch->samples[sample];
+    struct sink_series *in = &a->batch->series[m->series_index];
+    int64_t *slot = &a->slot_of[m->series_index];
+    if (*slot == SLOT_UNKNOWN) {
+        *slot = series_lookup(a, h, in);
+    }
+    struct series *s = *slot == SLOT_UNKNOWN ? NULL : head_series(h, (uint32_t)*slot);
+    bool late = false;
+    enum sample_status status = judge(a, h, s, m, &late);
+    if (status == SAMPLE_STORED && !s) {
+        enum err e = series_make(a, h, m->series_index, &status);
+        if (e != ERR_OK) {
+            return e;
+        }
+        s = *slot == SLOT_UNKNOWN ? NULL : head_series(h, (uint32_t)*slot);
+    }
+    if (s) {
+        in->ref = ref_of(partition, (uint32_t)*slot);
+    }
+    if (status != SAMPLE_STORED) {
+        judged(a, m, status);
+        return ERR_OK;
+    }
+    a->accepted[a->accepted_count++] = (struct accepted){.series = s,
+                                                         .slot = (uint32_t)*slot,
+                                                         .sample = sample,
+                                                         .late = late,
+                                                         .was_started = (s->flags & SERIES_STARTED) != 0,
+                                                         .last_ts = s->last_ts,
+                                                         .last_bits = s->last_bits};
+    if (!late) { /* as if it were stored, for the samples that follow; undone before it is */
+        s->last_ts = m->ts;
+        s->last_bits = f64_bits(m->value);
+        s->flags |= SERIES_STARTED;
+    }
+    return ERR_OK;
+}
+
+static void forget(struct appender *a, size_t from)
+{
+    for (size_t i = a->accepted_count; i-- > from;) {
+        struct accepted *c = &a->accepted[i];
+        c->series->last_ts = c->last_ts;
+        c->series->last_bits = c->last_bits;
+        if (!c->was_started) {
+            c->series->flags &= (uint8_t)~SERIES_STARTED;
+        }
+    }
+}
+
+static enum err log_record(struct appender *a, struct head *h, struct partition *p, unsigned partition)
+{
+    struct record_writer w;
+    struct label labels[LABELS_MAX];
+    size_t from = a->accepted_first[partition];
+    record_begin(&w, &p->record, a->tenant->name);
+    for (size_t i = from; i < a->accepted_count; i++) {
+        struct series *s = a->accepted[i].series;
+        if (!(s->flags & (SERIES_LOGGED | SERIES_DEFINED))) {
+            index_labels(h->index, s->labels, labels);
+            record_define(&w, a->accepted[i].slot, (struct labels){labels, s->labels->n});
+            s->flags |= SERIES_DEFINED;
+        }
+    }
+    record_samples(&w);
+    for (size_t i = from; i < a->accepted_count; i++) {
+        const struct sink_sample *m = &a->batch->samples[a->accepted[i].sample];
+        record_sample(&w, a->accepted[i].slot, m->ts, f64_bits(m->value));
+    }
+    struct str part = buf_view(&p->record);
+    uint64_t offset = 0;
+    enum err e = p->record.err != ERR_OK
+                     ? err_set(a->info, p->record.err, "the record of a batch does not fit in memory")
+                     : ingest_log_place(a->db->log, partition, &part, 1, &offset, a->info);
+    for (size_t i = from; i < a->accepted_count; i++) {
+        a->accepted[i].series->flags &= (uint8_t)~SERIES_DEFINED;
+    }
+    if (e == ERR_OK) {
+        p->end = offset + 1;
+        a->offset_max = offset > a->offset_max ? offset : a->offset_max;
+        a->placed = true;
+    }
+    return e;
+}
+
+/* The timestamp that most samples of the partition share, or INT64_MIN. */
+static ts_ms common_tick(const struct appender *a, size_t from, size_t to)
+{
+    ts_ms candidate = INT64_MIN;
+    size_t votes = 0, count = 0;
+    for (size_t i = from; i < to; i++) {
+        ts_ms ts = a->batch->samples[a->accepted[i].sample].ts;
+        if (votes == 0) {
+            candidate = ts;
+        }
+        votes = candidate == ts ? votes + 1 : votes - 1;
+    }
+    for (size_t i = from; i < to; i++) {
+        count += a->batch->samples[a->accepted[i].sample].ts == candidate;
+    }
+    return count >= CLOCK_SERIES_MIN && count * 2 > to - from ? candidate : INT64_MIN;
+}
+
+static enum err apply_sample(struct appender *a, struct head *h, const struct accepted *c, ts_ms tick)
+{
+    struct sink_sample *m = &a->batch->samples[c->sample];
+    uint64_t bits = f64_bits(m->value), there = 0;
+    enum sample_status status = SAMPLE_STORED;
+    c->series->flags |= SERIES_LOGGED;
+    enum err e =
+        c->late ? head_push_late(h, c->series, m->ts, bits) : head_push(h, c->series, m->ts, bits, tick);
+    if (e == ERR_EXISTS && head_sample_at(h, c->series, m->ts, &there)) {
+        status = there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
+    } else if (e == ERR_LIMIT) {
+        status = SAMPLE_LIMIT;
+    } else if (e != ERR_OK) {
+        return err_set(a->info, e, "no memory to store samples; send the batch again");
+    }
+    judged(a, m, status);
+    tenant_max_ts_raise(a->tenant, m->ts);
+    if (c->late) {
+        atomic_fetch_add_explicit(&a->db->generation, 1, memory_order_relaxed);
+    }
+    return ERR_OK;
+}
+
+static enum err apply(struct appender *a, unsigned partition)
+{
+    struct partition *p = &a->db->partitions[partition];
+    size_t from = a->accepted_first[partition], to = a->accepted_first[partition + 1];
+    enum err e = ERR_OK;
+    if (from == to) {
+        return ERR_OK;
+    }
+    ts_ms tick = common_tick(a, from, to);
+    mutex_lock(&p->lock);
+    struct head *h = partition_head_find(p, a->tenant);
+    for (size_t i = from; e == ERR_OK && i < to; i++) {
+        e = apply_sample(a, h, &a->accepted[i], tick);
+    }
+    mutex_unlock(&p->lock);
+    return e;
+}
+
+static enum err place(struct appender *a, unsigned partition)
+{
+    struct partition *p = &a->db->partitions[partition];
+    struct head *h = NULL;
+    mutex_lock(&p->lock);
+    enum err e = partition_head(p, a->tenant, &h);
+    for (uint32_t i = a->first[partition]; e == ERR_OK && i < a->first[partition + 1]; i++) {
+        e = consider(a, h, partition, a->order[i]);
+    }
+    if (e != ERR_OK) {
+        (void)err_set(a->info, e, "no memory for new series");
+    } else if (a->accepted_count > a->accepted_first[partition]) {
+        e = log_record(a, h, p, partition);
+    }
+    forget(a, a->accepted_first[partition]);
+    mutex_unlock(&p->lock);
+    return e;
+}
+
+static enum err append_all(struct appender *a)
+{
+    enum err e = distribute(a);
+    if (e != ERR_OK) {
+        return err_set(a->info, e, "no memory for a batch of %zu samples", a->batch->sample_count);
+    }
+    for (unsigned p = 0; p < PARTITIONS; p++) { /* always in this order: no deadlock */
+        if (a->first[p] < a->first[p + 1]) {
+            mutex_lock(&a->db->partitions[p].writer);
+        }
+    }
+    for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
+        a->accepted_first[p] = a->accepted_count;
+        e = a->first[p] < a->first[p + 1] ? place(a, p) : ERR_OK;
+        a->accepted_first[p + 1] = a->accepted_count;
+    }
+    if (e == ERR_OK && a->placed) {
+        e = ingest_log_wait(a->db->log, a->offset_max, a->info);
+    }
+    for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
+        e = apply(a, p);
+    }
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        if (a->first[p] < a->first[p + 1]) {
+            mutex_unlock(&a->db->partitions[p].writer);
+        }
+    }
+    return e;
+}
+
+static ts_ms before(ts_ms t, int64_t by_ms)
+{
+    ts_ms r;
+    return __builtin_sub_overflow(t, by_ms, &r) ? INT64_MIN : r;
+}
+
+static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, struct sink_result *ret_result,
+                            struct err_info *reterr_info)
+{
+    struct tsdb *db = tsdb_of_sink(s);
+    struct sink_result result = {.epoch = atomic_load(&db->epoch)};
+    struct appender a = {.db = db, .batch = batch, .result = &result, .info = reterr_info};
+    enum err e = tenant_get(db, batch->tenant, true, &a.tenant);
+    if (e != ERR_OK) {
+        return err_set(reterr_info, e, "tenant \"%.*s\": %s", STR_FMT(batch->tenant), err_text(e));
+    }
+    ts_ms newest = atomic_load_explicit(&a.tenant->max_ts, memory_order_relaxed);
+    a.newest_from = before(newest, db->o.block_ms / 2);
+    a.late_from = before(newest, db->o.late_window_ms);
+    a.future = clock_wall_ms(db->o.clock) + FUTURE_MS_MAX;
+    arena_init(&a.memory, 0, NULL);
+    e = append_all(&a);
+    if (e == ERR_OK && (e = side_store(a.tenant, batch)) != ERR_OK) {
+        (void)err_set(reterr_info, e, "no memory for metadata and exemplars");
+    }
+    arena_done(&a.memory);
+    if (e != ERR_OK) {
+        return e;
+    }
+    atomic_fetch_add_explicit(&db->appended, result.stored, memory_order_relaxed);
+    for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {
+        atomic_fetch_add_explicit(&db->refused[i], result.refused[i], memory_order_relaxed);
+    }
+    *ret_result = result;
+    return ERR_OK;
+}
+
+const struct metric_sink_ops tsdb_sink_ops = {.append = tsdb_append};

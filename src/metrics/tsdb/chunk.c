@@ -1,0 +1,39 @@
+/* Sealed chunks. */
+#include "metrics/tsdb/chunk.h"
+
+#include "base/mem.h"
+#include "metrics/tsdb/values.h"
+
+struct chunk *chunk_new(uint32_t times_bytes, uint32_t value_bytes)
+{
+    struct chunk *c = mem_alloc(sizeof(*c) + times_bytes + value_bytes);
+    if (c) {
+        *c = (struct chunk){.times_bytes = times_bytes, .value_bytes = value_bytes, .clock = CLOCK_NONE};
+        atomic_init(&c->refs, 1);
+    }
+    return c;
+}
+
+struct chunk *chunk_ref(struct chunk *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void chunk_unref(struct chunk *c)
+{
+    /* acq_rel: the last owner sees what the others wrote. */
+    if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
+        mem_free(c);
+    }
+}
+
+enum err chunk_values(const struct chunk *c, uint64_t *ret_v)
+{
+    return values_decode(c->mode, c->data + c->times_bytes, c->value_bytes, c->count, ret_v);
+}
+
+enum err chunk_times(const struct chunk *c, ts_ms *ret_ts)
+{
+    return times_decode(c->data, c->times_bytes, c->min_ts, c->count, ret_ts);
+}

@@ -1,0 +1,45 @@
+/* A sealed run of samples of one series: immutable, shared by reference count.
+ *
+ * Its timestamps are ticks of the series' clock, or its own. */
+#ifndef CAIRN_METRICS_TSDB_CHUNK_H
+#define CAIRN_METRICS_TSDB_CHUNK_H
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#define CLOCK_NONE UINT32_MAX
+
+struct chunk {
+    struct chunk *older; /* list of the series; followed under the head's lock only */
+    atomic_uint refs;
+    uint32_t clock;      /* number of the clock in the head, or CLOCK_NONE: own timestamps */
+    uint32_t first_tick; /* absolute number of the first tick */
+    uint16_t count;
+    uint8_t mode; /* enum values_mode, or CHUNK_HISTOGRAMS */
+    uint8_t pad;
+    ts_ms min_ts, max_ts;
+    uint32_t times_bytes, value_bytes;
+    uint8_t data[]; /* times (when own), then values */
+};
+
+enum {
+    CHUNK_HISTOGRAMS = 128
+};
+
+/* One reference. NULL when out of memory. */
+struct chunk *chunk_new(uint32_t times_bytes, uint32_t value_bytes);
+struct chunk *chunk_ref(struct chunk *c);
+void chunk_unref(struct chunk *c); /* accepts NULL */
+static inline size_t chunk_bytes(const struct chunk *c)
+{
+    return sizeof(*c) + c->times_bytes + c->value_bytes;
+}
+
+/* ret_v has count items. Errors: CORRUPT. */
+MUST_USE enum err chunk_values(const struct chunk *c, uint64_t *ret_v);
+/* Of a chunk with own timestamps. */
+MUST_USE enum err chunk_times(const struct chunk *c, ts_ms *ret_ts);
+
+#endif

@@ -1,0 +1,379 @@
+/* Cursors: partition by partition, series that share their clock batched together. */
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "metrics/tsdb/cursor_int.h"
+#include "metrics/tsdb/source_int.h"
+#include "metrics/tsdb/values.h"
+
+static void part_release(struct metric_cursor *c)
+{
+    for (size_t i = 0; i < c->held_count; i++) {
+        chunk_unref(c->held[i]);
+    }
+    c->held_count = 0;
+    c->columns = NULL;
+    c->picked = NULL;
+    c->column_count = c->column_cap = c->picked_count = c->picked_cap = c->picked_next = 0;
+    arena_reset(&c->part);
+}
+
+void cursor_close(struct metric_cursor *c)
+{
+    if (!c) {
+        return;
+    }
+    part_release(c);
+    mem_free(c->held);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        index_unref(c->indexes[i]);
+    }
+    arena_done(&c->all);
+    arena_done(&c->part);
+    arena_done(&c->out);
+    mem_free(c);
+}
+
+enum err cursor_select(struct metric_source *src, struct query_ctx *q, const struct metric_select *sel,
+                       struct metric_cursor **ret_cursor, struct err_info *reterr_info)
+{
+    struct tsdb *db = tsdb_of_source(src);
+    struct metric_cursor *c = mem_zalloc(sizeof(*c));
+    if (!c) {
+        return err_set(reterr_info, ERR_OOM, "no memory for a query");
+    }
+    c->db = db;
+    c->q = q;
+    c->sel = *sel;
+    arena_init(&c->all, 0, q->budget);
+    arena_init(&c->part, 0, q->budget);
+    arena_init(&c->out, 0, q->budget);
+    struct matcher *m = arena_array(&c->all, sel->matcher_count + 1, sizeof(*m));
+    enum err e = m ? tenant_get(db, q->tenant, false, &c->tenant) : arena_err(&c->all);
+    if (e != ERR_OK) {
+        cursor_close(c);
+        return err_set(reterr_info, e, "no memory for a query");
+    }
+    if (sel->matcher_count) {
+        memcpy(m, sel->matchers, sel->matcher_count * sizeof(*m));
+    }
+    c->sel.matchers = m;
+    c->partition = c->tenant ? 0 : PARTITIONS;
+    *ret_cursor = c;
+    return ERR_OK;
+}
+
+static int run_cmp(const void *a, const void *b)
+{
+    const struct run *x = a, *y = b;
+    return (x->min_ts > y->min_ts) - (x->min_ts < y->min_ts);
+}
+
+static int picked_cmp(const void *a, const void *b)
+{
+    const struct picked *x = a, *y = b;
+    return (x->signature > y->signature) - (x->signature < y->signature);
+}
+
+/* True when run b follows run a without a gap on shared columns. */
+static bool follows(const struct metric_cursor *c, const struct run *a, const struct run *b)
+{
+    if (a->column == b->column) {
+        return b->first_tick == a->first_tick + a->count;
+    }
+    const struct column *x = &c->columns[a->column], *y = &c->columns[b->column];
+    return a->first_tick + a->count == x->first + x->n && b->first_tick == y->first &&
+           y->ts[0] > x->ts[x->n - 1];
+}
+
+/* Sorts the runs; the signature tells series that can share a clock from the others. */
+static void sign(const struct metric_cursor *c, struct picked *s)
+{
+    if (s->run_count > 1) {
+        qsort(s->runs, s->run_count, sizeof(*s->runs), run_cmp);
+    }
+    s->signature = 0;
+    if (s->late_count) {
+        return;
+    }
+    uint64_t h = 0x9e3779b97f4a7c15u;
+    for (size_t i = 0; i < s->run_count; i++) {
+        const struct run *r = &s->runs[i];
+        if (r->column == COLUMN_NONE || (i > 0 && !follows(c, r - 1, r))) {
+            return;
+        }
+        if (i == 0 || r[-1].column != r->column) {
+            h = hash_u64(h ^ (r->column + 1u));
+        }
+    }
+    s->signature = h | 1;
+}
+
+static enum err run_values(struct metric_cursor *c, const struct run *r, double *out)
+{
+    uint64_t *bits = arena_array(&c->out, r->count, sizeof(*bits));
+    if (!bits) {
+        return arena_err(&c->out);
+    }
+    enum err e = values_decode(r->mode, r->values, r->value_bytes, r->count, bits);
+    if (e == ERR_OK) {
+        memcpy(out, bits, r->count * sizeof(*out));
+    }
+    return e;
+}
+
+static enum err run_times(const struct metric_cursor *c, const struct run *r, ts_ms *out)
+{
+    if (r->column == COLUMN_NONE) {
+        return times_decode(r->times, r->times_bytes, r->min_ts, r->count, out);
+    }
+    const struct column *k = &c->columns[r->column];
+    memcpy(out, k->ts + (r->first_tick - k->first), r->count * sizeof(*out));
+    return ERR_OK;
+}
+
+/* The clock of a group: the columns of its first series, from the earliest tick any of the group has. */
+static enum err group_clock(struct metric_cursor *c, const struct picked *first, size_t n,
+                            struct metric_batch *b)
+{
+    uint32_t lo = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t tick = first[i].runs[0].first_tick;
+        lo = tick < lo ? tick : lo;
+    }
+    size_t total = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        ts_ms *ts = pass ? arena_array(&c->out, total, sizeof(*ts)) : NULL;
+        if (pass && !ts) {
+            return arena_err(&c->out);
+        }
+        total = 0;
+        for (size_t i = 0; i < first->run_count; i++) {
+            const struct run *r = &first->runs[i];
+            if (i > 0 && r[-1].column == r->column) {
+                continue;
+            }
+            const struct column *k = &c->columns[r->column];
+            uint32_t skip = i == 0 ? lo - k->first : 0;
+            if (pass) {
+                memcpy(ts + total, k->ts + skip, (k->n - skip) * sizeof(*ts));
+            }
+            total += k->n - skip;
+        }
+        b->ts = ts;
+        b->ts_count = (uint32_t)total;
+    }
+    return ERR_OK;
+}
+
+static enum err emit_group(struct metric_cursor *c, const struct picked *first, size_t n,
+                           struct metric_batch *b)
+{
+    struct metric_series *out = arena_zarray(&c->out, n, sizeof(*out));
+    enum err e = out ? group_clock(c, first, n, b) : arena_err(&c->out);
+    if (e != ERR_OK) {
+        return e;
+    }
+    uint32_t lo = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        lo = first[i].runs[0].first_tick < lo ? first[i].runs[0].first_tick : lo;
+    }
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
+        const struct picked *s = &first[i];
+        double *values = arena_array(&c->out, s->sample_count, sizeof(*values));
+        if (!values) {
+            return arena_err(&c->out);
+        }
+        size_t at = 0;
+        for (size_t k = 0; e == ERR_OK && k < s->run_count; at += s->runs[k++].count) {
+            e = run_values(c, &s->runs[k], values + at);
+        }
+        out[i] = (struct metric_series){.labels = s->labels,
+                                        .id = s->hash,
+                                        .clock_first = s->runs[0].first_tick - lo,
+                                        .count = (uint32_t)s->sample_count,
+                                        .values = values};
+    }
+    b->series = out;
+    b->series_count = (uint32_t)n;
+    return e;
+}
+
+struct point {
+    ts_ms ts;
+    double v;
+};
+
+/* Merges b into a (both ascending); on equal timestamps a's sample stays. */
+static size_t merge(const struct point *a, size_t an, const struct point *b, size_t bn, struct point *out)
+{
+    size_t i = 0, k = 0, n = 0;
+    while (i < an || k < bn) {
+        if (k == bn || (i < an && a[i].ts <= b[k].ts)) {
+            k += k < bn && a[i].ts == b[k].ts;
+            out[n++] = a[i++];
+        } else {
+            out[n++] = b[k++];
+        }
+    }
+    return n;
+}
+
+static enum err run_points(struct metric_cursor *c, const struct run *r, struct point **ret_p)
+{
+    struct point *p = arena_array(&c->out, r->count, sizeof(*p));
+    ts_ms *ts = arena_array(&c->out, r->count, sizeof(*ts));
+    double *v = arena_array(&c->out, r->count, sizeof(*v));
+    if (!p || !ts || !v) {
+        return arena_err(&c->out);
+    }
+    enum err e = run_times(c, r, ts);
+    e = e == ERR_OK ? run_values(c, r, v) : e;
+    for (uint32_t i = 0; e == ERR_OK && i < r->count; i++) {
+        p[i] = (struct point){ts[i], v[i]};
+    }
+    *ret_p = p;
+    return e;
+}
+
+/* All samples of a series that has a clock of its own, in time order, each timestamp once. */
+static enum err own_points(struct metric_cursor *c, const struct picked *s, struct point **ret_p,
+                           size_t *ret_n)
+{
+    size_t max = s->sample_count + s->late_count, n = 0;
+    struct point *all = arena_array(&c->out, max, sizeof(*all));
+    struct point *spare = arena_array(&c->out, max, sizeof(*spare));
+    struct point *more = NULL;
+    if (!all || !spare) {
+        return arena_err(&c->out);
+    }
+    for (size_t i = 0; i <= s->run_count; i++) {
+        size_t count = i < s->run_count ? s->runs[i].count : s->late_count;
+        if (i < s->run_count) {
+            enum err e = run_points(c, &s->runs[i], &more);
+            if (e != ERR_OK) {
+                return e;
+            }
+        } else {
+            more = arena_array(&c->out, count + 1, sizeof(*more));
+            for (size_t k = 0; more && k < count; k++) {
+                more[k] = (struct point){s->late[k].ts, 0};
+                memcpy(&more[k].v, &s->late[k].bits, sizeof(more[k].v));
+            }
+        }
+        if (!more) {
+            return arena_err(&c->out);
+        }
+        if (n == 0 || (count && more[0].ts > all[n - 1].ts)) {
+            if (count) {
+                memcpy(all + n, more, count * sizeof(*all));
+            }
+            n += count;
+            continue;
+        }
+        n = merge(all, n, more, count, spare);
+        struct point *swap = all;
+        all = spare;
+        spare = swap;
+    }
+    *ret_p = all;
+    *ret_n = n;
+    return ERR_OK;
+}
+
+static enum err emit_own(struct metric_cursor *c, const struct picked *s, struct metric_batch *b)
+{
+    struct point *points = NULL;
+    size_t n = 0;
+    enum err e = own_points(c, s, &points, &n);
+    struct metric_series *out = arena_zalloc(&c->out, sizeof(*out));
+    ts_ms *ts = arena_array(&c->out, n + 1, sizeof(*ts));
+    double *values = arena_array(&c->out, n + 1, sizeof(*values));
+    if (e != ERR_OK || !out || !ts || !values) {
+        return e != ERR_OK ? e : arena_err(&c->out);
+    }
+    for (size_t i = 0; i < n; i++) {
+        ts[i] = points[i].ts;
+        values[i] = points[i].v;
+    }
+    *out = (struct metric_series){.labels = s->labels, .id = s->hash, .count = (uint32_t)n, .values = values};
+    *b = (struct metric_batch){ts, (uint32_t)n, 1, out};
+    return ERR_OK;
+}
+
+static enum err part_load(struct metric_cursor *c, unsigned partition)
+{
+    part_release(c);
+    enum err e = pick_head(c, partition);
+    for (size_t i = 0; e == ERR_OK && i < c->picked_count; i++) {
+        sign(c, &c->picked[i]);
+    }
+    if (e == ERR_OK && c->picked_count > 1) {
+        qsort(c->picked, c->picked_count, sizeof(*c->picked), picked_cmp);
+    }
+    return e;
+}
+
+static enum err count_samples(struct metric_cursor *c, const struct metric_batch *b, struct err_info *info)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < b->series_count; i++) {
+        n += b->series[i].count;
+    }
+    uint64_t sum = atomic_fetch_add_explicit(&c->q->samples, n, memory_order_relaxed) + n;
+    if (c->q->samples_max && sum > c->q->samples_max) {
+        return err_set(info, ERR_LIMIT,
+                       "query processing would load too many samples into memory in query execution");
+    }
+    return query_ctx_check(c->q, info);
+}
+
+static enum err emit(struct metric_cursor *c, struct metric_batch *b)
+{
+    const struct picked *first = &c->picked[c->picked_next];
+    if (first->signature == 0) {
+        c->picked_next++;
+        return emit_own(c, first, b);
+    }
+    size_t n = 0, samples = 0;
+    while (c->picked_next + n < c->picked_count && first[n].signature == first->signature &&
+           (n == 0 || samples + first[n].sample_count <= BATCH_SAMPLES_MAX)) {
+        samples += first[n++].sample_count;
+    }
+    c->picked_next += n;
+    return emit_group(c, first, n, b);
+}
+
+enum err cursor_next(struct metric_cursor *c, struct metric_batch *ret_batch, struct err_info *reterr_info)
+{
+    arena_reset(&c->out);
+    enum err e = query_ctx_check(c->q, reterr_info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    while (c->picked_next == c->picked_count) {
+        if (c->partition == PARTITIONS) {
+            return ERR_NOT_FOUND;
+        }
+        e = part_load(c, c->partition++);
+        if (e != ERR_OK) {
+            return err_set(reterr_info, e, "no memory left for the query: narrow it or raise its limit");
+        }
+    }
+    struct metric_batch b = {0};
+    e = emit(c, &b);
+    if (e != ERR_OK) {
+        return err_set(reterr_info, e, "no memory left for the query: narrow it or raise its limit");
+    }
+    e = count_samples(c, &b, reterr_info);
+    if (e == ERR_OK) {
+        *ret_batch = b;
+    }
+    return e;
+}
+
+struct str_list cursor_warnings(struct metric_cursor *c)
+{
+    return (struct str_list){c->warnings, c->warning_count, false};
+}

@@ -1,0 +1,237 @@
+/* Series table and clocks of a head. */
+#include "metrics/tsdb/head.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum err head_new(struct tenant *t, struct head **ret_h)
+{
+    struct head *h = mem_zalloc(sizeof(*h));
+    if (!h || index_new(&h->index) != ERR_OK) {
+        mem_free(h);
+        return ERR_OOM;
+    }
+    h->tenant = t;
+    h->min_ts = INT64_MAX;
+    h->max_ts = INT64_MIN;
+    *ret_h = h;
+    return ERR_OK;
+}
+
+static void series_done(struct head *h, struct series *s)
+{
+    for (struct chunk *c = s->sealed, *older; c; c = older) {
+        older = c->older;
+        h->chunk_count--;
+        h->chunk_bytes -= chunk_bytes(c);
+        chunk_unref(c);
+    }
+    if (s->ext) {
+        h->late_count -= s->ext->late_count;
+        mem_free(s->ext->times);
+        mem_free(s->ext->late);
+        mem_free(s->ext);
+    }
+    h->tail_bytes -= s->tail_cap;
+    mem_free(s->tail);
+    *s = (struct series){0};
+}
+
+void head_free(struct head *h)
+{
+    if (!h) {
+        return;
+    }
+    for (uint32_t i = 0; i < h->slot_count; i++) {
+        series_done(h, head_series(h, i));
+    }
+    for (size_t i = 0; i < h->page_count; i++) {
+        mem_free(h->pages[i]);
+    }
+    for (size_t i = 0; i < h->clock_count; i++) {
+        mem_free(h->clocks[i].ts);
+    }
+    mem_free(h->pages);
+    mem_free(h->free_slots);
+    mem_free(h->table);
+    mem_free(h->clocks);
+    u64map_done(&h->clock_of);
+    index_unref(h->index);
+    mem_free(h);
+}
+
+size_t head_bytes(const struct head *h)
+{
+    size_t clocks = h->clock_cap * sizeof(*h->clocks);
+    for (size_t i = 0; i < h->clock_count; i++) {
+        clocks += h->clocks[i].cap * sizeof(ts_ms);
+    }
+    return sizeof(*h) + index_bytes(h->index) + h->page_count * SERIES_PAGE * sizeof(struct series) +
+           h->table_cap * sizeof(*h->table) + clocks + h->chunk_bytes + h->tail_bytes +
+           h->late_count * sizeof(struct late_sample);
+}
+
+uint32_t head_find(const struct head *h, struct labels ls, uint64_t hash)
+{
+    if (!h->table_cap) {
+        return UINT32_MAX;
+    }
+    for (size_t i = hash & (h->table_cap - 1); h->table[i]; i = (i + 1) & (h->table_cap - 1)) {
+        const struct series *s = head_series(h, h->table[i] - 1);
+        if (s->hash == hash && index_labels_eq(h->index, s->labels, ls)) {
+            return h->table[i] - 1;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static void table_enter(uint32_t *table, size_t cap, uint64_t hash, uint32_t slot)
+{
+    size_t i = hash & (cap - 1);
+    while (table[i]) {
+        i = (i + 1) & (cap - 1);
+    }
+    table[i] = slot + 1;
+}
+
+/* Linear probing without tombstones: what follows moves up. */
+static void table_remove(struct head *h, uint64_t hash, uint32_t slot)
+{
+    size_t mask = h->table_cap - 1, i = hash & mask;
+    while (h->table[i] != slot + 1) {
+        ASSERT(h->table[i]);
+        i = (i + 1) & mask;
+    }
+    for (size_t j = (i + 1) & mask; h->table[j]; j = (j + 1) & mask) {
+        size_t home = head_series(h, h->table[j] - 1)->hash & mask;
+        if (((j - home) & mask) >= ((j - i) & mask)) {
+            h->table[i] = h->table[j];
+            i = j;
+        }
+    }
+    h->table[i] = 0;
+}
+
+static enum err table_reserve(struct head *h)
+{
+    if ((h->series_count + 1) * 4 <= h->table_cap * 3) {
+        return ERR_OK;
+    }
+    size_t cap = h->table_cap ? h->table_cap * 2 : 16;
+    uint32_t *table = mem_zarray(cap, sizeof(*table));
+    if (!table) {
+        return ERR_OOM;
+    }
+    for (size_t i = 0; i < h->table_cap; i++) {
+        if (h->table[i]) {
+            table_enter(table, cap, head_series(h, h->table[i] - 1)->hash, h->table[i] - 1);
+        }
+    }
+    mem_free(h->table);
+    h->table = table;
+    h->table_cap = cap;
+    return ERR_OK;
+}
+
+static enum err slots_reserve(struct head *h, uint32_t slot)
+{
+    while (slot / SERIES_PAGE >= h->page_count) {
+        if (vec_reserve((void **)&h->pages, &h->page_cap, h->page_count + 1, sizeof(struct series *)) !=
+            ERR_OK) {
+            return ERR_OOM;
+        }
+        struct series *page = mem_zarray(SERIES_PAGE, sizeof(*page));
+        if (!page) {
+            return ERR_OOM;
+        }
+        h->pages[h->page_count++] = page;
+    }
+    return ERR_OK;
+}
+
+static enum err clock_for(struct head *h, uint64_t target, uint32_t *ret_clock)
+{
+    if (u64map_reserve(&h->clock_of) != ERR_OK ||
+        vec_reserve((void **)&h->clocks, &h->clock_cap, h->clock_count + 1, sizeof(*h->clocks)) != ERR_OK) {
+        return ERR_OOM;
+    }
+    uint32_t *place = u64map_place(&h->clock_of, target);
+    if (*place == UINT32_MAX) {
+        *place = (uint32_t)h->clock_count;
+        h->clocks[h->clock_count++] = (struct ticks){0};
+    }
+    *ret_clock = *place;
+    return ERR_OK;
+}
+
+/* A slot for a new series: the wanted one (emptied), a free one or the next. */
+static enum err slot_take(struct head *h, uint32_t want, uint32_t *ret_slot)
+{
+    uint32_t slot = want != UINT32_MAX  ? want
+                    : h->free_count > 0 ? h->free_slots[h->free_count - 1]
+                                        : h->slot_count;
+    if (slot >= SLOTS_MAX) {
+        return ERR_LIMIT;
+    }
+    if (slots_reserve(h, slot) != ERR_OK ||
+        vec_reserve((void **)&h->free_slots, &h->free_cap, h->page_count * SERIES_PAGE, sizeof(uint32_t)) !=
+            ERR_OK) {
+        return ERR_OOM;
+    }
+    *ret_slot = slot;
+    return ERR_OK;
+}
+
+static void slot_occupy(struct head *h, uint32_t slot)
+{
+    if (slot >= h->slot_count) {
+        while (h->slot_count < slot) {
+            h->free_slots[h->free_count++] = h->slot_count++;
+        }
+        h->slot_count++;
+        return;
+    }
+    for (size_t i = h->free_count; i-- > 0;) {
+        if (h->free_slots[i] == slot) {
+            h->free_slots[i] = h->free_slots[--h->free_count];
+            return;
+        }
+    }
+}
+
+enum err head_create(struct head *h, struct labels ls, uint64_t hash, uint64_t target, uint32_t want,
+                     uint32_t *ret_slot)
+{
+    uint32_t slot = 0, clock = 0;
+    enum err e = slot_take(h, want, &slot);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (slot < h->slot_count && (head_series(h, slot)->flags & SERIES_LIVE)) {
+        head_remove(h, slot);
+    }
+    const struct packed_labels *packed = NULL;
+    if (table_reserve(h) != ERR_OK || clock_for(h, target, &clock) != ERR_OK ||
+        index_add(h->index, ls, slot, &packed) != ERR_OK) {
+        return ERR_OOM;
+    }
+    slot_occupy(h, slot);
+    *head_series(h, slot) =
+        (struct series){.hash = hash, .labels = packed, .clock = clock, .flags = SERIES_LIVE};
+    h->clocks[clock].series++;
+    h->series_count++;
+    table_enter(h->table, h->table_cap, hash, slot);
+    *ret_slot = slot;
+    return ERR_OK;
+}
+
+void head_remove(struct head *h, uint32_t slot)
+{
+    struct series *s = head_series(h, slot);
+    table_remove(h, s->hash, slot);
+    index_remove(h->index, s->labels, slot);
+    h->clocks[s->clock].series--;
+    series_done(h, s);
+    h->series_count--;
+    h->free_slots[h->free_count++] = slot; /* slot_take made room for all slots */
+}

@@ -1,0 +1,117 @@
+/* The head of one tenant in one partition: recent samples in memory. The partition's lock guards all of it.
+ */
+#ifndef CAIRN_METRICS_TSDB_HEAD_H
+#define CAIRN_METRICS_TSDB_HEAD_H
+
+#include "base/clock.h"
+#include "metrics/tsdb/chunk.h"
+#include "metrics/tsdb/index.h"
+#include "metrics/tsdb/limits.h"
+#include "metrics/tsdb/values.h"
+
+/* Ticks of one target. Tick numbers are absolute: ts[i] is tick first + i. */
+struct ticks {
+    ts_ms *ts;
+    uint32_t first, n, cap;
+    uint32_t series; /* that use it */
+};
+
+struct late_sample {
+    ts_ms ts;
+    uint64_t bits;
+};
+
+/* What few series need: own timestamps of the tail, late samples. */
+struct series_ext {
+    uint8_t *times; /* varint stream of the tail's timestamps after the first */
+    uint32_t times_bytes, times_cap;
+    uint64_t times_delta;
+    struct late_sample *late; /* ascending, unique */
+    uint32_t late_count, late_cap;
+};
+
+enum series_flags {
+    SERIES_LIVE = 1,      /* the slot is in use */
+    SERIES_LOGGED = 2,    /* its definition is in the log */
+    SERIES_STARTED = 4,   /* last_ts and last_bits hold */
+    SERIES_OWN_TIMES = 8, /* the tail's timestamps are in ext */
+    SERIES_DEFINED = 16,  /* its definition is in the record being written */
+};
+
+struct series {
+    uint64_t hash;
+    const struct packed_labels *labels;
+    struct chunk *sealed; /* newest first */
+    struct series_ext *ext;
+    uint8_t *tail;
+    struct xor_state xor ;
+    ts_ms last_ts; /* of the newest sample that was accepted in order; the tail ends there */
+    uint64_t last_bits;
+    ts_ms tail_ts;      /* of the tail's first sample */
+    uint32_t clock;     /* number in clocks */
+    uint32_t tail_tick; /* of the tail's first sample */
+    uint16_t tail_cap;
+    uint8_t tail_count;
+    uint8_t flags;
+};
+
+struct tenant;
+
+enum {
+    SERIES_PAGE = 64
+};
+
+struct head {
+    struct tenant *tenant;
+    struct index *index;
+    struct series **pages; /* of SERIES_PAGE; addresses stay */
+    size_t page_count, page_cap;
+    uint32_t slot_count; /* slots ever used */
+    uint32_t *free_slots;
+    size_t free_count, free_cap;
+    uint32_t *table; /* hash table: slot + 1 */
+    size_t table_cap, series_count;
+    struct ticks *clocks;
+    size_t clock_count, clock_cap;
+    struct u64map clock_of; /* target hash -> clock */
+    size_t chunk_count, chunk_bytes, tail_bytes, late_count;
+    ts_ms min_ts, max_ts; /* of the samples; INT64_MAX, INT64_MIN when there are none */
+};
+
+MUST_USE enum err head_new(struct tenant *t, struct head **ret_h);
+void head_free(struct head *h); /* accepts NULL */
+size_t head_bytes(const struct head *h);
+
+static inline struct series *head_series(const struct head *h, uint32_t slot)
+{
+    return &h->pages[slot / SERIES_PAGE][slot % SERIES_PAGE];
+}
+
+/* The slot, or UINT32_MAX. */
+uint32_t head_find(const struct head *h, struct labels ls, uint64_t hash);
+/* A new series at a free slot (want == UINT32_MAX), or at `want` when a log is replayed: a series that is
+ * there with other labels has no samples that matter any more and goes. Errors: OOM, LIMIT. */
+MUST_USE enum err head_create(struct head *h, struct labels ls, uint64_t hash, uint64_t target, uint32_t want,
+                              uint32_t *ret_slot);
+/* Takes a series and its samples out. */
+void head_remove(struct head *h, uint32_t slot);
+
+/* Appends after the newest sample. batch_tick: the timestamp most samples of the batch share, INT64_MIN for
+ * none. Errors: OOM, and the series is as before. */
+MUST_USE enum err head_push(struct head *h, struct series *s, ts_ms ts, uint64_t bits, ts_ms batch_tick);
+/* The sample at ts in chunks, tail and late samples. */
+bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_bits);
+/* Enters a sample older than the newest. Errors: OOM, EXISTS (there is one at ts), LIMIT. */
+MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits);
+/* Turns the tail into a chunk. */
+MUST_USE enum err head_seal(struct head *h, struct series *s);
+/* The tail as a chunk outside the series' list, for readers; memory from the arena when `a` is given (it is
+ * never unreferenced then). NULL when there is no memory. */
+struct chunk *head_tail_copy(const struct series *s, struct arena *a);
+
+static inline ts_ms head_tick_ts(const struct ticks *k, uint32_t tick)
+{
+    return k->ts[tick - k->first];
+}
+
+#endif

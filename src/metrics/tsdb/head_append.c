@@ -1,0 +1,325 @@
+/* Samples into a head: the tail of a series, its clock, sealing, late samples. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "codec/varint.h"
+#include "metrics/tsdb/bits.h"
+#include "metrics/tsdb/head.h"
+
+enum {
+    TAIL_BYTES_FIRST = 32,
+    TIME_BYTES_MAX = 10 /* of a varint */
+};
+
+static struct series_ext *ext_of(struct series *s)
+{
+    if (!s->ext) {
+        s->ext = mem_zalloc(sizeof(*s->ext));
+    }
+    return s->ext;
+}
+
+static enum err tail_reserve(struct head *h, struct series *s)
+{
+    size_t need = (s->xor.bits + 7) / 8 + XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES;
+    if (need <= s->tail_cap) {
+        return ERR_OK;
+    }
+    size_t cap = s->tail_cap ? s->tail_cap + s->tail_cap / 2u : TAIL_BYTES_FIRST;
+    cap = cap < need ? need : cap;
+    uint8_t *p = mem_realloc(s->tail, cap);
+    if (!p) {
+        return ERR_OOM;
+    }
+    h->tail_bytes += cap - s->tail_cap;
+    s->tail = p;
+    s->tail_cap = (uint16_t)cap;
+    return ERR_OK;
+}
+
+static enum err times_reserve(struct series_ext *x, size_t more)
+{
+    size_t need = x->times_bytes + more;
+    if (need <= x->times_cap) {
+        return ERR_OK;
+    }
+    size_t cap = x->times_cap * 2u > need ? x->times_cap * 2u : need + 16;
+    uint8_t *p = mem_realloc(x->times, cap);
+    if (!p) {
+        return ERR_OOM;
+    }
+    x->times = p;
+    x->times_cap = (uint32_t)cap;
+    return ERR_OK;
+}
+
+static void time_append(struct series_ext *x, ts_ms before, ts_ms ts)
+{
+    uint64_t delta = (uint64_t)ts - (uint64_t)before;
+    uint64_t v = zigzag_encode((int64_t)(delta - x->times_delta));
+    x->times_delta = delta;
+    x->times_bytes += (uint32_t)put_varint(x->times + x->times_bytes, v);
+}
+
+/* The number of the clock's tick at ts, or CLOCK_NONE. */
+static uint32_t tick_find(const struct ticks *k, ts_ms ts)
+{
+    uint32_t lo = 0, hi = k->n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (k->ts[mid] < ts) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < k->n && k->ts[lo] == ts ? k->first + lo : CLOCK_NONE;
+}
+
+static bool tick_push(struct ticks *k, ts_ms ts)
+{
+    if (k->n == k->cap) {
+        uint32_t cap = k->cap ? k->cap + k->cap / 2 : 16;
+        ts_ms *p = mem_realloc(k->ts, cap * sizeof(*p));
+        if (!p) {
+            return false; /* own timestamps then */
+        }
+        k->ts = p;
+        k->cap = cap;
+    }
+    k->ts[k->n++] = ts;
+    return true;
+}
+
+/* The tick for a sample at ts that continues a run ending before tick `next` (CLOCK_NONE: begins a run), or
+ * CLOCK_NONE when the sample does not fit the clock. Only a series that is up to date, or a batch's common
+ * timestamp, moves the clock on: a single series with times of its own must not tear gaps into the others. */
+static uint32_t tick_for(struct ticks *k, uint32_t next, ts_ms ts, ts_ms batch_tick)
+{
+    if (k->series < CLOCK_SERIES_MIN) {
+        return CLOCK_NONE;
+    }
+    uint32_t end = k->first + k->n;
+    if (next != CLOCK_NONE && next < end) {
+        return head_tick_ts(k, next) == ts ? next : CLOCK_NONE;
+    }
+    if (k->n > 0 && ts <= k->ts[k->n - 1]) {
+        return next == CLOCK_NONE ? tick_find(k, ts) : CLOCK_NONE;
+    }
+    if (k->n == 0 || next == end || ts == batch_tick) {
+        return tick_push(k, ts) ? end : CLOCK_NONE;
+    }
+    return CLOCK_NONE;
+}
+
+/* The tail leaves the clock: its timestamps become its own. */
+static enum err tail_own_times(struct head *h, struct series *s)
+{
+    struct series_ext *x = ext_of(s);
+    if (!x) {
+        return ERR_OOM;
+    }
+    x->times_bytes = 0;
+    x->times_delta = 0;
+    if (times_reserve(x, (s->tail_count + 1u) * TIME_BYTES_MAX) != ERR_OK) {
+        return ERR_OOM;
+    }
+    const struct ticks *k = &h->clocks[s->clock];
+    for (uint32_t i = 1; i < s->tail_count; i++) {
+        time_append(x, head_tick_ts(k, s->tail_tick + i - 1), head_tick_ts(k, s->tail_tick + i));
+    }
+    s->flags |= SERIES_OWN_TIMES;
+    return ERR_OK;
+}
+
+static enum err push_time(struct head *h, struct series *s, ts_ms ts, ts_ms batch_tick)
+{
+    if (s->tail_count > 0 && !(s->flags & SERIES_OWN_TIMES)) {
+        if (tick_for(&h->clocks[s->clock], s->tail_tick + s->tail_count, ts, batch_tick) != CLOCK_NONE) {
+            return ERR_OK;
+        }
+        enum err e = s->tail_count >= CUT_SAMPLES_MIN ? head_seal(h, s) : tail_own_times(h, s);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    if (s->tail_count > 0) {
+        if (times_reserve(s->ext, TIME_BYTES_MAX) != ERR_OK) {
+            return ERR_OOM;
+        }
+        time_append(s->ext, s->last_ts, ts);
+        return ERR_OK;
+    }
+    uint32_t tick = tick_for(&h->clocks[s->clock], CLOCK_NONE, ts, batch_tick);
+    if (tick == CLOCK_NONE && tail_own_times(h, s) != ERR_OK) {
+        return ERR_OOM;
+    }
+    s->tail_ts = ts;
+    s->tail_tick = tick;
+    return ERR_OK;
+}
+
+enum err head_push(struct head *h, struct series *s, ts_ms ts, uint64_t bits, ts_ms batch_tick)
+{
+    if (s->tail_count == CHUNK_SAMPLES_MAX && head_seal(h, s) != ERR_OK) {
+        return ERR_OOM;
+    }
+    if (tail_reserve(h, s) != ERR_OK || push_time(h, s, ts, batch_tick) != ERR_OK ||
+        tail_reserve(h, s) != ERR_OK) {
+        return ERR_OOM;
+    }
+    xor_append(s->tail, &s->xor, bits);
+    s->tail_count++;
+    s->last_ts = ts;
+    s->last_bits = bits;
+    s->flags |= SERIES_STARTED;
+    h->min_ts = ts < h->min_ts ? ts : h->min_ts;
+    h->max_ts = ts > h->max_ts ? ts : h->max_ts;
+    return ERR_OK;
+}
+
+static void chunk_fill(struct chunk *c, const struct series *s)
+{
+    bool own = (s->flags & SERIES_OWN_TIMES) != 0;
+    c->count = s->tail_count;
+    c->min_ts = s->tail_ts;
+    c->max_ts = s->last_ts;
+    c->clock = own ? CLOCK_NONE : s->clock;
+    c->first_tick = own ? 0 : s->tail_tick;
+    if (own && c->times_bytes) {
+        memcpy(c->data, s->ext->times, c->times_bytes);
+    }
+}
+
+struct chunk *head_tail_copy(const struct series *s, struct arena *a)
+{
+    uint32_t times = s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0;
+    uint32_t values = (s->xor.bits + 7) / 8;
+    struct chunk *c = a ? arena_alloc(a, sizeof(*c) + times + values) : chunk_new(times, values);
+    if (!c) {
+        return NULL;
+    }
+    *c = (struct chunk){.times_bytes = times, .value_bytes = values};
+    atomic_init(&c->refs, 1);
+    chunk_fill(c, s);
+    c->mode = VALUES_XOR;
+    memcpy(c->data + times, s->tail, values);
+    return c;
+}
+
+enum err head_seal(struct head *h, struct series *s)
+{
+    if (s->tail_count == 0) {
+        return ERR_OK;
+    }
+    uint64_t values[CHUNK_SAMPLES_MAX];
+    uint8_t coded[CHUNK_SAMPLES_MAX * XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES + 32];
+    enum err e = values_decode(VALUES_XOR, s->tail, (s->xor.bits + 7) / 8, s->tail_count, values);
+    ASSERT(e == ERR_OK);
+    uint8_t mode = VALUES_XOR;
+    size_t n = values_encode(values, s->tail_count, coded, &mode);
+    struct chunk *c = chunk_new(s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0, (uint32_t)n);
+    if (!c) {
+        return ERR_OOM;
+    }
+    chunk_fill(c, s);
+    c->mode = mode;
+    memcpy(c->data + c->times_bytes, coded, n);
+    c->older = s->sealed;
+    s->sealed = c;
+    h->chunk_count++;
+    h->chunk_bytes += chunk_bytes(c);
+    s->tail_count = 0;
+    s->xor = (struct xor_state){0};
+    s->flags &= (uint8_t)~SERIES_OWN_TIMES;
+    return ERR_OK;
+}
+
+/* The value at ts in a chunk that spans it. */
+static bool chunk_sample_at(const struct head *h, const struct chunk *c, ts_ms ts, uint64_t *ret_bits)
+{
+    uint64_t values[CHUNK_SAMPLES_MAX];
+    ts_ms own[CHUNK_SAMPLES_MAX];
+    const ts_ms *times = own;
+    if (c->clock != CLOCK_NONE) {
+        const struct ticks *k = &h->clocks[c->clock];
+        times = k->ts + (c->first_tick - k->first);
+    } else if (chunk_times(c, own) != ERR_OK) {
+        return false;
+    }
+    if (chunk_values(c, values) != ERR_OK) {
+        return false;
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (times[i] == ts) {
+            *ret_bits = values[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first late sample at or after ts. */
+static uint32_t late_lower(const struct series_ext *x, ts_ms ts)
+{
+    uint32_t at = x->late_count;
+    while (at > 0 && x->late[at - 1].ts >= ts) {
+        at--;
+    }
+    return at;
+}
+
+bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_bits)
+{
+    for (const struct chunk *c = s->sealed; c; c = c->older) {
+        if (c->min_ts <= ts && ts <= c->max_ts) {
+            if (chunk_sample_at(h, c, ts, ret_bits)) {
+                return true;
+            }
+            break;
+        }
+    }
+    if (s->tail_count > 0 && ts >= s->tail_ts && ts <= s->last_ts) {
+        struct chunk *c = head_tail_copy(s, NULL);
+        bool found = c && chunk_sample_at(h, c, ts, ret_bits);
+        chunk_unref(c);
+        if (found) {
+            return true;
+        }
+    }
+    if (s->ext && s->ext->late_count) {
+        uint32_t at = late_lower(s->ext, ts);
+        if (at < s->ext->late_count && s->ext->late[at].ts == ts) {
+            *ret_bits = s->ext->late[at].bits;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits)
+{
+    struct series_ext *x = ext_of(s);
+    if (!x) {
+        return ERR_OOM;
+    }
+    uint64_t there;
+    if (head_sample_at(h, s, ts, &there)) {
+        return ERR_EXISTS;
+    }
+    if (x->late_count == LATE_SAMPLES_MAX) {
+        return ERR_LIMIT;
+    }
+    size_t cap = x->late_cap;
+    if (vec_reserve((void **)&x->late, &cap, x->late_count + 1u, sizeof(*x->late)) != ERR_OK) {
+        return ERR_OOM;
+    }
+    x->late_cap = (uint32_t)cap;
+    uint32_t at = late_lower(x, ts);
+    memmove(x->late + at + 1, x->late + at, (x->late_count - at) * sizeof(*x->late));
+    x->late[at] = (struct late_sample){ts, bits};
+    x->late_count++;
+    h->late_count++;
+    h->min_ts = ts < h->min_ts ? ts : h->min_ts;
+    h->max_ts = ts > h->max_ts ? ts : h->max_ts;
+    return ERR_OK;
+}

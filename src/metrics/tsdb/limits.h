@@ -1,0 +1,22 @@
+/* Every limit of the metrics store, with its reason. */
+#ifndef CAIRN_METRICS_TSDB_LIMITS_H
+#define CAIRN_METRICS_TSDB_LIMITS_H
+
+enum {
+    PARTITIONS = 64,           /* fixed for ever: part of names and records (DESIGN.md section 8) */
+    CHUNK_SAMPLES_MAX = 120,   /* half an hour at 15 s; small enough that a read decodes little in excess */
+    CLOCK_SERIES_MIN = 4,      /* fewer series than this do not pay for a clock of their own */
+    CUT_SAMPLES_MIN = 32,      /* a chunk this long is sealed at a gap; a shorter one gets own timestamps */
+    LABELS_MAX = 256,          /* of a series */
+    LABEL_BYTES_MAX = 1 << 16, /* of a name or a value */
+    SLOTS_MAX = 1 << 26,       /* series of one tenant in one partition */
+    TENANTS_MAX = 1024,
+    TENANT_BYTES_MAX = 150,
+    LATE_SAMPLES_MAX = 1 << 16, /* unordered samples of one series that wait for a flush */
+    EXEMPLARS_MAX = 4096,       /* ring of a tenant */
+    EXEMPLAR_RUNES_MAX = 128,   /* of its labels, as OpenMetrics has it */
+    METADATA_MAX = 65536,       /* metric names of a tenant with metadata */
+    BATCH_SAMPLES_MAX = 1 << 19 /* decoded samples handed out at once: 4 MiB of values */
+};
+
+#endif

@@ -1,0 +1,134 @@
+/* Label names and values of the series a selection matches. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "metrics/tsdb/source_int.h"
+#include "metrics/tsdb/tsdb_int.h"
+
+struct collector {
+    struct query_ctx *q;
+    const struct metric_select *sel;
+    struct tenant *tenant;
+    struct str name; /* values of it; p == NULL: names are asked for */
+    struct strmap seen;
+    struct arena *a;
+    struct str *items;
+    size_t n, cap;
+};
+
+static enum err collect(struct collector *c, struct str s)
+{
+    if (strmap_get(&c->seen, s)) {
+        return ERR_OK;
+    }
+    if (arena_reserve(c->a, (void **)&c->items, &c->cap, c->n + 1, sizeof(*c->items)) != ERR_OK) {
+        return arena_err(c->a);
+    }
+    struct str copy = arena_str(c->a, s);
+    if (!copy.p) {
+        return arena_err(c->a);
+    }
+    c->items[c->n++] = copy;
+    return strmap_put(&c->seen, s, c, NULL);
+}
+
+static bool any_in(const struct label_pair *p, const uint64_t *set)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (set[p->slots[i] / 64] >> (p->slots[i] % 64) & 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err collect_name(struct collector *c, const struct index *ix, const struct label_name *n,
+                             const uint64_t *set)
+{
+    for (uint32_t i = 0; i < n->count; i++) {
+        const struct label_pair *p = &ix->pairs[n->pairs[i]];
+        if (!any_in(p, set)) {
+            continue;
+        }
+        enum err e = collect(c, index_symbol(ix, c->name.p ? p->value : n->symbol));
+        if (e != ERR_OK || !c->name.p) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err collect_head(struct collector *c, const struct head *h)
+{
+    struct arena scratch AUTO_ARENA;
+    arena_init(&scratch, 0, c->q->budget);
+    const struct index *ix = h->index;
+    uint64_t *set = arena_zarray(&scratch, bitmap_words(h->slot_count) + 1, sizeof(*set));
+    if (!set) {
+        return arena_err(&scratch);
+    }
+    for (uint32_t i = 0; i < h->slot_count; i++) {
+        set[i / 64] |= (uint64_t)((head_series(h, i)->flags & SERIES_STARTED) != 0) << (i % 64);
+    }
+    enum err e = index_select(ix, c->sel->matchers, c->sel->matcher_count, h->slot_count, set, &scratch);
+    if (c->name.p) {
+        const struct label_name *n = index_name(ix, c->name);
+        return e == ERR_OK && n ? collect_name(c, ix, n, set) : e;
+    }
+    for (size_t i = 0; e == ERR_OK && i < ix->name_count; i++) {
+        e = collect_name(c, ix, &ix->names[i], set);
+    }
+    return e;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static enum err collect_all(struct collector *c, struct tsdb *db, size_t limit, struct str_list *ret_list,
+                            struct err_info *info)
+{
+    enum err e = tenant_get(db, c->q->tenant, false, &c->tenant);
+    for (unsigned i = 0; e == ERR_OK && c->tenant && i < PARTITIONS; i++) {
+        struct partition *p = &db->partitions[i];
+        mutex_lock(&p->lock);
+        const struct head *h = partition_head_find(p, c->tenant);
+        if (h && h->min_ts <= c->sel->end_ms && h->max_ts >= c->sel->start_ms) {
+            e = collect_head(c, h);
+        }
+        mutex_unlock(&p->lock);
+        if (e == ERR_OK) {
+            e = query_ctx_check(c->q, info);
+        }
+    }
+    strmap_done(&c->seen);
+    if (e == ERR_OOM || e == ERR_LIMIT) {
+        return err_set(info, e, "no memory left for the list of labels: narrow the selection");
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (c->n > 1) {
+        qsort(c->items, c->n, sizeof(*c->items), by_text);
+    }
+    bool cut = limit && c->n > limit;
+    *ret_list = (struct str_list){c->items, cut ? limit : c->n, cut};
+    return ERR_OK;
+}
+
+enum err source_label_names(struct metric_source *s, struct query_ctx *q, const struct metric_select *sel,
+                            size_t limit, struct arena *a, struct str_list *ret_names,
+                            struct err_info *reterr_info)
+{
+    struct collector c = {.q = q, .sel = sel, .a = a};
+    return collect_all(&c, tsdb_of_source(s), limit, ret_names, reterr_info);
+}
+
+enum err source_label_values(struct metric_source *s, struct query_ctx *q, struct str name,
+                             const struct metric_select *sel, size_t limit, struct arena *a,
+                             struct str_list *ret_values, struct err_info *reterr_info)
+{
+    struct collector c = {.q = q, .sel = sel, .a = a, .name = name.n ? name : STR("")};
+    return collect_all(&c, tsdb_of_source(s), limit, ret_values, reterr_info);
+}

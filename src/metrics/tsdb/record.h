@@ -1,0 +1,46 @@
+/* What the log keeps: one record a batch and partition. New series come as label sets under the slot they
+ * got; samples name the slot. A record may be applied twice.
+ *
+ *   record  = version, tenant (length, bytes), definition*, 0, sample*
+ *   defined = 1, slot, label count, (name, value)*
+ *   sample  = control byte, [slot difference], [time difference], value
+ *
+ * Control byte: bit 0 slot is the last + 1 (no difference follows), bit 1 time is that of the sample before,
+ * bits 2-5 the value: 0..8 leading bytes of the float, 9 a zigzag integer, 10 a histogram. */
+#ifndef CAIRN_METRICS_TSDB_RECORD_H
+#define CAIRN_METRICS_TSDB_RECORD_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "codec/varint.h"
+#include "labels/labels.h"
+
+struct record_writer {
+    struct buf *b;
+    uint32_t slot;
+    ts_ms ts;
+};
+
+void record_begin(struct record_writer *w, struct buf *b, struct str tenant);
+void record_define(struct record_writer *w, uint32_t slot, struct labels ls);
+/* After the last definition, before the first sample. */
+void record_samples(struct record_writer *w);
+void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, uint64_t bits);
+
+struct record_reader {
+    struct reader r;
+    uint32_t slot;
+    ts_ms ts;
+    struct label *labels; /* of LABELS_MAX, the caller's */
+};
+
+/* Errors of all: CORRUPT. */
+MUST_USE enum err record_open(struct record_reader *r, struct str record, struct str *ret_tenant);
+/* NOT_FOUND after the last definition. */
+MUST_USE enum err record_next_definition(struct record_reader *r, uint32_t *ret_slot,
+                                         struct labels *ret_labels);
+/* NOT_FOUND at the end. */
+MUST_USE enum err record_next_sample(struct record_reader *r, uint32_t *ret_slot, ts_ms *ret_ts,
+                                     uint64_t *ret_bits);
+
+#endif

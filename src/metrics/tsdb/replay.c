@@ -1,0 +1,109 @@
+/* Replay: records are applied in the order in which they were placed; what is there already stays. */
+#include "metrics/tsdb/replay.h"
+
+#include "base/mem.h"
+#include "metrics/tsdb/record.h"
+
+struct replay {
+    struct tsdb *db;
+    struct label labels[LABELS_MAX];
+};
+
+static enum err define(struct tenant *t, struct head *h, uint32_t slot, struct labels ls)
+{
+    uint64_t hash = labels_hash(ls);
+    uint32_t known = head_find(h, ls, hash);
+    if (known == slot) {
+        return ERR_OK;
+    }
+    if (known != UINT32_MAX) { /* it was dropped and came back elsewhere: what it had is in a block */
+        head_remove(h, known);
+        atomic_fetch_sub_explicit(&t->series, 1, memory_order_relaxed);
+    }
+    size_t before = h->series_count;
+    enum err e = head_create(h, ls, hash, series_target(t->name, ls, hash), slot, &slot);
+    if (e != ERR_OK) {
+        return e;
+    }
+    head_series(h, slot)->flags |= SERIES_LOGGED;
+    atomic_fetch_add_explicit(&t->series, h->series_count - before, memory_order_relaxed);
+    return ERR_OK;
+}
+
+static enum err sample(struct tenant *t, struct head *h, uint32_t slot, ts_ms ts, uint64_t bits, ts_ms tick)
+{
+    struct series *s = head_series(h, slot);
+    enum err e = ERR_OK;
+    if (!(s->flags & SERIES_STARTED) || ts > s->last_ts) {
+        e = head_push(h, s, ts, bits, tick);
+    } else if (ts < s->last_ts) {
+        e = head_push_late(h, s, ts, bits);
+    }
+    if (e == ERR_OK) {
+        tenant_max_ts_raise(t, ts);
+    }
+    return e == ERR_EXISTS || e == ERR_LIMIT ? ERR_OK : e;
+}
+
+static enum err apply(struct replay *r, struct partition *p, struct record_reader *in, struct str name)
+{
+    struct tenant *t = NULL;
+    struct head *h = NULL;
+    enum err e = tenant_get(r->db, name, true, &t);
+    e = e == ERR_OK ? partition_head(p, t, &h) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    uint32_t slot = 0;
+    struct labels ls = {0};
+    while ((e = record_next_definition(in, &slot, &ls)) == ERR_OK) {
+        if ((e = define(t, h, slot, ls)) != ERR_OK) {
+            return e;
+        }
+    }
+    ts_ms ts = 0, first = INT64_MIN;
+    uint64_t bits = 0;
+    while (e == ERR_NOT_FOUND && (e = record_next_sample(in, &slot, &ts, &bits)) == ERR_OK) {
+        first = first == INT64_MIN ? ts : first;
+        if (slot < h->slot_count && (head_series(h, slot)->flags & SERIES_LIVE)) {
+            e = sample(t, h, slot, ts, bits, first);
+        } else {
+            r->db->wal_orphans++;
+        }
+        if (e != ERR_OK) {
+            return e;
+        }
+        e = ERR_NOT_FOUND;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct str record)
+{
+    struct replay *r = ctx;
+    struct record_reader in = {.labels = r->labels};
+    struct str tenant = {0};
+    enum err e = partition < PARTITIONS ? record_open(&in, record, &tenant) : ERR_CORRUPT;
+    if (e == ERR_OK) {
+        struct partition *p = &r->db->partitions[partition];
+        p->end = offset + 1;
+        e = apply(r, p, &in, tenant);
+    }
+    if (e == ERR_CORRUPT) { /* it passed its checksum: not a torn write; the rest is worth more than order */
+        r->db->wal_orphans++;
+        return ERR_OK;
+    }
+    return e;
+}
+
+enum err tsdb_replay(struct tsdb *db, struct err_info *reterr_info)
+{
+    struct replay *r = mem_zalloc(sizeof(*r));
+    if (!r) {
+        return err_set(reterr_info, ERR_OOM, "no memory to replay the write-ahead log");
+    }
+    r->db = db;
+    enum err e = ingest_log_replay(db->log, 0, on_record, r, &db->wal_bad_segments, reterr_info);
+    mem_free(r);
+    return e;
+}

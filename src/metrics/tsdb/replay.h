@@ -1,0 +1,10 @@
+/* The log into the heads, at open. */
+#ifndef CAIRN_METRICS_TSDB_REPLAY_H
+#define CAIRN_METRICS_TSDB_REPLAY_H
+
+#include "metrics/tsdb/tsdb_int.h"
+
+/* Errors: OOM, IO, LIMIT. Records that make no sense are counted and left out. */
+MUST_USE enum err tsdb_replay(struct tsdb *db, struct err_info *reterr_info);
+
+#endif

@@ -1,0 +1,189 @@
+/* Opening, closing and counting. */
+#include "metrics/tsdb/tsdb.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "disk/file.h"
+#include "metrics/tsdb/replay.h"
+#include "metrics/tsdb/side.h"
+#include "metrics/tsdb/source_int.h"
+#include "metrics/tsdb/tsdb_int.h"
+
+static const int64_t RETENTION_MS = INT64_C(15) * 24 * 3600 * 1000;
+static const int64_t HOUR_MS = 3600 * 1000;
+
+static uint64_t source_generation(struct metric_source *s, ts_ms *ret_mutable_from_ms)
+{
+    struct tsdb *db = tsdb_of_source(s);
+    int64_t newest = INT64_MIN;
+    mutex_lock(&db->tenants_lock);
+    for (size_t i = 0; i < db->tenant_count; i++) {
+        int64_t t = atomic_load_explicit(&db->tenants[i]->max_ts, memory_order_relaxed);
+        newest = t > newest ? t : newest;
+    }
+    mutex_unlock(&db->tenants_lock);
+    /* A series may lag behind the newest one by as much as is accepted in order. */
+    *ret_mutable_from_ms = newest == INT64_MIN ? INT64_MIN : newest - db->o.block_ms / 2;
+    return atomic_load(&db->generation);
+}
+
+const struct metric_source_ops tsdb_source_ops = {
+    .select = cursor_select,
+    .next = cursor_next,
+    .warnings = cursor_warnings,
+    .close = cursor_close,
+    .label_names = source_label_names,
+    .label_values = source_label_values,
+    .exemplars = source_exemplars,
+    .metadata = source_metadata,
+    .generation = source_generation,
+};
+
+static void options_fill(struct tsdb_options *o, const struct tsdb_options *in)
+{
+    *o = *in;
+    o->clock = in->clock ? in->clock : clock_real();
+    o->retention_ms = in->retention_ms ? in->retention_ms : RETENTION_MS;
+    o->late_window_ms = in->late_window_ms ? in->late_window_ms : HOUR_MS;
+    o->block_ms = in->block_ms ? in->block_ms : 2 * HOUR_MS;
+    o->series_max = in->series_max ? in->series_max : 1000000;
+    o->disk_reserve_bytes = in->disk_reserve_bytes ? in->disk_reserve_bytes : UINT64_C(256) << 20;
+}
+
+static struct tsdb *db_new(const struct tsdb_options *o)
+{
+    struct tsdb *db = mem_aligned(64, sizeof(*db));
+    if (!db) {
+        return NULL;
+    }
+    memset(db, 0, sizeof(*db));
+    db->sink.ops = &tsdb_sink_ops;
+    db->source.ops = &tsdb_source_ops;
+    db->lock_fd = -1;
+    options_fill(&db->o, o);
+    atomic_init(&db->epoch, 1);
+    atomic_init(&db->generation, 1);
+    mutex_init(&db->tenants_lock);
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        mutex_init(&db->partitions[i].writer);
+        mutex_init(&db->partitions[i].lock);
+        db->partitions[i].record.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX;
+    }
+    db->dir = mem_dup(o->dir, strlen(o->dir));
+    if (!db->dir) {
+        tsdb_close(db);
+        return NULL;
+    }
+    db->o.dir = db->dir;
+    return db;
+}
+
+static enum err db_start(struct tsdb *db, struct err_info *info)
+{
+    char wal[4096];
+    if ((size_t)snprintf(wal, sizeof(wal), "%s/wal", db->dir) >= sizeof(wal)) {
+        return err_set(info, ERR_LIMIT, "the folder's name is too long: %s", db->dir);
+    }
+    enum err e = dir_make(db->dir, info);
+    if (e == ERR_OK) {
+        e = dir_lock(db->dir, &db->lock_fd, info);
+    }
+    if (e == ERR_OK) {
+        struct ingest_log_options lo = {.dir = wal, .durability = db->o.durability};
+        e = ingest_log_open(&lo, &db->log, info);
+    }
+    return e == ERR_OK ? tsdb_replay(db, info) : e;
+}
+
+enum err tsdb_open(const struct tsdb_options *o, struct tsdb **ret_db, struct err_info *reterr_info)
+{
+    struct tsdb *db = db_new(o);
+    if (!db) {
+        return err_set(reterr_info, ERR_OOM, "no memory to open the metrics store in %s", o->dir);
+    }
+    enum err e = db_start(db, reterr_info);
+    if (e != ERR_OK) {
+        tsdb_close(db);
+        return e;
+    }
+    *ret_db = db;
+    return ERR_OK;
+}
+
+void tsdb_close(struct tsdb *db)
+{
+    if (!db) {
+        return;
+    }
+    ingest_log_close(db->log);
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        struct partition *p = &db->partitions[i];
+        for (size_t k = 0; k < p->head_count; k++) {
+            head_free(p->heads[k]);
+        }
+        mem_free(p->heads);
+        buf_done(&p->record);
+        mutex_done(&p->lock);
+        mutex_done(&p->writer);
+    }
+    for (size_t i = 0; i < db->tenant_count; i++) {
+        struct tenant *t = db->tenants[i];
+        side_done(t);
+        mutex_done(&t->side_lock);
+        mem_free((char *)(uintptr_t)t->name.p);
+        mem_free(t);
+    }
+    mem_free(db->tenants);
+    mutex_done(&db->tenants_lock);
+    dir_unlock(db->lock_fd);
+    mem_free(db->dir);
+    mem_free(db);
+}
+
+struct metric_sink *tsdb_sink(struct tsdb *db)
+{
+    return &db->sink;
+}
+
+struct metric_source *tsdb_source(struct tsdb *db)
+{
+    return &db->source;
+}
+
+static void head_stats(const struct head *h, struct tsdb_stats *s)
+{
+    s->series += h->series_count;
+    s->chunks += h->chunk_count;
+    s->label_pairs += h->index->pair_count;
+    s->head_bytes += head_bytes(h);
+    s->min_time = h->min_ts < s->min_time ? h->min_ts : s->min_time;
+    s->max_time = h->max_ts > s->max_time ? h->max_ts : s->max_time;
+}
+
+void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
+{
+    struct tsdb_stats s = {.min_time = INT64_MAX, .max_time = INT64_MIN};
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        struct partition *p = &db->partitions[i];
+        mutex_lock(&p->lock);
+        for (size_t k = 0; k < p->head_count; k++) {
+            if (p->heads[k]) {
+                head_stats(p->heads[k], &s);
+            }
+        }
+        mutex_unlock(&p->lock);
+    }
+    s.oldest_time = s.min_time;
+    s.samples_appended = atomic_load_explicit(&db->appended, memory_order_relaxed);
+    for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {
+        s.samples_refused[i] = atomic_load_explicit(&db->refused[i], memory_order_relaxed);
+    }
+    s.wal_bytes = ingest_log_bytes(db->log);
+    s.wal_bad_segments = db->wal_bad_segments;
+    struct err_info why = {0};
+    s.read_only = !ingest_log_healthy(db->log, &why);
+    (void)snprintf(s.read_only_reason, sizeof(s.read_only_reason), "%.255s", s.read_only ? why.message : "");
+    *ret_stats = s;
+}

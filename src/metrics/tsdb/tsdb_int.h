@@ -1,0 +1,91 @@
+/* The store's own structures, for the files of this folder. */
+#ifndef CAIRN_METRICS_TSDB_TSDB_INT_H
+#define CAIRN_METRICS_TSDB_TSDB_INT_H
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/strmap.h"
+#include "base/thread.h"
+#include "metrics/tsdb/head.h"
+#include "metrics/tsdb/tsdb.h"
+
+struct exemplar {
+    struct arena memory; /* of the labels */
+    struct labels series, labels;
+    double value;
+    ts_ms ts;
+};
+
+/* Never freed before the store is. */
+struct tenant {
+    uint32_t number;
+    struct str name;
+    atomic_uint_fast64_t series;
+    _Atomic int64_t max_ts;     /* newest sample of any series; INT64_MIN when there is none */
+    struct mutex side_lock;     /* guards what follows */
+    struct exemplar *exemplars; /* ring of EXEMPLARS_MAX */
+    size_t exemplar_next;
+    struct strmap metadata; /* metric -> struct metadata_row list */
+};
+
+struct partition {
+    struct mutex writer; /* one appender at a time; taken before lock, and held while the log writes */
+    struct mutex lock;   /* guards the heads; never held across I/O */
+    struct head **heads; /* by tenant number; NULL where it has no series here */
+    size_t head_count, head_cap;
+    uint64_t end;      /* offset of the newest record placed, plus one */
+    struct buf record; /* scratch of the appender that holds the lock */
+} __attribute__((aligned(64)));
+
+struct tsdb {
+    struct metric_sink sink;
+    struct metric_source source;
+    struct tsdb_options o;
+    char *dir;
+    int lock_fd;
+    struct ingest_log *log;
+    struct mutex tenants_lock;
+    struct tenant **tenants;
+    size_t tenant_count, tenant_cap;
+    struct partition partitions[PARTITIONS];
+    atomic_uint_fast64_t epoch;      /* of series references */
+    atomic_uint_fast64_t generation; /* of the past */
+    atomic_uint_fast64_t appended, refused[SAMPLE_STATUS_COUNT];
+    uint64_t wal_bad_segments, wal_orphans; /* orphans: samples without a series, senseless records */
+};
+
+static inline struct tsdb *tsdb_of_sink(struct metric_sink *s)
+{
+    return (struct tsdb *)(void *)((char *)s - offsetof(struct tsdb, sink));
+}
+
+static inline struct tsdb *tsdb_of_source(struct metric_source *s)
+{
+    return (struct tsdb *)(void *)((char *)s - offsetof(struct tsdb, source));
+}
+
+/* A reference: slot + 1 above the partition's 6 bits. */
+static inline series_ref ref_of(unsigned partition, uint32_t slot)
+{
+    return ((uint64_t)slot + 1) << 6 | partition;
+}
+
+/* Of the series' target: job and instance, the whole set when both are missing. */
+uint64_t series_target(struct str tenant, struct labels ls, uint64_t hash);
+
+/* The tenant, made when absent (or NULL when `make` is false and it is). Errors: OOM, LIMIT, INVALID. */
+MUST_USE enum err tenant_get(struct tsdb *db, struct str name, bool make, struct tenant **ret_t);
+/* The partition's head of the tenant, made when absent. Under the partition's lock. */
+MUST_USE enum err partition_head(struct partition *p, struct tenant *t, struct head **ret_h);
+static inline struct head *partition_head_find(const struct partition *p, const struct tenant *t)
+{
+    return t->number < p->head_count ? p->heads[t->number] : NULL;
+}
+
+void tenant_max_ts_raise(struct tenant *t, ts_ms ts);
+
+extern const struct metric_sink_ops tsdb_sink_ops;
+extern const struct metric_source_ops tsdb_source_ops;
+
+#endif

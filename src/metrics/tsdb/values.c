@@ -1,0 +1,128 @@
+/* The column codecs. */
+#include "metrics/tsdb/values.h"
+
+#include "codec/varint.h"
+#include "metrics/tsdb/bits.h"
+
+void xor_append(uint8_t *p, struct xor_state *s, uint64_t value)
+{
+    if (s->bits == 0) {
+        bits_put(p, &s->bits, value, 64);
+        s->last = value;
+        s->lead = 0;
+        s->sig = 0;
+        return;
+    }
+    uint64_t x = value ^ s->last;
+    s->last = value;
+    if (x == 0) {
+        bits_put(p, &s->bits, 0, 1);
+        return;
+    }
+    unsigned lead = (unsigned)__builtin_clzll(x), trail = (unsigned)__builtin_ctzll(x);
+    unsigned window_trail = 64u - s->lead - s->sig;
+    unsigned sig = 64 - lead - trail;
+    /* The old window is kept while it wastes no more than a new one costs. */
+    if (s->sig && lead >= s->lead && trail >= window_trail && s->sig <= sig + 12) {
+        bits_put(p, &s->bits, 2, 2);
+        bits_put(p, &s->bits, x >> window_trail, s->sig);
+        return;
+    }
+    bits_put(p, &s->bits, (3u << 12) | (lead << 6) | (sig - 1), 14);
+    bits_put(p, &s->bits, x >> trail, sig);
+    s->lead = (uint8_t)lead;
+    s->sig = (uint8_t)sig;
+}
+
+static enum err xor_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v)
+{
+    struct bit_reader r = {.p = p, .n_bytes = n_bytes};
+    uint64_t v = bits_get(&r, 64);
+    unsigned lead = 0, sig = 0;
+    ret_v[0] = v;
+    for (size_t i = 1; i < n; i++) {
+        if (bits_get(&r, 1)) {
+            if (bits_get(&r, 1)) {
+                unsigned w = (unsigned)bits_get(&r, 12);
+                lead = w >> 6;
+                sig = (w & 63) + 1;
+            }
+            if (r.bad || sig == 0 || lead + sig > 64) {
+                return ERR_CORRUPT;
+            }
+            v ^= bits_get(&r, sig) << (64 - lead - sig);
+        }
+        ret_v[i] = v;
+    }
+    return r.bad ? ERR_CORRUPT : ERR_OK;
+}
+
+static size_t xor_encode(const uint64_t *v, size_t n, uint8_t *out)
+{
+    struct xor_state s = {0};
+    for (size_t i = 0; i < n; i++) {
+        xor_append(out, &s, v[i]);
+    }
+    return (s.bits + 7) / 8;
+}
+
+size_t values_encode(const uint64_t *v, size_t n, uint8_t *out, uint8_t *ret_mode)
+{
+    size_t same = 1;
+    while (same < n && v[same] == v[0]) {
+        same++;
+    }
+    if (same == n) {
+        store_be64(out, v[0]);
+        *ret_mode = VALUES_CONST;
+        return 8;
+    }
+    *ret_mode = VALUES_XOR;
+    return xor_encode(v, n, out);
+}
+
+enum err values_decode(unsigned mode, const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v)
+{
+    if (n == 0) {
+        return ERR_CORRUPT;
+    }
+    if (mode == VALUES_XOR) {
+        return xor_decode(p, n_bytes, n, ret_v);
+    }
+    if (mode == VALUES_CONST && n_bytes >= 8) {
+        uint64_t v = load_be64(p);
+        for (size_t i = 0; i < n; i++) {
+            ret_v[i] = v;
+        }
+        return ERR_OK;
+    }
+    return ERR_CORRUPT;
+}
+
+size_t times_encode(const int64_t *ts, size_t n, uint8_t *out)
+{
+    size_t at = 0;
+    uint64_t before = 0;
+    for (size_t i = 1; i < n; i++) {
+        uint64_t delta = (uint64_t)ts[i] - (uint64_t)ts[i - 1];
+        at += put_varint(out + at, zigzag_encode((int64_t)(delta - before)));
+        before = delta;
+    }
+    return at;
+}
+
+enum err times_decode(const uint8_t *p, size_t n_bytes, int64_t first, size_t n, int64_t *ret_ts)
+{
+    if (n == 0) {
+        return ERR_CORRUPT;
+    }
+    struct reader r = reader_of(str_of((const char *)p, n_bytes));
+    uint64_t delta = 0, t = (uint64_t)first;
+    ret_ts[0] = first;
+    for (size_t i = 1; i < n; i++) {
+        delta += (uint64_t)read_zigzag(&r);
+        t += delta;
+        ret_ts[i] = (int64_t)t;
+    }
+    return r.bad ? ERR_CORRUPT : ERR_OK;
+}

@@ -1,0 +1,44 @@
+/* A naive store to compare with: for each series a plain list of samples. */
+#ifndef CAIRN_TESTS_TSDB_MODEL_H
+#define CAIRN_TESTS_TSDB_MODEL_H
+
+#include "base/rng.h"
+#include "metrics/tsdb/tsdb.h"
+
+enum {
+    MODEL_TARGETS = 5,
+    MODEL_METRICS = 7,
+    MODEL_SERIES = MODEL_TARGETS * MODEL_METRICS,
+    MODEL_SAMPLES_MAX = 6000
+};
+
+#define MODEL_T0 INT64_C(1700000000000)
+
+struct model_sample {
+    ts_ms ts;
+    uint64_t bits;
+};
+
+struct model_series {
+    struct label labels[4];
+    char text[4][32];
+    struct model_sample *samples; /* ascending */
+    size_t n;
+};
+
+struct model {
+    struct model_series series[MODEL_SERIES];
+    struct rng rng;
+    ts_ms now;
+    series_ref refs[MODEL_SERIES];
+    uint64_t epoch;
+};
+
+void model_init(struct model *m, uint64_t seed);
+void model_done(struct model *m);
+/* One random batch into both; false (and the test failed) when a sample was judged differently. */
+bool model_step(struct model *m, struct metric_sink *sink);
+/* All samples of all series, at [from, to], by a cursor; false when they differ from the model's. */
+bool model_check(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to);
+
+#endif

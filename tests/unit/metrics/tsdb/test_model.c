@@ -1,0 +1,320 @@
+/* Random batches into the store and into a naive model: what the store says to each sample and what it hands
+ * out later must be the model's, also after reopening and after a crash. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "metrics/model/value.h"
+#include "model.h"
+
+enum {
+    BATCH_MAX = 64,
+    LATE_MS = 3600 * 1000
+};
+
+void model_init(struct model *m, uint64_t seed)
+{
+    *m = (struct model){.now = MODEL_T0};
+    rng_init(&m->rng, seed);
+    static const char *const names[4] = {"__name__", "instance", "job", "kind"};
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        struct model_series *s = &m->series[i];
+        (void)snprintf(s->text[0], sizeof(s->text[0]), "metric_%zu", i % MODEL_METRICS);
+        (void)snprintf(s->text[1], sizeof(s->text[1]), "host%zu:9100", i / MODEL_METRICS);
+        (void)snprintf(s->text[2], sizeof(s->text[2]), "node");
+        (void)snprintf(s->text[3], sizeof(s->text[3]), "%s", i % 2 ? "odd" : "even");
+        for (size_t k = 0; k < 4; k++) {
+            s->labels[k] = (struct label){str_c(names[k]), str_c(s->text[k])};
+        }
+        s->samples = calloc(MODEL_SAMPLES_MAX, sizeof(*s->samples));
+    }
+}
+
+void model_done(struct model *m)
+{
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        free(m->series[i].samples);
+    }
+}
+
+static ts_ms model_max(const struct model *m)
+{
+    ts_ms max = INT64_MIN;
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        const struct model_series *s = &m->series[i];
+        max = s->n && s->samples[s->n - 1].ts > max ? s->samples[s->n - 1].ts : max;
+    }
+    return max;
+}
+
+static enum sample_status model_append(struct model_series *s, ts_ms max, ts_ms ts, uint64_t bits)
+{
+    size_t at = s->n;
+    while (at > 0 && s->samples[at - 1].ts >= ts) {
+        at--;
+    }
+    bool there = at < s->n && s->samples[at].ts == ts;
+    if (there && at + 1 == s->n) {
+        return s->samples[at].bits == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
+    }
+    if (max != INT64_MIN && ts < max - LATE_MS) {
+        return SAMPLE_TOO_OLD;
+    }
+    if (there) {
+        return s->samples[at].bits == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
+    }
+    if (s->n == MODEL_SAMPLES_MAX) {
+        abort();
+    }
+    memmove(s->samples + at + 1, s->samples + at, (s->n - at) * sizeof(*s->samples));
+    s->samples[at] = (struct model_sample){ts, bits};
+    s->n++;
+    return SAMPLE_STORED;
+}
+
+static uint64_t model_value(struct model *m, size_t series)
+{
+    static const uint64_t odd[] = {STALE_NAN_BITS,     NORMAL_NAN_BITS,
+                                   0x7ff800000000abcd, 0x8000000000000000,
+                                   0x7ff0000000000000, 1,
+                                   0xffffffffffffffff, 0};
+    switch (series % 4) {
+    case 0:
+        return f64_bits(1);
+    case 1:
+        return f64_bits((double)(m->now - MODEL_T0) / 1000 + (double)rng_below(&m->rng, 3));
+    case 2:
+        return f64_bits((double)rng_below(&m->rng, 100000) / 100);
+    default:
+        return rng_below(&m->rng, 3) ? rng_u64(&m->rng) : odd[rng_below(&m->rng, 8)];
+    }
+}
+
+struct batch {
+    struct sink_series series[MODEL_SERIES];
+    struct sink_sample samples[BATCH_MAX];
+    size_t which[BATCH_MAX], n;
+};
+
+static void batch_add(struct batch *b, size_t series, ts_ms ts, uint64_t bits)
+{
+    b->which[b->n] = series;
+    b->samples[b->n++] =
+        (struct sink_sample){.series_index = (uint32_t)series, .ts = ts, .value = f64_of_bits(bits)};
+}
+
+static void batch_fill(struct model *m, struct batch *b)
+{
+    size_t target = rng_below(&m->rng, MODEL_TARGETS);
+    unsigned kind = (unsigned)rng_below(&m->rng, 16);
+    if (kind < 12) { /* a scrape; now and then a series is missing or has a time of its own */
+        m->now += rng_below(&m->rng, 50) ? 15000 / MODEL_TARGETS : (int64_t)rng_below(&m->rng, 900000);
+        for (size_t i = 0; i < MODEL_METRICS; i++) {
+            size_t s = target * MODEL_METRICS + i;
+            if (rng_below(&m->rng, 40)) {
+                batch_add(b, s, i == 5 ? m->now - 7 : m->now, model_value(m, s));
+            }
+        }
+        return;
+    }
+    while (b->n < BATCH_MAX / 2) { /* a push: any series, any time, duplicates of what is there */
+        size_t s = rng_below(&m->rng, MODEL_SERIES);
+        const struct model_series *ms = &m->series[s];
+        if (ms->n && rng_below(&m->rng, 3) == 0) {
+            const struct model_sample *old =
+                &ms->samples[ms->n - 1 - rng_below(&m->rng, ms->n < 50 ? ms->n : 50)];
+            batch_add(b, s, old->ts, rng_below(&m->rng, 3) ? old->bits : model_value(m, s));
+        } else {
+            batch_add(b, s, m->now - (ts_ms)rng_below(&m->rng, LATE_MS * 5 / 4), model_value(m, s));
+        }
+    }
+}
+
+bool model_step(struct model *m, struct metric_sink *sink)
+{
+    struct batch b = {.n = 0};
+    batch_fill(m, &b);
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        b.series[i] = (struct sink_series){.labels = {m->series[i].labels, 4}, .ref = m->refs[i]};
+    }
+    struct sink_batch batch = {.tenant = STR("anonymous"),
+                               .series = b.series,
+                               .series_count = MODEL_SERIES,
+                               .samples = b.samples,
+                               .sample_count = b.n,
+                               .epoch = m->epoch,
+                               .allow_late = true};
+    struct sink_result result = {0};
+    struct err_info info = {0};
+    ts_ms max = model_max(m);
+    if (sink->ops->append(sink, &batch, &result, &info) != ERR_OK) {
+        test_fail(__FILE__, __LINE__, info.message);
+        return false;
+    }
+    m->epoch = result.epoch;
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        m->refs[i] = b.series[i].ref;
+    }
+    for (size_t i = 0; i < b.n; i++) {
+        enum sample_status want =
+            model_append(&m->series[b.which[i]], max, b.samples[i].ts, f64_bits(b.samples[i].value));
+        if (b.samples[i].status != want) {
+            test_fail_i64(__FILE__, __LINE__, "status of a sample", b.samples[i].status, want);
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t model_find(const struct model *m, struct labels ls)
+{
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        if (labels_eq(ls, (struct labels){m->series[i].labels, 4})) {
+            return i;
+        }
+    }
+    return MODEL_SERIES;
+}
+
+static bool series_same(const struct model_series *want, const struct metric_batch *b,
+                        const struct metric_series *got, ts_ms from, ts_ms to)
+{
+    size_t i = 0;
+    while (i < want->n && want->samples[i].ts < from) {
+        i++;
+    }
+    for (uint32_t k = 0; k < got->count; k++) {
+        ts_ms ts = b->ts[got->clock_first + k];
+        if (k > 0 && ts <= b->ts[got->clock_first + k - 1]) {
+            return false;
+        }
+        if (ts < from || ts > to) {
+            continue;
+        }
+        if (i == want->n || want->samples[i].ts != ts || want->samples[i].bits != f64_bits(got->values[k])) {
+            return false;
+        }
+        i++;
+    }
+    return i == want->n || want->samples[i].ts > to;
+}
+
+static bool has_samples(const struct model_series *s, ts_ms from, ts_ms to)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->samples[i].ts >= from && s->samples[i].ts <= to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool model_check(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to)
+{
+    struct matcher all = {.op = MATCH_EQ, .name = STR("job"), .value = STR("node")};
+    struct metric_select sel = {.matchers = &all, .matcher_count = 1, .start_ms = from, .end_ms = to};
+    struct query_ctx q = {.tenant = STR("anonymous")};
+    struct metric_cursor *c = NULL;
+    struct metric_batch b;
+    struct err_info info = {0};
+    bool seen[MODEL_SERIES] = {false}, same = true;
+    if (src->ops->select(src, &q, &sel, &c, &info) != ERR_OK) {
+        test_fail(__FILE__, __LINE__, info.message);
+        return false;
+    }
+    enum err e;
+    while ((e = src->ops->next(c, &b, &info)) == ERR_OK) {
+        for (uint32_t i = 0; i < b.series_count; i++) {
+            size_t s = model_find(m, b.series[i].labels);
+            same = same && s < MODEL_SERIES && !seen[s] &&
+                   series_same(&m->series[s], &b, &b.series[i], from, to);
+            seen[s % MODEL_SERIES] = true;
+        }
+    }
+    src->ops->close(c);
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        same = same && (seen[i] || !has_samples(&m->series[i], from, to));
+    }
+    if (e != ERR_NOT_FOUND || !same) {
+        test_fail(__FILE__, __LINE__, "the store and the model differ");
+        return false;
+    }
+    return true;
+}
+
+static struct tsdb *open_at(const char *dir)
+{
+    struct tsdb_options o = {.dir = dir, .durability = DURABILITY_INTERVAL};
+    struct err_info info = {0};
+    struct tsdb *db = NULL;
+    if (tsdb_open(&o, &db, &info) != ERR_OK) {
+        test_fail(__FILE__, __LINE__, info.message);
+        return NULL;
+    }
+    return db;
+}
+
+TEST(random_batches_equal_the_model_also_after_reopening)
+{
+    const char *dir = test_dir();
+    struct model m;
+    model_init(&m, test_seed());
+    bool ok = true;
+    for (int life = 0; life < 4 && ok; life++) {
+        struct tsdb *db = open_at(dir);
+        ok = db && model_check(&m, tsdb_source(db), INT64_MIN, INT64_MAX);
+        m.epoch = 0;
+        for (int i = 0; i < 500 && ok; i++) {
+            ok = model_step(&m, tsdb_sink(db));
+            if (i % 100 == 99) {
+                ts_ms from = m.now - (ts_ms)rng_below(&m.rng, 3 * LATE_MS);
+                ok = ok && model_check(&m, tsdb_source(db), from, from + (ts_ms)rng_below(&m.rng, LATE_MS));
+            }
+        }
+        ok = ok && model_check(&m, tsdb_source(db), INT64_MIN, INT64_MAX);
+        tsdb_close(db);
+    }
+    model_done(&m);
+    CHECK(ok);
+}
+
+/* A child writes and is gone without closing anything; through a pipe it told what was acknowledged. */
+TEST(what_was_acknowledged_survives_a_crash)
+{
+    char dir[64], other_dir[64];
+    (void)snprintf(dir, sizeof(dir), "%s/crashed", test_dir());
+    (void)snprintf(other_dir, sizeof(other_dir), "%.50s.other", dir);
+    int fds[2], acknowledged = 0, status = 0;
+    CHECK(pipe(fds) == 0);
+    struct model m;
+    model_init(&m, test_seed() + 1);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct tsdb *db = open_at(dir);
+        for (int i = 0; i < 200 && db && model_step(&m, tsdb_sink(db)); i++) {
+            if (write(fds[1], "a", 1) != 1) {
+                break;
+            }
+        }
+        _exit(0);
+    }
+    close(fds[1]);
+    for (char c; read(fds[0], &c, 1) == 1;) {
+        acknowledged++;
+    }
+    close(fds[0]);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    struct tsdb *crashed = open_at(dir), *other = open_at(other_dir);
+    bool ok = crashed && other;
+    for (int i = 0; i < acknowledged && ok; i++) { /* the same batches, for the model */
+        ok = model_step(&m, tsdb_sink(other));
+    }
+    ok = ok && model_check(&m, tsdb_source(crashed), INT64_MIN, INT64_MAX);
+    tsdb_close(crashed);
+    tsdb_close(other);
+    model_done(&m);
+    CHECK(ok);
+    CHECK_EQ(acknowledged, 200);
+}

@@ -1,0 +1,1 @@
+cairn_unit_test(NAME metrics/tsdb DEPS metrics/tsdb query disk codec labels base)
