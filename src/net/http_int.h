@@ -78,6 +78,7 @@ struct http_req {
     int refused_status; /* answer this instead of running the handler */
     const char *refused_text;
     bool begun, head, may_block, body_decoded;
+    bool unproven;          /* the password has still to be hashed, on a worker */
     atomic_bool dispatched; /* its body is whole */
     struct http_lazy *lazy;
 
@@ -147,6 +148,10 @@ void http_req_route(struct http_req *r);
 void http_req_body_complete(struct http_req *r);
 void http_req_form(struct http_req *r, struct str body);
 void http_req_refuse(struct http_req *r, int status, const char *text);
+/* Replaces whatever else speaks against the request: who is not let in learns nothing more. */
+void http_req_refuse_first(struct http_req *r, int status, const char *text);
+/* Refuses by a verdict of web_auth or web_rate; OK and UNAVAILABLE change nothing. */
+void http_req_deny(struct http_req *r, enum err e);
 void http_req_answer_refusal(struct http_req *r);
 void http_req_run(struct http_req *r);
 /* Copies the request's headers, so that they outlive the connection. */

@@ -50,6 +50,25 @@ void http_req_refuse(struct http_req *r, int status, const char *text)
     }
 }
 
+void http_req_refuse_first(struct http_req *r, int status, const char *text)
+{
+    r->refused_status = status;
+    r->refused_text = text;
+    r->header_count = 0; /* Allow tells which paths exist */
+}
+
+void http_req_deny(struct http_req *r, enum err e)
+{
+    if (e == ERR_DENIED) {
+        http_req_refuse_first(r, 401, "Unauthorized\n");
+        http_res_header(r, "WWW-Authenticate", STR("Basic"));
+    } else if (e == ERR_LIMIT) {
+        http_req_refuse_first(r, 429, "Too Many Requests\n");
+    } else if (e != ERR_OK && e != ERR_UNAVAILABLE) {
+        http_req_refuse_first(r, 500, "the web configuration file is wrong; the log says why\n");
+    }
+}
+
 void http_req_answer_refusal(struct http_req *r)
 {
     http_res_header(r, "X-Content-Type-Options", STR("nosniff"));

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/http_int.h"
+#include "net/web_config_int.h"
 
 void http_req_unref(struct http_req *r)
 {
@@ -386,6 +387,9 @@ enum MHD_Result http_response_queue(struct http_req *r)
     }
     if (r->server->cors) {
         cors_headers(r, m);
+    }
+    if (r->server->options.web) {
+        web_headers(r->server->options.web, m);
     }
     if (stopping) {
         (void)MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");

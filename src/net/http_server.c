@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/http_int.h"
+#include "net/web_config_int.h"
 
 enum {
     WORKERS_MIN = 4,
@@ -55,6 +56,25 @@ static struct str without_prefix(struct str path, struct str prefix)
     return path;
 }
 
+/* Rate, client certificate and identity, as far as they can be known without blocking. */
+static void admit(struct http_req *r)
+{
+    const struct web_config *w = r->server->options.web;
+    if (!w) {
+        return;
+    }
+    enum err e = web_rate(w);
+    if (e == ERR_OK && w->tls && !web_tls_client_ok(w, r->connection)) {
+        http_req_refuse_first(r, 403, "a client certificate is required\n");
+    }
+    bool open = r->binding && (r->binding->route->flags & HTTP_NO_AUTH);
+    if (e == ERR_OK && !open) {
+        e = web_auth(w, &r->arena, http_header_of(r, "Authorization"), false, &r->user);
+    }
+    r->unproven = e == ERR_UNAVAILABLE;
+    http_req_deny(r, e);
+}
+
 /* The headers are whole: route and limits. MHD_NO closes the connection. */
 static enum MHD_Result request_begin(struct http_req *r, const char *method)
 {
@@ -70,6 +90,7 @@ static enum MHD_Result request_begin(struct http_req *r, const char *method)
         return MHD_NO;
     }
     http_req_route(r);
+    admit(r);
     uint64_t length = 0;
     struct str declared = http_header_of(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (declared.n && str_to_u64(declared, &length) == ERR_OK && length > r->body_bytes_max) {
@@ -106,7 +127,15 @@ static enum MHD_Result upload(struct http_req *r, const char *data, size_t n)
 static void work(void *ctx)
 {
     struct http_req *r = ctx;
-    http_req_run(r);
+    if (r->unproven) {
+        http_req_deny(r, web_auth(r->server->options.web, &r->arena, http_header_of(r, "Authorization"), true,
+                                  &r->user));
+    }
+    if (r->refused_status) {
+        http_req_answer_refusal(r);
+    } else {
+        http_req_run(r);
+    }
     http_req_finish(r);
 }
 
@@ -132,11 +161,11 @@ static enum MHD_Result dispatch(struct http_req *r)
     struct http_server *s = r->server;
     atomic_store_explicit(&r->dispatched, true, memory_order_relaxed);
     http_req_body_complete(r);
-    if (r->refused_status) {
+    if (r->refused_status && !r->unproven) {
         http_req_answer_refusal(r);
         return http_response_queue(r);
     }
-    if (!r->binding || (r->binding->route->flags & HTTP_INLINE)) {
+    if (!r->unproven && (!r->binding || (r->binding->route->flags & HTTP_INLINE))) {
         return run_inline(r);
     }
     http_req_keep_headers(r);
@@ -265,18 +294,36 @@ static enum err options_take(struct http_server *s, const struct http_server_opt
     return o->cors_origin.n ? regex_new(o->cors_origin, REGEX_ANCHORED, &s->cors, info) : ERR_OK;
 }
 
+/* The certificate callback finds its server here. */
+static void connection_seen(void *cls, struct MHD_Connection *connection, void **context,
+                            enum MHD_ConnectionNotificationCode what)
+{
+    (void)connection;
+    *context = what == MHD_CONNECTION_NOTIFY_STARTED ? cls : NULL;
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 {
     const struct http_server_options *o = &s->options;
     unsigned threads = o->network_threads > 1 ? o->network_threads : 0;
+    bool tls = web_config_tls(o->web);
+    struct MHD_OptionItem more[4] = {{MHD_OPTION_END, 0, NULL}};
+    if (tls) {
+        more[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0,
+                                          (void *)(uintptr_t)web_tls_certificate};
+        more[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, o->web->priorities};
+        more[2] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, o->web->client_ca};
+        more[o->web->client_ca ? 3 : 2] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    }
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG, 0,
-        NULL, NULL, access_seen, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG |
+            (tls ? (unsigned)MHD_USE_TLS : 0u),
+        0, NULL, NULL, access_seen, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, s, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
         MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HTTP_CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, uri_seen, s,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_over, s,
-        MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, connection_seen, s, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 static enum err server_open(struct http_server *s, struct err_info *info)
