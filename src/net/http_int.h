@@ -55,9 +55,10 @@ struct http_lazy {
     size_t peer_n;
 };
 
-/* A request has up to three owners, counted by `owners`: the network thread (until request_over), the worker
- * that runs the handler, and whoever answers a detached one. The last frees it. `lock` guards the moment of
- * handing over: answer, suspended, gone, stream. */
+/* The server may be gone before a detached request's answer comes: nothing an answerer calls looks at
+ * `server`. A request has up to three owners, counted by `owners`: the network thread (until request_over),
+ * the worker that runs the handler, and whoever answers a detached one. The last frees it. `lock` guards the
+ * moment of handing over: answer, suspended, gone, stream. */
 struct http_req {
     struct http_server *server;
     struct http_req *root; /* whose client gets the answer: itself unless forwarded */
@@ -99,7 +100,7 @@ struct http_req {
     struct http_stream stream;
     void (*ws_run)(void *ctx, struct http_ws *ws);
     void *ws_ctx;
-    int64_t started_ns;
+    int64_t started_ns, write_timeout_ns;
     uint64_t bytes_out;
     struct http_req *next, *prev; /* list of open requests; server->lock */
     bool listed;
@@ -162,7 +163,8 @@ const char *http_req_route_name(const struct http_req *r);
 void http_watch_add(struct http_req *r);
 void http_watch_remove(struct http_req *r);
 void http_watch_suspended(struct http_server *s);
-void http_req_cancel(struct http_req *r); /* sets the flag, wakes a waiting writer */
+/* Sets the flag, wakes a waiting writer. Takes no lock: callers hold the server's. */
+void http_req_cancel(struct http_req *r);
 void http_watch_main(void *server);
 
 /* http_body.c */

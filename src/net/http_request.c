@@ -38,6 +38,7 @@ void http_req_keep_headers(struct http_req *r)
 {
     if (!r->headers_kept) {
         (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, keep_header, r);
+        (void)http_req_peer(r);
         r->headers_kept = true;
     }
 }
@@ -274,7 +275,7 @@ static void peer_format(const struct http_req *r)
 struct str http_req_peer(const struct http_req *r)
 {
     r = r->root;
-    if (r->lazy->peer_n == 0 && r->connection) {
+    if (r->lazy->peer_n == 0 && !r->headers_kept) {
         peer_format(r);
     }
     return str_of(r->lazy->peer, r->lazy->peer_n);

@@ -11,6 +11,10 @@
 #include "net/http_int.h"
 #include "net/web_config_int.h"
 
+enum {
+    WAIT_SLICE_MS = 100
+};
+
 void http_req_unref(struct http_req *r)
 {
     if (atomic_fetch_sub(&r->owners, 1) != 1) {
@@ -233,20 +237,22 @@ enum err http_res_begin(struct http_req *r, int status, const char *content_type
     return e;
 }
 
-/* Waits until there is room. With r->lock held. */
+/* Waits until there is room. With r->lock held. In slices: http_req_cancel signals without the lock. */
 static enum err wait_for_room(struct http_req *r)
 {
-    int64_t deadline_ns = clock_mono_ns(clock_real()) + (int64_t)r->server->options.idle_timeout_s * NS_PER_S;
+    int64_t deadline_ns = clock_mono_ns(clock_real()) + r->write_timeout_ns;
     while (!r->gone && !atomic_load(&r->canceled) &&
            r->stream.data.n - r->stream.taken >= HTTP_STREAM_BYTES_MAX) {
+        int64_t now_ns = clock_mono_ns(clock_real()), slice_ns = now_ns + WAIT_SLICE_MS * NS_PER_MS;
         if (!r->may_block) {
             return ERR_LIMIT;
         }
-        if (!cond_wait_until(&r->stream.room, &r->lock, deadline_ns)) {
+        if (now_ns >= deadline_ns) {
             r->stream.broken = true;
             atomic_store(&r->canceled, true);
             return ERR_TIMEOUT;
         }
+        (void)cond_wait_until(&r->stream.room, &r->lock, slice_ns < deadline_ns ? slice_ns : deadline_ns);
     }
     return r->gone || atomic_load(&r->canceled) ? ERR_CANCELED : ERR_OK;
 }

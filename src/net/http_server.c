@@ -42,6 +42,7 @@ static void *uri_seen(void *cls, const char *uri, struct MHD_Connection *connect
     cond_init(&r->stream.room);
     r->raw_path = arena_str(&r->arena, str_c(uri));
     r->started_ns = clock_mono_ns(clock_real());
+    r->write_timeout_ns = (int64_t)r->server->options.idle_timeout_s * NS_PER_S;
     http_watch_add(r);
     return r;
 }

@@ -46,10 +46,8 @@ void http_watch_remove(struct http_req *r)
 
 void http_req_cancel(struct http_req *r)
 {
-    mutex_lock(&r->lock);
     atomic_store(&r->canceled, true);
     cond_broadcast(&r->stream.room);
-    mutex_unlock(&r->lock);
 }
 
 /* Wakes the watcher when it dozes: at most once in WATCH_EVERY_MS. */
