@@ -97,8 +97,9 @@ size_t http_req_params(const struct http_req *r, const char *name, struct str *r
 bool http_req_param_next(const struct http_req *r, size_t *pos, struct str *ret_name, struct str *ret_value);
 struct str http_req_capture(const struct http_req *r, const char *name); /* {name} of the path, decoded */
 struct str http_req_header(const struct http_req *r,
-                           const char *name);       /* case-insensitive; p NULL = absent */
-struct str http_req_body(const struct http_req *r); /* decompressed unless HTTP_RAW_BODY */
+                           const char *name); /* case-insensitive; p NULL = absent */
+/* Decompressed unless HTTP_RAW_BODY; snappy stays as it is: it belongs to the message formats that use it. */
+struct str http_req_body(const struct http_req *r);
 struct str http_req_user(const struct http_req *r); /* authenticated by web_config; empty = nobody */
 struct str http_req_peer(const struct http_req *r); /* "127.0.0.1:41234" */
 struct arena *http_req_arena(struct http_req *r);   /* freed with the request */
