@@ -60,19 +60,9 @@ MUST_USE enum err promql_check(const struct promql_options *o, struct str expr, 
 /* The expression as Prometheus' Prettify prints it (format_query). */
 MUST_USE enum err promql_format(const struct promql_options *o, struct str expr, struct buf *b,
                                 struct err_info *reterr_info);
-/* The syntax tree as JSON (parse_query). */
-MUST_USE enum err promql_tree_json(const struct promql_options *o, struct str expr, struct buf *b,
-                                   struct err_info *reterr_info);
 /* Parses a series selector as in match[]= into matchers in the arena; the caller ends them with matcher_done.
  */
 MUST_USE enum err promql_selector(struct str text, struct arena *a, struct matcher **ret_matchers,
                                   size_t *ret_n, struct err_info *reterr_info);
-
-/* The function table, for documentation and completion: name, "vector, scalar -> vector" ... NULL ends. */
-struct promql_function_info {
-    const char *name, *signature, *summary;
-    bool experimental;
-};
-const struct promql_function_info *promql_functions(size_t *ret_n);
 
 #endif

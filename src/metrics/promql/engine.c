@@ -1,0 +1,232 @@
+/* The public face: parse, evaluate over the grid, shape the result. */
+#include "metrics/promql/engine.h"
+
+#include <stdlib.h>
+
+#include "metrics/promql/eval.h"
+#include "metrics/promql/functions.h"
+
+enum {
+    LOOKBACK_DEFAULT_MS = 5 * 60 * 1000
+};
+
+struct run {
+    struct eval eval;
+    struct promql_options options;
+    struct annotations notes;
+    struct node *root;
+};
+
+static enum err prepare(struct run *r, const struct promql_options *o, struct metric_source *s,
+                        struct query_ctx *q, struct str expr, struct arena *a, struct err_info *info)
+{
+    *r = (struct run){.options = *o};
+    if (r->options.lookback_ms <= 0) {
+        r->options.lookback_ms = LOOKBACK_DEFAULT_MS;
+    }
+    r->eval = (struct eval){
+        .options = &r->options, .source = s, .q = q, .a = a, .info = info, .text = expr, .notes = &r->notes};
+    return promql_parse(expr, o->experimental, a, &r->root, info);
+}
+
+static void set_grid(struct run *r, ts_ms start, ts_ms end, int64_t step, bool instant)
+{
+    struct eval *e = &r->eval;
+    e->start = e->query_start = start;
+    e->query_end = end;
+    e->step = step;
+    e->steps = (size_t)((end - start) / step) + 1;
+    e->instant = instant;
+}
+
+/* -- results --------------------------------------------------------------------------------------------- */
+
+static int compare_series(const void *a, const void *b)
+{
+    return labels_cmp(((const struct promql_series *)a)->labels, ((const struct promql_series *)b)->labels);
+}
+
+static enum err rows_of(struct run *r, const struct value *v, struct promql_result *out)
+{
+    struct eval *e = &r->eval;
+    struct promql_series *rows = arena_array(e->a, v->n + 1, sizeof(*rows));
+    if (!rows) {
+        return eval_no_memory(e);
+    }
+    size_t n = 0;
+    for (size_t k = 0; k < v->n; k++) {
+        size_t points = 0;
+        for (size_t i = 0; i < e->steps; i++) {
+            points += v->s[k].has[i];
+        }
+        if (points == 0) {
+            continue;
+        }
+        ts_ms *ts = arena_array(e->a, points, sizeof(*ts));
+        double *values = v->s[k].v; /* packed in place */
+        if (!ts) {
+            return eval_no_memory(e);
+        }
+        size_t at = 0;
+        for (size_t i = 0; i < e->steps; i++) {
+            if (v->s[k].has[i]) {
+                ts[at] = step_time(e, i);
+                values[at++] = v->s[k].v[i];
+            }
+        }
+        rows[n++] = (struct promql_series){.labels = v->s[k].labels, .n = points, .ts = ts, .values = values};
+    }
+    if (!v->ordered && n > 1) {
+        qsort(rows, n, sizeof(*rows), compare_series);
+    }
+    out->series = rows;
+    out->series_count = n;
+    return ERR_OK;
+}
+
+static void finish(struct run *r, struct promql_result *out)
+{
+    out->warnings = r->notes.warnings;
+    out->warning_count = r->notes.warning_count;
+    out->infos = r->notes.infos;
+    out->info_count = r->notes.info_count;
+    out->samples_total = out->samples_peak = r->notes.samples;
+}
+
+/* A range vector on its own: the stored samples of the window. */
+static enum err stored_range(struct run *r, struct promql_result *out)
+{
+    struct eval *e = &r->eval;
+    const struct node *n = unparen(r->root);
+    struct raw_rows raw = {0};
+    enum err err = eval_raw_range(e, n, &raw);
+    if (err) {
+        return err;
+    }
+    if (raw.n > 1) {
+        qsort(raw.rows, raw.n, sizeof(*raw.rows), compare_series);
+    }
+    out->kind = PROMQL_MATRIX;
+    out->series = raw.rows;
+    out->series_count = raw.n;
+    return ERR_OK;
+}
+
+static enum err scalar_row(struct run *r, const struct value *v, struct promql_result *out)
+{
+    struct eval *e = &r->eval;
+    struct value as_vector = {.type = TYPE_VECTOR};
+    struct series *s;
+    enum err err = value_add(e, &as_vector, (struct labels){0}, &s);
+    for (size_t i = 0; i < e->steps && !err; i++) {
+        s->v[i] = v->scalar[i];
+        s->has[i] = 1;
+    }
+    return err ? err : rows_of(r, &as_vector, out);
+}
+
+enum err promql_instant(const struct promql_options *o, struct metric_source *s, struct query_ctx *q,
+                        struct str expr, ts_ms at_ms, struct arena *a, struct promql_result *ret_result,
+                        struct err_info *reterr_info)
+{
+    struct run r;
+    struct value v;
+    struct promql_result out = {.ts = at_ms};
+    enum err err = prepare(&r, o, s, q, expr, a, reterr_info);
+    if (err) {
+        return err;
+    }
+    set_grid(&r, at_ms, at_ms, 1, true);
+    if (r.root->type == TYPE_MATRIX) {
+        err = stored_range(&r, &out);
+    } else {
+        err = eval_node(&r.eval, r.root, &v);
+        if (!err && v.type == TYPE_SCALAR) {
+            out.kind = PROMQL_SCALAR;
+            out.scalar = v.scalar[0];
+        } else if (!err && v.type == TYPE_STRING) {
+            out.kind = PROMQL_STRING;
+            out.string = v.string;
+        } else if (!err) {
+            out.kind = PROMQL_VECTOR;
+            err = rows_of(&r, &v, &out);
+        }
+    }
+    tree_done(r.root);
+    if (!err) {
+        finish(&r, &out);
+        *ret_result = out;
+    }
+    return err;
+}
+
+enum err promql_range(const struct promql_options *o, struct metric_source *s, struct query_ctx *q,
+                      struct str expr, ts_ms start_ms, ts_ms end_ms, int64_t step_ms, struct arena *a,
+                      struct promql_result *ret_result, struct err_info *reterr_info)
+{
+    struct run r;
+    struct value v;
+    struct promql_result out = {.kind = PROMQL_MATRIX, .ts = end_ms};
+    enum err err = prepare(&r, o, s, q, expr, a, reterr_info);
+    if (err) {
+        return err;
+    }
+    set_grid(&r, start_ms, end_ms, step_ms, false);
+    if (r.root->type != TYPE_SCALAR && r.root->type != TYPE_VECTOR) {
+        err = err_set(reterr_info, ERR_INVALID,
+                      "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
+                      type_name(r.root->type));
+    }
+    err = err ? err : eval_node(&r.eval, r.root, &v);
+    if (!err) {
+        v.ordered = false;
+        err = v.type == TYPE_SCALAR ? scalar_row(&r, &v, &out) : rows_of(&r, &v, &out);
+    }
+    tree_done(r.root);
+    if (!err) {
+        finish(&r, &out);
+        *ret_result = out;
+    }
+    return err;
+}
+
+/* -- without a source ------------------------------------------------------------------------------------ */
+
+enum err promql_check(const struct promql_options *o, struct str expr, struct err_info *reterr_info)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct node *root = NULL;
+    enum err err = promql_parse(expr, o->experimental, &a, &root, reterr_info);
+    tree_done(root);
+    return err;
+}
+
+enum err promql_format(const struct promql_options *o, struct str expr, struct buf *b,
+                       struct err_info *reterr_info)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct node *root = NULL;
+    enum err err = promql_parse(expr, o->experimental, &a, &root, reterr_info);
+    if (!err) {
+        print_node(b, root);
+    }
+    tree_done(root);
+    return err ? err : b->err;
+}
+
+enum err promql_selector(struct str text, struct arena *a, struct matcher **ret_matchers, size_t *ret_n,
+                         struct err_info *reterr_info)
+{
+    struct node *root = NULL;
+    enum err err = promql_parse(text, false, a, &root, reterr_info);
+    if (err) {
+        return err;
+    }
+    if (root->kind != N_SELECTOR) {
+        tree_done(root);
+        return parse_error(text, 0, reterr_info, "expected a series selector");
+    }
+    *ret_matchers = root->matchers;
+    *ret_n = root->matcher_count;
+    return ERR_OK;
+}
