@@ -3,6 +3,7 @@
 
 #include "codec/varint.h"
 #include "metrics/tsdb/bits.h"
+#include "metrics/tsdb/integers.h"
 
 void xor_append(uint8_t *p, struct xor_state *s, uint64_t value)
 {
@@ -66,6 +67,21 @@ static size_t xor_encode(const uint64_t *v, size_t n, uint8_t *out)
     return (s.bits + 7) / 8;
 }
 
+/* Bytes that xor_encode would take. */
+static size_t xor_size(const uint64_t *v, size_t n)
+{
+    uint8_t scratch[XOR_BYTES_PER_VALUE_MAX * 2 + XOR_SLACK_BYTES];
+    struct xor_state s = {0};
+    size_t bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t at = s.bits;
+        xor_append(scratch, &s, v[i]);
+        bits += s.bits - at;
+        s.bits = s.bits % 8 + 8; /* the scratch is written over and over; never 0, which begins a stream */
+    }
+    return (bits + 7) / 8;
+}
+
 size_t values_encode(const uint64_t *v, size_t n, uint8_t *out, uint8_t *ret_mode)
 {
     size_t same = 1;
@@ -76,6 +92,14 @@ size_t values_encode(const uint64_t *v, size_t n, uint8_t *out, uint8_t *ret_mod
         store_be64(out, v[0]);
         *ret_mode = VALUES_CONST;
         return 8;
+    }
+    struct integers in;
+    if (integers_plan(v, n, &in)) {
+        /* A guess is enough to skip the XOR stream: it seldom takes less than a byte and a half a value. */
+        if (in.bytes <= n + n / 2 + 8 || in.bytes <= xor_size(v, n)) {
+            *ret_mode = VALUES_INTEGERS;
+            return integers_write(&in, v, n, out);
+        }
     }
     *ret_mode = VALUES_XOR;
     return xor_encode(v, n, out);
@@ -88,6 +112,9 @@ enum err values_decode(unsigned mode, const uint8_t *p, size_t n_bytes, size_t n
     }
     if (mode == VALUES_XOR) {
         return xor_decode(p, n_bytes, n, ret_v);
+    }
+    if (mode == VALUES_INTEGERS) {
+        return integers_decode(p, n_bytes, n, ret_v);
     }
     if (mode == VALUES_CONST && n_bytes >= 8) {
         uint64_t v = load_be64(p);

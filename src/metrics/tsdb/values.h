@@ -11,10 +11,9 @@
 #include "base/err.h"
 
 enum values_mode {
-    VALUES_XOR = 0,    /* XOR with the value before, leading and significant bits */
-    VALUES_CONST,      /* all the same bits */
-    VALUES_INT_DELTA,  /* decimals as integers: first value, then packed deltas */
-    VALUES_INT_DELTA2, /* the same with deltas of deltas */
+    VALUES_XOR = 0,  /* XOR with the value before, leading and significant bits */
+    VALUES_CONST,    /* all the same bits */
+    VALUES_INTEGERS, /* decimals as integers (integers.h) */
     VALUES_MODE_COUNT
 };
 
