@@ -188,12 +188,13 @@ static enum sample_status judge(const struct appender *a, const struct head *h, 
         return bits == s->last_bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
     }
     if (!*ret_late && m->ts >= a->newest_from) {
-        return SAMPLE_STORED;
+        bool apart = s && s->ext && s->ext->late_count && head_sample_at(h, s, m->ts, &there);
+        return !apart ? SAMPLE_STORED : there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
     }
     if (!a->batch->allow_late || a->db->o.late_window_ms <= 0 || m->ts < a->late_from) {
         return out_of_time(a, !*ret_late);
     }
-    if (*ret_late && head_sample_at(h, s, m->ts, &there)) {
+    if (s && head_sample_at(h, s, m->ts, &there)) {
         return there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
     }
     return SAMPLE_STORED;
@@ -339,8 +340,10 @@ static enum err apply_sample(struct appender *a, struct head *h, const struct ac
     uint64_t bits = f64_bits(m->value), there = 0;
     enum sample_status status = SAMPLE_STORED;
     c->series->flags |= SERIES_LOGGED;
-    enum err e =
-        c->late ? head_push_late(h, c->series, m->ts, bits) : head_push(h, c->series, m->ts, bits, tick);
+    /* While a flush runs, what belongs below its bound is kept apart from what it writes. */
+    bool fresh = m->ts < atomic_load_explicit(&a->db->flushing_before, memory_order_relaxed);
+    enum err e = c->late || fresh ? head_push_late(h, c->series, m->ts, bits, fresh)
+                                  : head_push(h, c->series, m->ts, bits, tick);
     if (e == ERR_EXISTS && head_sample_at(h, c->series, m->ts, &there)) {
         status = there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
     } else if (e == ERR_LIMIT) {
@@ -435,6 +438,11 @@ static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, str
     struct tsdb *db = tsdb_of_sink(s);
     struct sink_result result = {.epoch = atomic_load(&db->epoch)};
     struct appender a = {.db = db, .batch = batch, .result = &result, .info = reterr_info};
+    if (atomic_load_explicit(&db->disk_full, memory_order_relaxed)) {
+        return err_set(reterr_info, ERR_NO_SPACE,
+                       "less than %llu MiB are free below %s: writes are refused until there is room",
+                       (unsigned long long)(db->o.disk_reserve_bytes >> 20), db->dir);
+    }
     enum err e = tenant_get(db, batch->tenant, true, &a.tenant);
     if (e != ERR_OK) {
         return err_set(reterr_info, e, "tenant \"%.*s\": %s", STR_FMT(batch->tenant), err_text(e));

@@ -7,6 +7,12 @@
 #include "metrics/tsdb/source_int.h"
 #include "metrics/tsdb/values.h"
 
+struct point {
+    ts_ms ts;
+    double v;
+    uint64_t rank;
+};
+
 static void part_release(struct metric_cursor *c)
 {
     for (size_t i = 0; i < c->held_count; i++) {
@@ -28,6 +34,7 @@ void cursor_close(struct metric_cursor *c)
     mem_free(c->held);
     for (unsigned i = 0; i < PARTITIONS; i++) {
         index_unref(c->indexes[i]);
+        store_set_unref(c->sets[i]);
     }
     arena_done(&c->all);
     arena_done(&c->part);
@@ -35,13 +42,12 @@ void cursor_close(struct metric_cursor *c)
     mem_free(c);
 }
 
-enum err cursor_select(struct metric_source *src, struct query_ctx *q, const struct metric_select *sel,
-                       struct metric_cursor **ret_cursor, struct err_info *reterr_info)
+static enum err cursor_new(struct tsdb *db, struct query_ctx *q, const struct metric_select *sel,
+                           struct metric_cursor **ret_c)
 {
-    struct tsdb *db = tsdb_of_source(src);
     struct metric_cursor *c = mem_zalloc(sizeof(*c));
     if (!c) {
-        return err_set(reterr_info, ERR_OOM, "no memory for a query");
+        return ERR_OOM;
     }
     c->db = db;
     c->q = q;
@@ -50,18 +56,49 @@ enum err cursor_select(struct metric_source *src, struct query_ctx *q, const str
     arena_init(&c->part, 0, q->budget);
     arena_init(&c->out, 0, q->budget);
     struct matcher *m = arena_array(&c->all, sel->matcher_count + 1, sizeof(*m));
-    enum err e = m ? tenant_get(db, q->tenant, false, &c->tenant) : arena_err(&c->all);
-    if (e != ERR_OK) {
+    if (!m) {
+        enum err e = arena_err(&c->all);
         cursor_close(c);
-        return err_set(reterr_info, e, "no memory for a query");
+        return e;
     }
     if (sel->matcher_count) {
         memcpy(m, sel->matchers, sel->matcher_count * sizeof(*m));
     }
     c->sel.matchers = m;
+    *ret_c = c;
+    return ERR_OK;
+}
+
+enum err cursor_select(struct metric_source *src, struct query_ctx *q, const struct metric_select *sel,
+                       struct metric_cursor **ret_cursor, struct err_info *reterr_info)
+{
+    struct tsdb *db = tsdb_of_source(src);
+    struct metric_cursor *c = NULL;
+    enum err e = cursor_new(db, q, sel, &c);
+    if (e == ERR_OK) {
+        e = tenant_get(db, q->tenant, false, &c->tenant);
+    }
+    if (e != ERR_OK) {
+        cursor_close(c);
+        return err_set(reterr_info, e, "no memory for a query");
+    }
     c->partition = c->tenant ? 0 : PARTITIONS;
     *ret_cursor = c;
     return ERR_OK;
+}
+
+enum err cursor_internal(struct tsdb *db, struct query_ctx *q, struct tenant *t, ts_ms start, ts_ms end,
+                         struct store_set *only_blocks, struct metric_cursor **ret_c)
+{
+    struct metric_select sel = {.start_ms = start, .end_ms = end};
+    enum err e = cursor_new(db, q, &sel, ret_c);
+    if (e == ERR_OK) {
+        (*ret_c)->tenant = t;
+        (*ret_c)->partition = PARTITIONS;
+        (*ret_c)->only_blocks = only_blocks;
+        (*ret_c)->heads_only = !only_blocks;
+    }
+    return e;
 }
 
 static int run_cmp(const void *a, const void *b)
@@ -74,6 +111,52 @@ static int picked_cmp(const void *a, const void *b)
 {
     const struct picked *x = a, *y = b;
     return (x->signature > y->signature) - (x->signature < y->signature);
+}
+
+static enum err masks_choose(struct metric_cursor *c, const struct store_set *set)
+{
+    c->mask_count = 0;
+    c->masks = arena_array(&c->part, set->tombstone_count + 1, sizeof(*c->masks));
+    if (!c->masks) {
+        return arena_err(&c->part);
+    }
+    for (size_t i = 0; i < set->tombstone_count; i++) {
+        struct tombstone *t = set->tombstones[i];
+        if (t->start_ms <= c->sel.end_ms && t->end_ms >= c->sel.start_ms &&
+            str_eq(t->tenant, c->tenant->name)) {
+            c->masks[c->mask_count++] = t;
+        }
+    }
+    return ERR_OK;
+}
+
+static bool masked(const struct metric_cursor *c, const struct picked *s)
+{
+    for (size_t i = 0; i < c->mask_count; i++) {
+        if (matchers_match(c->masks[i]->matchers, c->masks[i]->matcher_count, s->labels)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the samples out that a tombstone covers. */
+static size_t mask(const struct metric_cursor *c, const struct picked *s, struct point *p, size_t n)
+{
+    for (size_t i = 0; i < c->mask_count; i++) {
+        const struct tombstone *t = c->masks[i];
+        if (!matchers_match(t->matchers, t->matcher_count, s->labels)) {
+            continue;
+        }
+        size_t kept = 0;
+        for (size_t k = 0; k < n; k++) {
+            if (p[k].ts < t->start_ms || p[k].ts > t->end_ms) {
+                p[kept++] = p[k];
+            }
+        }
+        n = kept;
+    }
+    return n;
 }
 
 /* True when run b follows run a without a gap on shared columns. */
@@ -94,7 +177,7 @@ static void sign(const struct metric_cursor *c, struct picked *s)
         qsort(s->runs, s->run_count, sizeof(*s->runs), run_cmp);
     }
     s->signature = 0;
-    if (s->late_count) {
+    if (s->late_count || masked(c, s)) {
         return;
     }
     uint64_t h = 0x9e3779b97f4a7c15u;
@@ -197,22 +280,27 @@ static enum err emit_group(struct metric_cursor *c, const struct picked *first, 
     }
     b->series = out;
     b->series_count = (uint32_t)n;
+    if (e == ERR_CORRUPT) {
+        atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
+        cursor_warn(c, "series of a damaged block are missing");
+        b->series_count = 0;
+        e = ERR_OK;
+    }
     return e;
 }
 
-struct point {
-    ts_ms ts;
-    double v;
-};
-
-/* Merges b into a (both ascending); on equal timestamps a's sample stays. */
+/* Merges a and b (both ascending); of equal timestamps the one written first stays. */
 static size_t merge(const struct point *a, size_t an, const struct point *b, size_t bn, struct point *out)
 {
     size_t i = 0, k = 0, n = 0;
     while (i < an || k < bn) {
         if (k == bn || (i < an && a[i].ts <= b[k].ts)) {
-            k += k < bn && a[i].ts == b[k].ts;
-            out[n++] = a[i++];
+            out[n] = a[i++];
+            if (k < bn && out[n].ts == b[k].ts) {
+                out[n] = b[k].rank < out[n].rank ? b[k] : out[n];
+                k++;
+            }
+            n++;
         } else {
             out[n++] = b[k++];
         }
@@ -231,7 +319,7 @@ static enum err run_points(struct metric_cursor *c, const struct run *r, struct 
     enum err e = run_times(c, r, ts);
     e = e == ERR_OK ? run_values(c, r, v) : e;
     for (uint32_t i = 0; e == ERR_OK && i < r->count; i++) {
-        p[i] = (struct point){ts[i], v[i]};
+        p[i] = (struct point){ts[i], v[i], r->rank};
     }
     *ret_p = p;
     return e;
@@ -258,7 +346,7 @@ static enum err own_points(struct metric_cursor *c, const struct picked *s, stru
         } else {
             more = arena_array(&c->out, count + 1, sizeof(*more));
             for (size_t k = 0; more && k < count; k++) {
-                more[k] = (struct point){s->late[k].ts, 0};
+                more[k] = (struct point){s->late[k].ts, 0, UINT64_MAX};
                 memcpy(&more[k].v, &s->late[k].bits, sizeof(more[k].v));
             }
         }
@@ -278,7 +366,7 @@ static enum err own_points(struct metric_cursor *c, const struct picked *s, stru
         spare = swap;
     }
     *ret_p = all;
-    *ret_n = n;
+    *ret_n = mask(c, s, all, n);
     return ERR_OK;
 }
 
@@ -287,6 +375,12 @@ static enum err emit_own(struct metric_cursor *c, const struct picked *s, struct
     struct point *points = NULL;
     size_t n = 0;
     enum err e = own_points(c, s, &points, &n);
+    if (e == ERR_CORRUPT) { /* one series of a damaged block must not hide the rest */
+        atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
+        cursor_warn(c, "a series of a damaged block is missing");
+        e = ERR_OK;
+        n = 0;
+    }
     struct metric_series *out = arena_zalloc(&c->out, sizeof(*out));
     ts_ms *ts = arena_array(&c->out, n + 1, sizeof(*ts));
     double *values = arena_array(&c->out, n + 1, sizeof(*values));
@@ -298,14 +392,23 @@ static enum err emit_own(struct metric_cursor *c, const struct picked *s, struct
         values[i] = points[i].v;
     }
     *out = (struct metric_series){.labels = s->labels, .id = s->hash, .count = (uint32_t)n, .values = values};
-    *b = (struct metric_batch){ts, (uint32_t)n, 1, out};
+    *b = (struct metric_batch){ts, (uint32_t)n, n > 0, out};
     return ERR_OK;
 }
 
 static enum err part_load(struct metric_cursor *c, unsigned partition)
 {
     part_release(c);
-    enum err e = pick_head(c, partition);
+    enum err e = c->only_blocks ? ERR_OK : pick_head(c, partition);
+    /* The set comes after the head: a flush publishes its block before it takes samples out of the head. */
+    if (e == ERR_OK && !c->only_blocks) {
+        c->sets[partition] = store_view(&c->db->store);
+    }
+    struct store_set *set = c->only_blocks ? c->only_blocks : c->sets[partition];
+    if (e == ERR_OK && !c->heads_only) {
+        e = pick_blocks(c, partition, set);
+    }
+    e = e == ERR_OK ? masks_choose(c, set) : e;
     for (size_t i = 0; e == ERR_OK && i < c->picked_count; i++) {
         sign(c, &c->picked[i]);
     }
@@ -313,6 +416,11 @@ static enum err part_load(struct metric_cursor *c, unsigned partition)
         qsort(c->picked, c->picked_count, sizeof(*c->picked), picked_cmp);
     }
     return e;
+}
+
+enum err cursor_partition(struct metric_cursor *c, unsigned partition)
+{
+    return part_load(c, partition);
 }
 
 static enum err count_samples(struct metric_cursor *c, const struct metric_batch *b, struct err_info *info)
@@ -352,17 +460,16 @@ enum err cursor_next(struct metric_cursor *c, struct metric_batch *ret_batch, st
     if (e != ERR_OK) {
         return e;
     }
-    while (c->picked_next == c->picked_count) {
-        if (c->partition == PARTITIONS) {
-            return ERR_NOT_FOUND;
-        }
-        e = part_load(c, c->partition++);
-        if (e != ERR_OK) {
-            return err_set(reterr_info, e, "no memory left for the query: narrow it or raise its limit");
-        }
-    }
     struct metric_batch b = {0};
-    e = emit(c, &b);
+    while (e == ERR_OK && b.series_count == 0) {
+        while (e == ERR_OK && c->picked_next == c->picked_count) {
+            if (c->partition == PARTITIONS) {
+                return ERR_NOT_FOUND;
+            }
+            e = part_load(c, c->partition++);
+        }
+        e = e == ERR_OK ? emit(c, &b) : e;
+    }
     if (e != ERR_OK) {
         return err_set(reterr_info, e, "no memory left for the query: narrow it or raise its limit");
     }

@@ -5,6 +5,7 @@
 #ifndef CAIRN_METRICS_TSDB_CURSOR_INT_H
 #define CAIRN_METRICS_TSDB_CURSOR_INT_H
 
+#include "metrics/tsdb/store.h"
 #include "metrics/tsdb/tsdb_int.h"
 
 #define COLUMN_NONE UINT32_MAX
@@ -22,6 +23,8 @@ struct run {
     uint32_t count;
     uint8_t mode;
     ts_ms min_ts, max_ts;
+    uint64_t
+        rank; /* number of the block, UINT64_MAX for the head: on equal times the lower was written first */
 };
 
 struct picked {
@@ -44,11 +47,18 @@ struct metric_cursor {
     struct arena part;                 /* what was picked from the partition */
     struct arena out;                  /* the batch */
     struct index *indexes[PARTITIONS]; /* the texts of the labels */
-    unsigned partition;                /* the next to be picked */
+    struct store_set *sets[PARTITIONS];
+    bool heads_only;               /* flush */
+    struct store_set *only_blocks; /* compaction: these and no head */
+    uint32_t *by_hash;             /* hash table of picked + 1, while blocks are merged in */
+    size_t by_hash_cap;
+    unsigned partition; /* the next to be picked */
     struct column *columns;
     size_t column_count, column_cap;
     struct picked *picked;
     size_t picked_count, picked_cap, picked_next;
+    struct tombstone **masks; /* those of the present set that concern the tenant and the span */
+    size_t mask_count;
     struct chunk **held; /* in mem_alloc memory */
     size_t held_count, held_cap;
     struct str *warnings;
@@ -57,5 +67,10 @@ struct metric_cursor {
 
 /* Adds what the head of the partition has. Takes the partition's lock for a short time. */
 MUST_USE enum err pick_head(struct metric_cursor *c, unsigned partition);
+
+/* Adds what the blocks of the set have; a damaged section becomes a warning. */
+MUST_USE enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_set *set);
+/* Remembers a sentence for the client; few are kept. */
+void cursor_warn(struct metric_cursor *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

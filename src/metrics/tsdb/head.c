@@ -55,6 +55,7 @@ void head_free(struct head *h)
     mem_free(h->free_slots);
     mem_free(h->table);
     mem_free(h->clocks);
+    mem_free(h->free_clocks);
     u64map_done(&h->clock_of);
     index_unref(h->index);
     mem_free(h);
@@ -152,16 +153,43 @@ static enum err slots_reserve(struct head *h, uint32_t slot)
 static enum err clock_for(struct head *h, uint64_t target, uint32_t *ret_clock)
 {
     if (u64map_reserve(&h->clock_of) != ERR_OK ||
-        vec_reserve((void **)&h->clocks, &h->clock_cap, h->clock_count + 1, sizeof(*h->clocks)) != ERR_OK) {
+        vec_reserve((void **)&h->clocks, &h->clock_cap, h->clock_count + 1, sizeof(*h->clocks)) != ERR_OK ||
+        vec_reserve((void **)&h->free_clocks, &h->free_clock_cap, h->clock_count + 1, sizeof(uint32_t)) !=
+            ERR_OK) {
         return ERR_OOM;
     }
     uint32_t *place = u64map_place(&h->clock_of, target);
     if (*place == UINT32_MAX) {
-        *place = (uint32_t)h->clock_count;
-        h->clocks[h->clock_count++] = (struct ticks){0};
+        *place = h->free_clock_count ? h->free_clocks[--h->free_clock_count] : (uint32_t)h->clock_count++;
+        h->clocks[*place] = (struct ticks){.target = target};
     }
     *ret_clock = *place;
     return ERR_OK;
+}
+
+void clocks_release(struct head *h)
+{
+    struct u64map kept = {0};
+    for (size_t i = 0; i < h->clock_count; i++) {
+        if (h->clocks[i].series == 0) {
+            continue;
+        }
+        if (u64map_reserve(&kept) != ERR_OK) {
+            u64map_done(&kept);
+            return;
+        }
+        *u64map_place(&kept, h->clocks[i].target) = (uint32_t)i;
+    }
+    h->free_clock_count = 0;
+    for (size_t i = 0; i < h->clock_count; i++) { /* clock_for made room for all */
+        if (h->clocks[i].series == 0) {
+            mem_free(h->clocks[i].ts);
+            h->clocks[i] = (struct ticks){0};
+            h->free_clocks[h->free_clock_count++] = (uint32_t)i;
+        }
+    }
+    u64map_done(&h->clock_of);
+    h->clock_of = kept;
 }
 
 /* A slot for a new series: the wanted one (emptied), a free one or the next. */

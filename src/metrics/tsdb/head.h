@@ -14,11 +14,13 @@ struct ticks {
     ts_ms *ts;
     uint32_t first, n, cap;
     uint32_t series; /* that use it */
+    uint64_t target;
 };
 
 struct late_sample {
     ts_ms ts;
     uint64_t bits;
+    uint64_t fresh; /* came while a flush was running, and is not part of its block */
 };
 
 /* What few series need: own timestamps of the tail, late samples. */
@@ -74,6 +76,9 @@ struct head {
     struct ticks *clocks;
     size_t clock_count, clock_cap;
     struct u64map clock_of; /* target hash -> clock */
+    uint32_t *free_clocks;
+    size_t free_clock_count, free_clock_cap;
+    size_t dropped; /* series removed since the index was built */
     size_t chunk_count, chunk_bytes, tail_bytes, late_count;
     ts_ms min_ts, max_ts; /* of the samples; INT64_MAX, INT64_MIN when there are none */
 };
@@ -102,12 +107,22 @@ MUST_USE enum err head_push(struct head *h, struct series *s, ts_ms ts, uint64_t
 /* The sample at ts in chunks, tail and late samples. */
 bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_bits);
 /* Enters a sample older than the newest. Errors: OOM, EXISTS (there is one at ts), LIMIT. */
-MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits);
+MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits, bool fresh);
 /* Turns the tail into a chunk. */
 MUST_USE enum err head_seal(struct head *h, struct series *s);
 /* The tail as a chunk outside the series' list, for readers; memory from the arena when `a` is given (it is
  * never unreferenced then). NULL when there is no memory. */
 struct chunk *head_tail_copy(const struct series *s, struct arena *a);
+
+/* All late samples there are belong to the flush that begins. */
+void head_keep_fresh(struct head *h);
+/* Takes out what is older than `before` but late samples that are fresh, and series that have nothing left.
+ * Errors: OOM, with nothing done. */
+MUST_USE enum err head_trim(struct head *h, ts_ms before, size_t *ret_removed);
+/* Builds the index anew when many series are gone. Errors: OOM, harmless. */
+MUST_USE enum err head_compact(struct head *h);
+/* Frees the clocks that no series uses. */
+void clocks_release(struct head *h);
 
 static inline ts_ms head_tick_ts(const struct ticks *k, uint32_t tick)
 {

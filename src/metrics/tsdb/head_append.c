@@ -296,7 +296,7 @@ bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint
     return false;
 }
 
-enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits)
+enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits, bool fresh)
 {
     struct series_ext *x = ext_of(s);
     if (!x) {
@@ -316,7 +316,7 @@ enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bit
     x->late_cap = (uint32_t)cap;
     uint32_t at = late_lower(x, ts);
     memmove(x->late + at + 1, x->late + at, (x->late_count - at) * sizeof(*x->late));
-    x->late[at] = (struct late_sample){ts, bits};
+    x->late[at] = (struct late_sample){ts, bits, fresh};
     x->late_count++;
     h->late_count++;
     h->min_ts = ts < h->min_ts ? ts : h->min_ts;

@@ -143,7 +143,7 @@ static enum err symbol_table_grow(struct index *ix)
     return ERR_OK;
 }
 
-static enum err symbol_intern(struct index *ix, struct str s, uint32_t *ret_symbol)
+enum err index_intern(struct index *ix, struct str s, uint32_t *ret_symbol)
 {
     uint32_t known = index_symbol_find(ix, s);
     if (known != NONE) {
@@ -189,7 +189,7 @@ static enum err reserve_u32(struct index *ix, uint32_t **items, uint32_t *cap, u
 static enum err name_intern(struct index *ix, struct str name, uint32_t *ret_name)
 {
     uint32_t symbol;
-    if (symbol_intern(ix, name, &symbol) != ERR_OK || u64map_reserve(&ix->name_of_symbol) != ERR_OK ||
+    if (index_intern(ix, name, &symbol) != ERR_OK || u64map_reserve(&ix->name_of_symbol) != ERR_OK ||
         vec_reserve((void **)&ix->names, &ix->name_cap, ix->name_count + 1, sizeof(*ix->names)) != ERR_OK) {
         return ERR_OOM;
     }
@@ -205,7 +205,7 @@ static enum err name_intern(struct index *ix, struct str name, uint32_t *ret_nam
 static enum err pair_intern(struct index *ix, struct label l, uint32_t *ret_pair)
 {
     uint32_t name = 0, value = 0;
-    if (name_intern(ix, l.name, &name) != ERR_OK || symbol_intern(ix, l.value, &value) != ERR_OK ||
+    if (name_intern(ix, l.name, &name) != ERR_OK || index_intern(ix, l.value, &value) != ERR_OK ||
         u64map_reserve(&ix->pair_of) != ERR_OK ||
         vec_reserve((void **)&ix->pairs, &ix->pair_cap, ix->pair_count + 1, sizeof(*ix->pairs)) != ERR_OK) {
         return ERR_OOM;
@@ -264,11 +264,16 @@ void index_remove(struct index *ix, const struct packed_labels *p, uint32_t slot
 {
     for (uint32_t i = 0; i < p->n; i++) {
         struct label_pair *lp = &ix->pairs[p->pairs[i]];
-        uint32_t at = 0;
-        while (at < lp->count && lp->slots[at] != slot) {
-            at++;
+        uint32_t at = 0, end = lp->count;
+        while (at < end) {
+            uint32_t mid = at + (end - at) / 2;
+            if (lp->slots[mid] < slot) {
+                at = mid + 1;
+            } else {
+                end = mid;
+            }
         }
-        if (at < lp->count) {
+        if (at < lp->count && lp->slots[at] == slot) {
             lp->count--;
             memmove(lp->slots + at, lp->slots + at + 1, (lp->count - at) * sizeof(*lp->slots));
         }

@@ -74,6 +74,8 @@ void index_labels(const struct index *ix, const struct packed_labels *p, struct 
 /* The name's entry, or NULL. */
 const struct label_name *index_name(const struct index *ix, struct str name);
 
+/* Errors: OOM. */
+MUST_USE enum err index_intern(struct index *ix, struct str s, uint32_t *ret_symbol);
 /* The number of an interned string, or UINT32_MAX. */
 uint32_t index_symbol_find(const struct index *ix, struct str s);
 

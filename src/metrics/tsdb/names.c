@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "metrics/tsdb/section.h"
 #include "metrics/tsdb/source_int.h"
 #include "metrics/tsdb/tsdb_int.h"
 
@@ -81,6 +82,49 @@ static enum err collect_head(struct collector *c, const struct head *h)
     return e;
 }
 
+/* Names or values of the matching series of a block's section. */
+static enum err collect_section(struct collector *c, struct block *b, struct block_section *sec)
+{
+    struct arena scratch AUTO_ARENA;
+    struct section_reader s;
+    struct labels ls;
+    uint64_t chunks = 0;
+    arena_init(&scratch, 0, c->q->budget);
+    enum err e = section_open(&s, b, sec, c->sel->matchers, c->sel->matcher_count, &scratch);
+    while (e == ERR_OK && (e = section_series_next(&s, &scratch, &ls, &chunks)) == ERR_OK) {
+        struct section_chunk skipped;
+        bool inside = false;
+        for (uint64_t i = 0; e == ERR_OK && i < chunks; i++) {
+            e = section_chunk_next(&s, &skipped);
+            inside = inside || (skipped.min_ts <= c->sel->end_ms && skipped.max_ts >= c->sel->start_ms);
+        }
+        struct str value = c->name.p ? labels_get(ls, c->name) : (struct str){0};
+        if (e == ERR_OK && inside && value.n) {
+            e = collect(c, value);
+        }
+        for (size_t i = 0; e == ERR_OK && inside && !c->name.p && i < ls.n; i++) {
+            e = collect(c, ls.l[i].name);
+        }
+    }
+    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e; /* damage is counted where samples are read */
+}
+
+static enum err collect_blocks(struct collector *c, const struct store_set *set)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < set->block_count; i++) {
+        struct block *b = set->blocks[i];
+        for (size_t k = 0; e == ERR_OK && k < b->section_count; k++) {
+            struct block_section *sec = &b->sections[k];
+            if (sec->min_ts <= c->sel->end_ms && sec->max_ts >= c->sel->start_ms &&
+                str_eq(sec->tenant, c->tenant->name)) {
+                e = collect_section(c, b, sec);
+            }
+        }
+    }
+    return e;
+}
+
 static int by_text(const void *a, const void *b)
 {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
@@ -101,6 +145,11 @@ static enum err collect_all(struct collector *c, struct tsdb *db, size_t limit, 
         if (e == ERR_OK) {
             e = query_ctx_check(c->q, info);
         }
+    }
+    if (e == ERR_OK && c->tenant) {
+        struct store_set *set = store_view(&db->store);
+        e = collect_blocks(c, set);
+        store_set_unref(set);
     }
     strmap_done(&c->seen);
     if (e == ERR_OOM || e == ERR_LIMIT) {

@@ -54,7 +54,8 @@ static enum err add_run(struct picker *p, struct picked *s, const struct chunk *
                                            .count = k->count,
                                            .mode = k->mode,
                                            .min_ts = k->min_ts,
-                                           .max_ts = k->max_ts};
+                                           .max_ts = k->max_ts,
+                                           .rank = UINT64_MAX};
     s->sample_count += k->count;
     return ERR_OK;
 }

@@ -1,12 +1,11 @@
 /* Replay: records are applied in the order in which they were placed; what is there already stays. */
 #include "metrics/tsdb/replay.h"
 
-#include "base/mem.h"
+#include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/record.h"
 
-struct replay {
-    struct tsdb *db;
-    struct label labels[LABELS_MAX];
+enum {
+    MARK_EVERY = 256 /* records */
 };
 
 static enum err define(struct tenant *t, struct head *h, uint32_t slot, struct labels ls)
@@ -37,7 +36,7 @@ static enum err sample(struct tenant *t, struct head *h, uint32_t slot, ts_ms ts
     if (!(s->flags & SERIES_STARTED) || ts > s->last_ts) {
         e = head_push(h, s, ts, bits, tick);
     } else if (ts < s->last_ts) {
-        e = head_push_late(h, s, ts, bits);
+        e = head_push_late(h, s, ts, bits, false);
     }
     if (e == ERR_OK) {
         tenant_max_ts_raise(t, ts);
@@ -45,11 +44,14 @@ static enum err sample(struct tenant *t, struct head *h, uint32_t slot, ts_ms ts
     return e == ERR_EXISTS || e == ERR_LIMIT ? ERR_OK : e;
 }
 
-static enum err apply(struct replay *r, struct partition *p, struct record_reader *in, struct str name)
+static enum err apply(struct tsdb *db, unsigned partition, uint64_t offset, struct record_reader *in,
+                      struct str name)
 {
     struct tenant *t = NULL;
     struct head *h = NULL;
-    enum err e = tenant_get(r->db, name, true, &t);
+    struct partition *p = &db->partitions[partition];
+    bool flushed = offset < db->store.flushed_offset[partition];
+    enum err e = tenant_get(db, name, true, &t);
     e = e == ERR_OK ? partition_head(p, t, &h) : e;
     if (e != ERR_OK) {
         return e;
@@ -65,10 +67,12 @@ static enum err apply(struct replay *r, struct partition *p, struct record_reade
     uint64_t bits = 0;
     while (e == ERR_NOT_FOUND && (e = record_next_sample(in, &slot, &ts, &bits)) == ERR_OK) {
         first = first == INT64_MIN ? ts : first;
-        if (slot < h->slot_count && (head_series(h, slot)->flags & SERIES_LIVE)) {
+        if (flushed && ts < db->store.flushed_before) {
+            e = ERR_OK; /* a block has it */
+        } else if (slot < h->slot_count && (head_series(h, slot)->flags & SERIES_LIVE)) {
             e = sample(t, h, slot, ts, bits, first);
         } else {
-            r->db->wal_orphans++;
+            db->wal_orphans++;
         }
         if (e != ERR_OK) {
             return e;
@@ -78,32 +82,44 @@ static enum err apply(struct replay *r, struct partition *p, struct record_reade
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct str record)
+enum err replay_record(struct tsdb *db, unsigned partition, uint64_t offset, struct str record)
 {
-    struct replay *r = ctx;
-    struct record_reader in = {.labels = r->labels};
+    struct label labels[LABELS_MAX];
+    struct record_reader in = {.labels = labels};
     struct str tenant = {0};
     enum err e = partition < PARTITIONS ? record_open(&in, record, &tenant) : ERR_CORRUPT;
-    if (e == ERR_OK) {
-        struct partition *p = &r->db->partitions[partition];
-        p->end = offset + 1;
-        e = apply(r, p, &in, tenant);
-    }
+    return e == ERR_OK ? apply(db, partition, offset, &in, tenant) : e;
+}
+
+static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct str record)
+{
+    struct tsdb *db = ctx;
+    enum err e = replay_record(db, partition, offset, record);
     if (e == ERR_CORRUPT) { /* it passed its checksum: not a torn write; the rest is worth more than order */
-        r->db->wal_orphans++;
+        db->wal_orphans++;
         return ERR_OK;
+    }
+    if (e == ERR_OK) {
+        db->partitions[partition].end = offset + 1;
+        if (offset % MARK_EVERY == 0) {
+            tsdb_mark_at(db, offset + 1);
+        }
     }
     return e;
 }
 
 enum err tsdb_replay(struct tsdb *db, struct err_info *reterr_info)
 {
-    struct replay *r = mem_zalloc(sizeof(*r));
-    if (!r) {
-        return err_set(reterr_info, ERR_OOM, "no memory to replay the write-ahead log");
+    enum err e = ERR_OK;
+    if (db->store.series_file) {
+        e = series_file_load(db, db->store.series_file, reterr_info);
     }
-    r->db = db;
-    enum err e = ingest_log_replay(db->log, 0, on_record, r, &db->wal_bad_segments, reterr_info);
-    mem_free(r);
+    if (e == ERR_OK) {
+        e = ingest_log_replay(db->log, 0, on_record, db, &db->wal_bad_segments, reterr_info);
+    }
+    for (unsigned p = 0; p < PARTITIONS; p++) { /* offsets go on even when the log was trimmed to nothing */
+        struct partition *at = &db->partitions[p];
+        at->end = at->end > db->store.flushed_offset[p] ? at->end : db->store.flushed_offset[p];
+    }
     return e;
 }

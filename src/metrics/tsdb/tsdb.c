@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "disk/file.h"
+#include "metrics/tsdb/flush.h"
+#include "metrics/tsdb/maintain.h"
 #include "metrics/tsdb/replay.h"
 #include "metrics/tsdb/side.h"
 #include "metrics/tsdb/source_int.h"
@@ -65,19 +67,41 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     options_fill(&db->o, o);
     atomic_init(&db->epoch, 1);
     atomic_init(&db->generation, 1);
+    atomic_init(&db->flushing_before, INT64_MIN);
     mutex_init(&db->tenants_lock);
+    mutex_init(&db->maintenance);
+    mutex_init(&db->thread_lock);
+    cond_init(&db->wake);
     for (size_t i = 0; i < PARTITIONS; i++) {
         mutex_init(&db->partitions[i].writer);
         mutex_init(&db->partitions[i].lock);
         db->partitions[i].record.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX;
     }
     db->dir = mem_dup(o->dir, strlen(o->dir));
-    if (!db->dir) {
+    db->marks = mem_array(MARKS_MAX, sizeof(*db->marks));
+    if (!db->dir || !db->marks) {
         tsdb_close(db);
         return NULL;
     }
     db->o.dir = db->dir;
     return db;
+}
+
+/* The tenants of the blocks, with the newest time each has. */
+static enum err tenants_load(struct tsdb *db, struct err_info *info)
+{
+    for (size_t i = 0; i < db->store.set->block_count; i++) {
+        const struct block *b = db->store.set->blocks[i];
+        for (size_t k = 0; k < b->section_count; k++) {
+            struct tenant *t = NULL;
+            enum err e = tenant_get(db, b->sections[k].tenant, true, &t);
+            if (e != ERR_OK) {
+                return err_set(info, e, "no memory for the tenants of %s", db->dir);
+            }
+            tenant_max_ts_raise(t, b->sections[k].max_ts);
+        }
+    }
+    return ERR_OK;
 }
 
 static enum err db_start(struct tsdb *db, struct err_info *info)
@@ -90,11 +114,19 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
     if (e == ERR_OK) {
         e = dir_lock(db->dir, &db->lock_fd, info);
     }
+    e = e == ERR_OK ? store_open(&db->store, db->dir, info) : e;
+    e = e == ERR_OK ? tenants_load(db, info) : e;
     if (e == ERR_OK) {
         struct ingest_log_options lo = {.dir = wal, .durability = db->o.durability};
         e = ingest_log_open(&lo, &db->log, info);
     }
-    return e == ERR_OK ? tsdb_replay(db, info) : e;
+    for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
+        if (db->store.flushed_offset[p] > ingest_log_end(db->log)) { /* the log was removed and begins anew */
+            db->store.flushed_offset[p] = 0;
+        }
+    }
+    e = e == ERR_OK ? tsdb_replay(db, info) : e;
+    return e == ERR_OK ? maintain_start(db, info) : e;
 }
 
 enum err tsdb_open(const struct tsdb_options *o, struct tsdb **ret_db, struct err_info *reterr_info)
@@ -117,7 +149,13 @@ void tsdb_close(struct tsdb *db)
     if (!db) {
         return;
     }
+    maintain_stop(db);
     ingest_log_close(db->log);
+    store_done(&db->store);
+    mem_free(db->marks);
+    mutex_done(&db->maintenance);
+    mutex_done(&db->thread_lock);
+    cond_done(&db->wake);
     for (size_t i = 0; i < PARTITIONS; i++) {
         struct partition *p = &db->partitions[i];
         for (size_t k = 0; k < p->head_count; k++) {
@@ -176,6 +214,14 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         mutex_unlock(&p->lock);
     }
     s.oldest_time = s.min_time;
+    struct store_set *set = store_view(&db->store);
+    for (size_t i = 0; i < set->block_count; i++) {
+        s.blocks++;
+        s.block_bytes += set->blocks[i]->bytes;
+        s.oldest_time = set->blocks[i]->min_ts < s.oldest_time ? set->blocks[i]->min_ts : s.oldest_time;
+    }
+    store_set_unref(set);
+    s.blocks_bad = db->store.blocks_bad + atomic_load_explicit(&db->sections_bad, memory_order_relaxed);
     s.samples_appended = atomic_load_explicit(&db->appended, memory_order_relaxed);
     for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {
         s.samples_refused[i] = atomic_load_explicit(&db->refused[i], memory_order_relaxed);

@@ -8,6 +8,7 @@
 #include "base/strmap.h"
 #include "base/thread.h"
 #include "metrics/tsdb/head.h"
+#include "metrics/tsdb/store.h"
 #include "metrics/tsdb/tsdb.h"
 
 struct exemplar {
@@ -38,6 +39,12 @@ struct partition {
     struct buf record; /* scratch of the appender that holds the lock */
 } __attribute__((aligned(64)));
 
+/* All samples of records below `offset` are at most max_ts. */
+struct mark {
+    uint64_t offset;
+    ts_ms max_ts;
+};
+
 struct tsdb {
     struct metric_sink sink;
     struct metric_source source;
@@ -45,6 +52,17 @@ struct tsdb {
     char *dir;
     int lock_fd;
     struct ingest_log *log;
+    struct store store;
+    struct mutex maintenance; /* one flush, compaction or deletion at a time; taken before any other lock */
+    struct mark *marks;       /* ring; guarded by maintenance */
+    size_t mark_count;
+    struct thread thread; /* of maintenance */
+    struct mutex thread_lock;
+    struct cond wake;
+    bool stopping;
+    atomic_bool disk_full;
+    atomic_uint_fast64_t sections_bad;
+    _Atomic int64_t flushing_before; /* samples below it come late while a flush runs; INT64_MIN */
     struct mutex tenants_lock;
     struct tenant **tenants;
     size_t tenant_count, tenant_cap;
@@ -84,6 +102,12 @@ static inline struct head *partition_head_find(const struct partition *p, const 
 }
 
 void tenant_max_ts_raise(struct tenant *t, ts_ms ts);
+
+/* A cursor over one span, of blocks alone or of heads alone: for flush and compaction. */
+MUST_USE enum err cursor_internal(struct tsdb *db, struct query_ctx *q, struct tenant *t, ts_ms start,
+                                  ts_ms end, struct store_set *only_blocks, struct metric_cursor **ret_c);
+/* Picks one partition instead of all; then cursor_next goes through it alone. */
+MUST_USE enum err cursor_partition(struct metric_cursor *c, unsigned partition);
 
 extern const struct metric_sink_ops tsdb_sink_ops;
 extern const struct metric_source_ops tsdb_source_ops;

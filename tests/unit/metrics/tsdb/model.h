@@ -32,6 +32,7 @@ struct model {
     ts_ms now;
     series_ref refs[MODEL_SERIES];
     uint64_t epoch;
+    bool flushed; /* what is in blocks is not compared with what comes */
 };
 
 void model_init(struct model *m, uint64_t seed);

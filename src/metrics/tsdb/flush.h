@@ -1,0 +1,23 @@
+/* Heads to blocks, blocks to larger blocks. All under tsdb.maintenance. */
+#ifndef CAIRN_METRICS_TSDB_FLUSH_H
+#define CAIRN_METRICS_TSDB_FLUSH_H
+
+#include "metrics/tsdb/tsdb_int.h"
+
+/* Moves what is older than `before` to a block, and trims the log. Nothing is lost on any error or crash.
+ * Errors: OOM, IO, NO_SPACE. */
+MUST_USE enum err tsdb_flush(struct tsdb *db, ts_ms before, struct err_info *info);
+/* Replaces the blocks by one with the same samples, without those that are deleted. */
+MUST_USE enum err tsdb_merge(struct tsdb *db, struct block *const *blocks, size_t n, struct err_info *info);
+/* Series definitions of all heads into their file; the log may then be trimmed. */
+MUST_USE enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info);
+MUST_USE enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *info);
+/* Remembers where the log is and how new its samples are. */
+void tsdb_mark(struct tsdb *db);
+void tsdb_mark_at(struct tsdb *db, uint64_t offset);
+
+enum {
+    MARKS_MAX = 4096
+};
+
+#endif

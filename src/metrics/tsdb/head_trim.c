@@ -1,0 +1,225 @@
+/* Taking flushed samples out of a head, and what is left of dropped series out of its tables. */
+#include "base/mem.h"
+#include "metrics/tsdb/head.h"
+
+static const ts_ms *chunk_ts(const struct head *h, const struct chunk *c, ts_ms *own)
+{
+    if (c->clock != CLOCK_NONE) {
+        const struct ticks *k = &h->clocks[c->clock];
+        return k->ts + (c->first_tick - k->first);
+    }
+    return chunk_times(c, own) == ERR_OK ? own : NULL;
+}
+
+/* The samples of c at or after `from` as a new chunk, or NULL when there is no memory: then c stays whole and
+ * readers drop what the block has too. */
+static struct chunk *chunk_suffix(const struct head *h, const struct chunk *c, ts_ms from)
+{
+    uint64_t values[CHUNK_SAMPLES_MAX];
+    ts_ms own[CHUNK_SAMPLES_MAX];
+    uint8_t coded[CHUNK_SAMPLES_MAX * XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES + 64];
+    uint8_t times[CHUNK_SAMPLES_MAX * 10];
+    const ts_ms *ts = chunk_ts(h, c, own);
+    if (!ts || chunk_values(c, values) != ERR_OK) {
+        return NULL;
+    }
+    uint16_t skip = 0;
+    while (skip < c->count && ts[skip] < from) {
+        skip++;
+    }
+    uint16_t n = (uint16_t)(c->count - skip);
+    uint8_t mode = 0;
+    size_t bytes = values_encode(values + skip, n, coded, &mode);
+    size_t times_bytes = c->clock == CLOCK_NONE ? times_encode(ts + skip, n, times) : 0;
+    struct chunk *out = chunk_new((uint32_t)times_bytes, (uint32_t)bytes);
+    if (!out) {
+        return NULL;
+    }
+    out->clock = c->clock;
+    out->first_tick = c->clock == CLOCK_NONE ? 0 : c->first_tick + skip;
+    out->count = n;
+    out->mode = mode;
+    out->min_ts = ts[skip];
+    out->max_ts = c->max_ts;
+    memcpy(out->data, times, times_bytes);
+    memcpy(out->data + times_bytes, coded, bytes);
+    return out;
+}
+
+static void trim_sealed(struct head *h, struct series *s, ts_ms before)
+{
+    for (struct chunk **at = &s->sealed; *at;) {
+        struct chunk *c = *at, *rest = NULL;
+        if (c->min_ts >= before) {
+            at = &c->older;
+            continue;
+        }
+        if (c->max_ts >= before) {
+            rest = chunk_suffix(h, c, before);
+            if (!rest) {
+                at = &c->older;
+                continue;
+            }
+            rest->older = c->older;
+            h->chunk_bytes += chunk_bytes(rest);
+            h->chunk_count++;
+        }
+        *at = rest ? rest : c->older;
+        at = rest ? &rest->older : at;
+        h->chunk_bytes -= chunk_bytes(c);
+        h->chunk_count--;
+        chunk_unref(c);
+    }
+}
+
+/* The tail becomes a chunk, and that is trimmed; a tail that is old as a whole just goes. */
+static void trim_tail(struct head *h, struct series *s, ts_ms before)
+{
+    if (s->tail_count == 0 || s->tail_ts >= before) {
+        return;
+    }
+    if (s->last_ts >= before) {
+        (void)(head_seal(h, s) == ERR_OK); /* else the block has it too, and the next flush tries again */
+        return;
+    }
+    s->tail_count = 0;
+    s->xor = (struct xor_state){0};
+    s->flags &= (uint8_t)~SERIES_OWN_TIMES;
+}
+
+static void trim_late(struct head *h, struct series *s, ts_ms before)
+{
+    uint32_t kept = 0;
+    struct series_ext *x = s->ext;
+    for (uint32_t i = 0; x && i < x->late_count; i++) {
+        if (x->late[i].ts >= before || x->late[i].fresh) {
+            x->late[kept++] = x->late[i];
+        }
+    }
+    if (x) {
+        h->late_count -= x->late_count - kept;
+        x->late_count = kept;
+    }
+    if (x && kept == 0) {
+        mem_free(x->late);
+        x->late = NULL;
+        x->late_cap = 0;
+    }
+}
+
+static bool series_empty(const struct series *s)
+{
+    return !s->sealed && s->tail_count == 0 && (!s->ext || s->ext->late_count == 0);
+}
+
+static void times_note(struct head *h, const struct series *s, uint32_t *needed)
+{
+    for (const struct chunk *c = s->sealed; c; c = c->older) {
+        h->min_ts = c->min_ts < h->min_ts ? c->min_ts : h->min_ts;
+        if (c->clock != CLOCK_NONE && c->first_tick < needed[c->clock]) {
+            needed[c->clock] = c->first_tick;
+        }
+    }
+    if (s->tail_count) {
+        h->min_ts = s->tail_ts < h->min_ts ? s->tail_ts : h->min_ts;
+        if (!(s->flags & SERIES_OWN_TIMES) && s->tail_tick < needed[s->clock]) {
+            needed[s->clock] = s->tail_tick;
+        }
+    }
+    if (s->ext && s->ext->late_count && s->ext->late[0].ts < h->min_ts) {
+        h->min_ts = s->ext->late[0].ts;
+    }
+}
+
+/* Forgets ticks that no chunk uses; the newest stays, so that a target keeps its clock. */
+static void ticks_trim(struct ticks *k, uint32_t needed)
+{
+    uint32_t drop = needed > k->first ? needed - k->first : 0;
+    drop = drop > k->n ? k->n : drop;
+    memmove(k->ts, k->ts + drop, (k->n - drop) * sizeof(*k->ts));
+    k->first += drop;
+    k->n -= drop;
+    if (k->cap > 64 && k->n < k->cap / 4) {
+        ts_ms *p = mem_realloc(k->ts, k->cap / 2 * sizeof(*p));
+        k->ts = p ? p : k->ts;
+        k->cap = p ? k->cap / 2 : k->cap;
+    }
+}
+
+void head_keep_fresh(struct head *h)
+{
+    for (uint32_t i = 0; i < h->slot_count && h->late_count; i++) {
+        struct series_ext *x = head_series(h, i)->ext;
+        for (uint32_t k = 0; x && k < x->late_count; k++) {
+            x->late[k].fresh = 0;
+        }
+    }
+}
+
+enum err head_trim(struct head *h, ts_ms before, size_t *ret_removed)
+{
+    uint32_t *needed = mem_array(h->clock_count + 1, sizeof(*needed));
+    if (!needed) {
+        return ERR_OOM;
+    }
+    memset(needed, 0xff, h->clock_count * sizeof(*needed));
+    h->min_ts = INT64_MAX;
+    size_t removed = 0;
+    for (uint32_t i = 0; i < h->slot_count; i++) {
+        struct series *s = head_series(h, i);
+        if (!(s->flags & SERIES_LIVE)) {
+            continue;
+        }
+        trim_tail(h, s, before);
+        trim_sealed(h, s, before);
+        trim_late(h, s, before);
+        if (series_empty(s)) {
+            head_remove(h, i);
+            removed++;
+        } else {
+            times_note(h, s, needed);
+        }
+    }
+    for (size_t i = 0; i < h->clock_count; i++) {
+        ticks_trim(&h->clocks[i], needed[i] == UINT32_MAX ? h->clocks[i].first + h->clocks[i].n : needed[i]);
+    }
+    h->max_ts = h->min_ts == INT64_MAX ? INT64_MIN : h->max_ts;
+    h->dropped += removed;
+    mem_free(needed);
+    *ret_removed = removed;
+    return ERR_OK;
+}
+
+enum err head_compact(struct head *h)
+{
+    if (h->dropped <= h->series_count / 2 + 16) {
+        return ERR_OK;
+    }
+    struct index *ix = NULL;
+    const struct packed_labels **packed = mem_zarray(h->slot_count + 1u, sizeof(*packed));
+    struct label labels[LABELS_MAX];
+    enum err e = packed ? index_new(&ix) : ERR_OOM;
+    for (uint32_t i = 0; e == ERR_OK && i < h->slot_count; i++) {
+        const struct series *s = head_series(h, i);
+        if (s->flags & SERIES_LIVE) {
+            index_labels(h->index, s->labels, labels);
+            e = index_add(ix, (struct labels){labels, s->labels->n}, i, &packed[i]);
+        }
+    }
+    for (uint32_t i = 0; e == ERR_OK && i < h->slot_count; i++) {
+        if (packed[i]) {
+            head_series(h, i)->labels = packed[i];
+        }
+    }
+    if (e == ERR_OK) {
+        struct index *old = h->index;
+        h->index = ix;
+        h->dropped = 0;
+        index_unref(old);
+        clocks_release(h);
+    } else {
+        index_unref(ix);
+    }
+    mem_free(packed);
+    return e;
+}

@@ -1,0 +1,192 @@
+/* What is due: flush, merge, retention, watching the disk. A thread of the store calls it; with a fake clock
+ * the test does. */
+#include "metrics/tsdb/maintain.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "metrics/tsdb/flush.h"
+
+enum {
+    MAINTAIN_EVERY_MS = 5000,
+    MERGE_FACTOR = 4, /* blocks of a level become one of the next */
+    MERGE_LEVELS = 4,
+    PRESSURE_KEEP_MS = 5 * 60 * 1000 /* of the newest samples, when memory is short */
+};
+
+static const int64_t BLOCK_SPAN_MS_MAX = INT64_C(31) * 24 * 3600 * 1000;
+
+static ts_ms align_down(ts_ms t, int64_t step)
+{
+    ts_ms r = t % step;
+    return t - (r < 0 ? r + step : r);
+}
+
+static enum err flush_due(struct tsdb *db, struct err_info *info)
+{
+    struct tsdb_stats s;
+    tsdb_stats(db, &s);
+    if (s.min_time > s.max_time || s.max_time < INT64_MIN / 2) {
+        return ERR_OK;
+    }
+    int64_t block = db->o.block_ms;
+    ts_ms bound = align_down(s.max_time - block / 2, block);
+    if (db->o.memory_bytes && s.head_bytes > db->o.memory_bytes && s.max_time - PRESSURE_KEEP_MS > bound) {
+        bound = align_down(s.max_time - PRESSURE_KEEP_MS, 60 * 1000);
+    }
+    if (bound <= db->store.flushed_before || s.min_time >= bound) {
+        return ERR_OK;
+    }
+    return tsdb_flush(db, bound, info);
+}
+
+/* The blocks that lie in one aligned span: two or more, and the span is over. */
+static size_t merge_candidates(const struct store_set *set, size_t from, int64_t span, ts_ms before,
+                               struct block **out)
+{
+    size_t n = 0;
+    ts_ms start = align_down(set->blocks[from]->min_ts, span);
+    if (start > before - span) {
+        return 0;
+    }
+    for (size_t i = from; i < set->block_count && set->blocks[i]->min_ts < start + span; i++) {
+        if (set->blocks[i]->max_ts < start + span) {
+            out[n++] = set->blocks[i];
+        }
+    }
+    return n >= 2 ? n : 0;
+}
+
+static enum err merge_due(struct tsdb *db, struct err_info *info)
+{
+    struct store_set *set = store_view(&db->store);
+    struct block **picked = mem_array(set->block_count + 1, sizeof(*picked));
+    int64_t span = db->o.block_ms, span_max = db->o.retention_ms / 10;
+    enum err e = picked ? ERR_OK : err_set(info, ERR_OOM, "no memory to merge blocks");
+    span_max = span_max > BLOCK_SPAN_MS_MAX ? BLOCK_SPAN_MS_MAX : span_max;
+    size_t n = 0;
+    for (unsigned level = 0; e == ERR_OK && n == 0 && level < MERGE_LEVELS; level++, span *= MERGE_FACTOR) {
+        for (size_t i = 0; n == 0 && i < set->block_count && span <= span_max; i++) {
+            n = merge_candidates(set, i, span, db->store.flushed_before, picked);
+        }
+    }
+    e = n ? tsdb_merge(db, picked, n, info) : e;
+    mem_free(picked);
+    store_set_unref(set);
+    return e;
+}
+
+/* A tombstone has done its work when every block that it concerns was written after it, and no head has
+ * samples that old. */
+static bool tombstone_needed(struct tsdb *db, const struct store_set *set, const struct tombstone *t)
+{
+    if (t->end_ms >= db->store.flushed_before) {
+        return true;
+    }
+    for (size_t i = 0; i < set->block_count; i++) {
+        const struct block *b = set->blocks[i];
+        if (b->min_ts <= t->end_ms && b->max_ts >= t->start_ms && store_block_number(b) < t->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err retention_due(struct tsdb *db, struct err_info *info)
+{
+    struct store_set *set = store_view(&db->store);
+    struct block **gone = mem_array(set->block_count + 1, sizeof(*gone));
+    struct tombstone **kept = mem_array(set->tombstone_count + 1, sizeof(*kept));
+    size_t gone_count = 0, kept_count = 0;
+    uint64_t bytes = ingest_log_bytes(db->log);
+    ts_ms newest = INT64_MIN;
+    for (size_t i = 0; i < set->block_count; i++) {
+        bytes += set->blocks[i]->bytes;
+        newest = set->blocks[i]->max_ts > newest ? set->blocks[i]->max_ts : newest;
+    }
+    enum err e = gone && kept ? ERR_OK : err_set(info, ERR_OOM, "no memory for retention");
+    for (size_t i = 0; e == ERR_OK && i < set->block_count; i++) { /* from the oldest */
+        bool over = db->o.retention_bytes && bytes > db->o.retention_bytes;
+        if (over || set->blocks[i]->max_ts < newest - db->o.retention_ms) {
+            gone[gone_count++] = set->blocks[i];
+            bytes -= set->blocks[i]->bytes;
+        }
+    }
+    for (size_t i = 0; e == ERR_OK && i < set->tombstone_count; i++) {
+        if (tombstone_needed(db, set, set->tombstones[i])) {
+            kept[kept_count++] = set->tombstones[i];
+        }
+    }
+    if (e == ERR_OK && (gone_count || kept_count < set->tombstone_count)) {
+        e = store_change(&db->store, gone, gone_count, NULL, kept, kept_count, info);
+        atomic_fetch_add(&db->generation, 1);
+    }
+    mem_free(gone);
+    mem_free(kept);
+    store_set_unref(set);
+    return e;
+}
+
+static void disk_watch(struct tsdb *db)
+{
+    uint64_t free_bytes = 0, total = 0;
+    if (dir_free_bytes(db->dir, &free_bytes, &total, NULL) == ERR_OK) {
+        atomic_store(&db->disk_full, free_bytes < db->o.disk_reserve_bytes);
+    }
+}
+
+enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
+{
+    mutex_lock(&db->maintenance);
+    disk_watch(db);
+    tsdb_mark(db);
+    enum err e = flush_due(db, reterr_info);
+    /* Retention before merging: it may free what merging needs. */
+    enum err r = retention_due(db, e == ERR_OK ? reterr_info : NULL);
+    e = e == ERR_OK ? r : e;
+    if (!atomic_load(&db->disk_full)) {
+        r = merge_due(db, e == ERR_OK ? reterr_info : NULL);
+        e = e == ERR_OK ? r : e;
+    }
+    mutex_unlock(&db->maintenance);
+    return e;
+}
+
+static void run(void *ctx)
+{
+    struct tsdb *db = ctx;
+    mutex_lock(&db->thread_lock);
+    while (!db->stopping) {
+        struct err_info info = {0};
+        int64_t until = clock_mono_ns(clock_real()) + MAINTAIN_EVERY_MS * NS_PER_MS;
+        while (!db->stopping && cond_wait_until(&db->wake, &db->thread_lock, until)) {
+        }
+        if (db->stopping) {
+            break;
+        }
+        mutex_unlock(&db->thread_lock);
+        enum err e = tsdb_maintain(db, &info);
+        if (e != ERR_OK) {
+            LOG_EVENT(LVL_ERROR, "tsdb_maintenance_failed", F_ERR(e), F_C("why", info.message));
+        }
+        mutex_lock(&db->thread_lock);
+    }
+    mutex_unlock(&db->thread_lock);
+}
+
+enum err maintain_start(struct tsdb *db, struct err_info *info)
+{
+    disk_watch(db);
+    if (db->o.clock->fake) {
+        return ERR_OK;
+    }
+    enum err e = thread_start(&db->thread, "tsdb-maintain", run, db);
+    return e == ERR_OK ? e : err_set(info, e, "no thread for the housekeeping of the metrics store");
+}
+
+void maintain_stop(struct tsdb *db)
+{
+    mutex_lock(&db->thread_lock);
+    db->stopping = true;
+    cond_signal(&db->wake);
+    mutex_unlock(&db->thread_lock);
+    thread_join(&db->thread);
+}

@@ -1,0 +1,203 @@
+/* Series of blocks, merged by label set with what was picked already. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "metrics/tsdb/cursor_int.h"
+#include "metrics/tsdb/section.h"
+#include "metrics/tsdb/values.h"
+
+enum {
+    WARNINGS_MAX = 8
+};
+
+void cursor_warn(struct metric_cursor *c, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (!c->warnings) {
+        c->warnings = arena_array(&c->all, WARNINGS_MAX, sizeof(*c->warnings));
+    }
+    if (c->warnings && c->warning_count < WARNINGS_MAX) {
+        struct str s = arena_str(&c->all, str_c(text));
+        if (s.p) {
+            c->warnings[c->warning_count++] = s;
+        }
+    }
+}
+
+static void table_enter(struct metric_cursor *c, uint32_t picked)
+{
+    size_t i = c->picked[picked].hash & (c->by_hash_cap - 1);
+    while (c->by_hash[i]) {
+        i = (i + 1) & (c->by_hash_cap - 1);
+    }
+    c->by_hash[i] = picked + 1;
+}
+
+static enum err table_reserve(struct metric_cursor *c)
+{
+    if ((c->picked_count + 1) * 2 <= c->by_hash_cap) {
+        return ERR_OK;
+    }
+    size_t cap = 64;
+    while (cap < (c->picked_count + 1) * 4) {
+        cap *= 2;
+    }
+    c->by_hash = arena_zarray(&c->part, cap, sizeof(*c->by_hash));
+    c->by_hash_cap = c->by_hash ? cap : 0;
+    for (uint32_t i = 0; c->by_hash && i < c->picked_count; i++) {
+        table_enter(c, i);
+    }
+    return c->by_hash ? ERR_OK : arena_err(&c->part);
+}
+
+/* The picked series with these labels, made when absent. */
+static enum err picked_for(struct metric_cursor *c, struct labels ls, struct picked **ret_p)
+{
+    enum err e = table_reserve(c);
+    if (e != ERR_OK) {
+        return e;
+    }
+    uint64_t hash = labels_hash(ls);
+    for (size_t i = hash & (c->by_hash_cap - 1); c->by_hash[i]; i = (i + 1) & (c->by_hash_cap - 1)) {
+        struct picked *p = &c->picked[c->by_hash[i] - 1];
+        if (p->hash == hash && labels_eq(p->labels, ls)) {
+            *ret_p = p;
+            return ERR_OK;
+        }
+    }
+    if (arena_reserve(&c->part, (void **)&c->picked, &c->picked_cap, c->picked_count + 1,
+                      sizeof(*c->picked)) != ERR_OK) {
+        return arena_err(&c->part);
+    }
+    c->picked[c->picked_count] = (struct picked){.labels = ls, .hash = hash};
+    *ret_p = &c->picked[c->picked_count++];
+    table_enter(c, (uint32_t)(c->picked_count - 1));
+    return ERR_OK;
+}
+
+struct section_columns {
+    const struct section_reader *s;
+    uint32_t *of; /* column of the section -> of the cursor */
+    uint64_t rank;
+};
+
+static enum err column_for(struct metric_cursor *c, struct section_columns *k, uint32_t column,
+                           uint32_t *ret_column)
+{
+    if (k->of[column] == COLUMN_NONE) {
+        const struct section_column *in = &k->s->columns[column];
+        ts_ms *ts = arena_array(&c->part, in->n, sizeof(*ts));
+        if (!ts || arena_reserve(&c->part, (void **)&c->columns, &c->column_cap, c->column_count + 1,
+                                 sizeof(*c->columns)) != ERR_OK) {
+            return arena_err(&c->part);
+        }
+        enum err e = times_decode((const uint8_t *)in->times.p, in->times.n, in->first, in->n, ts);
+        if (e != ERR_OK) {
+            return e;
+        }
+        k->of[column] = (uint32_t)c->column_count;
+        c->columns[c->column_count++] = (struct column){ts, 0, in->n};
+    }
+    *ret_column = k->of[column];
+    return ERR_OK;
+}
+
+static enum err chunk_pick(struct metric_cursor *c, struct section_columns *k, struct picked *p,
+                           const struct section_chunk *in)
+{
+    uint32_t column = COLUMN_NONE;
+    enum err e = in->column == UINT32_MAX ? ERR_OK : column_for(c, k, in->column, &column);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (arena_reserve(&c->part, (void **)&p->runs, &p->run_cap, p->run_count + 1, sizeof(*p->runs)) !=
+        ERR_OK) {
+        return arena_err(&c->part);
+    }
+    p->runs[p->run_count++] = (struct run){.times = (const uint8_t *)in->times.p,
+                                           .times_bytes = (uint32_t)in->times.n,
+                                           .values = (const uint8_t *)in->values.p,
+                                           .value_bytes = (uint32_t)in->values.n,
+                                           .column = column,
+                                           .first_tick = in->first_tick,
+                                           .count = in->count,
+                                           .mode = in->mode,
+                                           .min_ts = in->min_ts,
+                                           .max_ts = in->max_ts,
+                                           .rank = k->rank};
+    p->sample_count += in->count;
+    return ERR_OK;
+}
+
+static enum err series_pick(struct metric_cursor *c, struct section_reader *s, struct section_columns *k,
+                            struct labels ls, uint64_t chunks)
+{
+    struct picked *p = NULL;
+    for (uint64_t i = 0; i < chunks; i++) {
+        struct section_chunk in;
+        enum err e = section_chunk_next(s, &in);
+        if (e != ERR_OK) {
+            return e;
+        }
+        if (in.min_ts > c->sel.end_ms || in.max_ts < c->sel.start_ms) {
+            continue;
+        }
+        if (!section_chunk_good(s)) {
+            return ERR_CORRUPT;
+        }
+        e = p ? ERR_OK : picked_for(c, ls, &p);
+        e = e == ERR_OK ? chunk_pick(c, k, p, &in) : e;
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err section_pick(struct metric_cursor *c, struct block *b, struct block_section *sec)
+{
+    struct section_reader s;
+    enum err e = section_open(&s, b, sec, c->sel.matchers, c->sel.matcher_count, &c->part);
+    struct section_columns k = {.s = &s, .rank = store_block_number(b)};
+    if (e == ERR_OK) {
+        k.of = arena_array(&c->part, s.column_count + 1, sizeof(*k.of));
+        e = k.of ? ERR_OK : arena_err(&c->part);
+    }
+    if (e == ERR_OK && s.column_count) {
+        memset(k.of, 0xff, s.column_count * sizeof(*k.of));
+    }
+    struct labels ls;
+    uint64_t chunks = 0;
+    while (e == ERR_OK && (e = section_series_next(&s, &c->all, &ls, &chunks)) == ERR_OK) {
+        e = series_pick(c, &s, &k, ls, chunks);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_set *set)
+{
+    c->by_hash = NULL;
+    c->by_hash_cap = 0;
+    for (size_t i = 0; i < set->block_count; i++) {
+        struct block *b = set->blocks[i];
+        if (b->min_ts > c->sel.end_ms || b->max_ts < c->sel.start_ms) {
+            continue;
+        }
+        struct block_section *sec = block_section_of(b, c->tenant->name, partition);
+        if (!sec || sec->min_ts > c->sel.end_ms || sec->max_ts < c->sel.start_ms) {
+            continue;
+        }
+        enum err e = section_pick(c, b, sec);
+        if (e == ERR_CORRUPT) {
+            atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
+            cursor_warn(c, "block %s is damaged: samples of partition %u are missing", b->name, partition);
+        } else if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}

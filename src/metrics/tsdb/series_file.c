@@ -1,0 +1,125 @@
+/* The file of series definitions that stands in for trimmed records:
+ *
+ *   file  = "CAIRNTS1", entry*
+ *   entry = partition u32, length u32, CRC32C u32, record (record.h, without samples)
+ */
+#include <stdio.h>
+
+#include "codec/crc32c.h"
+#include "metrics/tsdb/flush.h"
+#include "metrics/tsdb/record.h"
+#include "metrics/tsdb/replay.h"
+
+#define SERIES_MAGIC "CAIRNTS1"
+
+enum {
+    MAGIC_BYTES = 8,
+    ENTRY_BYTES = 12
+};
+
+static void head_define(const struct head *h, struct buf *b)
+{
+    struct record_writer w;
+    struct label labels[LABELS_MAX];
+    record_begin(&w, b, h->tenant->name);
+    for (uint32_t i = 0; i < h->slot_count; i++) {
+        const struct series *s = head_series(h, i);
+        if (s->flags & SERIES_LOGGED) {
+            index_labels(h->index, s->labels, labels);
+            record_define(&w, i, (struct labels){labels, s->labels->n});
+        }
+    }
+    record_samples(&w);
+}
+
+static enum err entry_write(int fd, unsigned partition, const struct buf *record, struct err_info *info)
+{
+    struct buf b AUTO_BUF = {0};
+    write_u32(&b, partition);
+    write_u32(&b, (uint32_t)record->n);
+    write_u32(&b, crc32c(0, record->p, record->n));
+    if (b.err != ERR_OK || record->err != ERR_OK) {
+        return err_set(info, ERR_OOM, "no memory to write series definitions");
+    }
+    enum err e = file_write(fd, b.p, b.n, info);
+    return e == ERR_OK ? file_write(fd, record->p, record->n, info) : e;
+}
+
+static enum err partition_save(struct partition *p, unsigned number, int fd, struct buf *record,
+                               struct err_info *info)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK; i++) {
+        mutex_lock(&p->lock);
+        bool more = i < p->head_count;
+        const struct head *h = more ? p->heads[i] : NULL;
+        if (h) {
+            head_define(h, record);
+        }
+        mutex_unlock(&p->lock);
+        if (!more) {
+            break;
+        }
+        e = h ? entry_write(fd, number, record, info) : ERR_OK;
+    }
+    return e;
+}
+
+enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info)
+{
+    char path[4096], dir[4096];
+    struct buf record AUTO_BUF = {.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX};
+    int fd = -1;
+    store_series_path(&db->store, number, path, sizeof(path));
+    (void)snprintf(dir, sizeof(dir), "%s/blocks", db->dir);
+    enum err e = file_open(path, FILE_WRITE_NEW, &fd, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = file_write(fd, SERIES_MAGIC, MAGIC_BYTES, info);
+    for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
+        e = partition_save(&db->partitions[p], p, fd, &record, info);
+    }
+    e = e == ERR_OK ? file_sync_data(fd, info) : e;
+    file_close(fd);
+    e = e == ERR_OK ? dir_sync(dir, info) : e;
+    if (e != ERR_OK) {
+        (void)(file_remove(path, NULL) == ERR_OK); /* else the next start does */
+    }
+    return e;
+}
+
+static enum err entries_load(struct tsdb *db, struct str content)
+{
+    struct reader r = reader_of(content);
+    struct str magic = read_bytes(&r, MAGIC_BYTES);
+    if (r.bad || memcmp(magic.p, SERIES_MAGIC, MAGIC_BYTES) != 0) {
+        return ERR_CORRUPT;
+    }
+    while (reader_left(&r)) {
+        uint32_t partition = read_u32(&r), n = read_u32(&r), crc = read_u32(&r);
+        struct str record = read_bytes(&r, n);
+        if (r.bad || partition >= PARTITIONS || crc32c(0, record.p, record.n) != crc) {
+            return ERR_CORRUPT;
+        }
+        enum err e = replay_record(db, partition, 0, record);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *info)
+{
+    char path[4096];
+    struct file_map map;
+    store_series_path(&db->store, number, path, sizeof(path));
+    enum err e = file_map(path, &map, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = entries_load(db, map.data);
+    file_unmap(&map);
+    return e == ERR_OK ? ERR_OK : err_set(info, e, "the series definitions in %s: %s", path, err_text(e));
+}
