@@ -17,12 +17,19 @@ enum {
     DIR_DEPTH_MAX = 32
 };
 
-static enum err make_one(const char *path, struct err_info *reterr_info)
+/* True when a test wants this operation to fail: errno is set. */
+static bool fault_here(void)
 {
     if (fault_hit(FAULT_DISK)) {
-        return err_set_errno(reterr_info, EIO, "cannot create the folder %s", path);
+        errno = EIO;
+        return true;
     }
-    if (mkdir(path, 0750) == 0) {
+    return false;
+}
+
+static enum err make_one(const char *path, struct err_info *reterr_info)
+{
+    if (!fault_here() && mkdir(path, 0750) == 0) {
         return ERR_OK;
     }
     int why = errno;
@@ -58,8 +65,8 @@ enum err dir_make(const char *path, struct err_info *reterr_info)
 enum err dir_sync(const char *path, struct err_info *reterr_info)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fault_hit(FAULT_DISK) || fsync(fd) != 0) {
-        int why = errno ? errno : EIO;
+    if (fd < 0 || fault_here() || fsync(fd) != 0) {
+        int why = errno;
         file_close(fd);
         return err_set_errno(reterr_info, why, "cannot sync the folder %s", path);
     }
@@ -75,15 +82,22 @@ static int compare_names(const void *a, const void *b)
 enum err dir_list(const char *path, struct arena *a, const struct str **ret_names, size_t *ret_n,
                   struct err_info *reterr_info)
 {
-    DIR *d = fault_hit(FAULT_DISK) ? NULL : opendir(path);
+    DIR *d = fault_here() ? NULL : opendir(path);
     if (!d) {
-        return err_set_errno(reterr_info, errno ? errno : EIO, "cannot read the folder %s", path);
+        return err_set_errno(reterr_info, errno, "cannot read the folder %s", path);
     }
     struct str *names = NULL;
     size_t n = 0, cap = 0;
     enum err e = ERR_OK;
     struct dirent *entry;
-    while (!e && (entry = readdir(d)) != NULL) {
+    int why = 0;
+    while (!e) {
+        errno = 0;
+        entry = readdir(d);
+        if (!entry) {
+            why = errno;
+            break;
+        }
         struct str name = str_c(entry->d_name);
         if (str_eq_c(name, ".") || str_eq_c(name, "..")) {
             continue;
@@ -96,6 +110,9 @@ enum err dir_list(const char *path, struct arena *a, const struct str **ret_name
         }
     }
     closedir(d);
+    if (why) {
+        return err_set_errno(reterr_info, why, "cannot read the folder %s", path);
+    }
     if (e) {
         return err_set(reterr_info, e, "cannot list %s: %s", path, err_text(e));
     }
@@ -200,8 +217,8 @@ enum err dir_free_bytes(const char *path, uint64_t *ret_free, uint64_t *ret_tota
                         struct err_info *reterr_info)
 {
     struct statvfs st;
-    if (fault_hit(FAULT_DISK) || statvfs(path, &st) != 0) {
-        return err_set_errno(reterr_info, errno ? errno : EIO, "cannot measure the file system of %s", path);
+    if (fault_here() || statvfs(path, &st) != 0) {
+        return err_set_errno(reterr_info, errno, "cannot measure the file system of %s", path);
     }
     *ret_free = (uint64_t)st.f_bavail * st.f_frsize;
     *ret_total = (uint64_t)st.f_blocks * st.f_frsize;

@@ -21,6 +21,12 @@ static bool fault_here(void)
     return false;
 }
 
+/* EFBIG is the process' limit on file sizes: for the caller the disk is full. */
+static enum err write_failed(struct err_info *reterr_info, int why)
+{
+    return err_set_errno(reterr_info, why == EFBIG ? ENOSPC : why, "cannot write");
+}
+
 enum err file_open(const char *path, enum file_mode mode, int *ret_fd, struct err_info *reterr_info)
 {
     static const int flags[] = {
@@ -58,7 +64,7 @@ enum err file_write(int fd, const void *p, size_t n, struct err_info *reterr_inf
             if (errno == EINTR) {
                 continue;
             }
-            return err_set_errno(reterr_info, errno, "cannot write");
+            return write_failed(reterr_info, errno);
         }
         at += done;
         n -= (size_t)done;
@@ -75,7 +81,7 @@ enum err file_write_at(int fd, uint64_t offset, const void *p, size_t n, struct 
             if (errno == EINTR) {
                 continue;
             }
-            return err_set_errno(reterr_info, errno, "cannot write");
+            return write_failed(reterr_info, errno);
         }
         at += done;
         offset += (uint64_t)done;
@@ -118,7 +124,11 @@ enum err file_size(int fd, uint64_t *ret_bytes, struct err_info *reterr_info)
 
 enum err file_sync_data(int fd, struct err_info *reterr_info)
 {
-    if (fault_here() || fdatasync(fd) != 0) {
+    int rc;
+    do {
+        rc = fault_here() ? -1 : fdatasync(fd);
+    } while (rc != 0 && errno == EINTR);
+    if (rc != 0) {
         return err_set_errno(reterr_info, errno, "cannot sync");
     }
     return ERR_OK;
@@ -126,7 +136,11 @@ enum err file_sync_data(int fd, struct err_info *reterr_info)
 
 enum err file_truncate(int fd, uint64_t size_bytes, struct err_info *reterr_info)
 {
-    if (fault_here() || ftruncate(fd, (off_t)size_bytes) != 0) {
+    int rc;
+    do {
+        rc = fault_here() ? -1 : ftruncate(fd, (off_t)size_bytes);
+    } while (rc != 0 && errno == EINTR);
+    if (rc != 0) {
         return err_set_errno(reterr_info, errno, "cannot truncate");
     }
     return ERR_OK;

@@ -206,8 +206,10 @@ static enum err read_segment(struct ingest_log *l, const struct segment *s, uint
     if (e) {
         return e;
     }
-    if (!segment_header_decode(map.data, &h)) {
-        *bad += map.data.n > 0;
+    /* Another first offset: the header of a reused file that a crash kept from being replaced. */
+    bool decoded = segment_header_decode(map.data, &h);
+    if (!decoded || h.first_offset != s->first_offset) {
+        *bad += map.data.n > 0 && !decoded;
         file_unmap(&map);
         return ERR_OK;
     }
@@ -304,10 +306,36 @@ static enum err rotate(struct ingest_log *l, uint64_t first, struct err_info *in
     return e;
 }
 
-/* Frames were made with the salt of the segment that was open then; rotation therefore only happens before a
- * batch begins to fill (see begin_batch). */
+/* What is pending can no longer be kept: behind a failed write or sync nothing is found again. lock held. */
+static void drop_pending(struct ingest_log *l)
+{
+    buf_reset(&l->pending);
+    l->pending_from = l->written_offset = l->next_offset;
+    cond_broadcast(&l->changed);
+}
+
+/* Writes one batch to the end of the file at `end`; in the mode `sync`, syncs it. Sets *ret_undone when a
+ * full disk refused the batch and the file is as it was. No lock. */
+static enum err write_batch(const struct ingest_log *l, int fd, uint64_t end, bool *ret_undone,
+                            struct err_info *info)
+{
+    enum err e = file_write(fd, l->writing_buf.p, l->writing_buf.n, info);
+    if (e == ERR_NO_SPACE) {
+        *ret_undone = file_truncate(fd, end, NULL) == ERR_OK && lseek(fd, (off_t)end, SEEK_SET) >= 0;
+    } else if (!e && l->durability == DURABILITY_SYNC) {
+        e = file_sync_data(fd, info); /* a full disk here is as bad as any failed sync */
+    }
+    return e;
+}
+
+/* Frames were made with the salt of the segment that was open then; rotation therefore only happens while
+ * nothing is pending and ingest_log_place lets nothing in. */
 static void lead(struct ingest_log *l)
 {
+    if (l->read_only) {
+        drop_pending(l);
+        return;
+    }
     struct err_info info = {0};
     struct buf swap = l->writing_buf;
     l->writing_buf = l->pending;
@@ -316,22 +344,13 @@ static void lead(struct ingest_log *l)
     uint64_t from = l->pending_from, to = l->next_offset;
     l->pending_from = to;
     l->writing = true;
-    struct segment *s = &l->segments[l->segment_count - 1];
-    uint64_t before = s->bytes;
+    uint64_t before = l->segments[l->segment_count - 1].bytes;
     int fd = l->fd;
-    mutex_unlock(&l->lock);
-    enum err e = file_write(fd, l->writing_buf.p, l->writing_buf.n, &info);
-    bool synced = false;
-    if (!e && l->durability == DURABILITY_SYNC) {
-        e = file_sync_data(fd, &info);
-        synced = !e;
-    }
     bool undone = false;
-    if (e == ERR_NO_SPACE) {
-        undone = file_truncate(fd, before, NULL) == ERR_OK && lseek(fd, (off_t)before, SEEK_SET) >= 0;
-    }
+    mutex_unlock(&l->lock);
+    enum err e = write_batch(l, fd, before, &undone, &info);
     mutex_lock(&l->lock);
-    s = &l->segments[l->segment_count - 1];
+    struct segment *s = &l->segments[l->segment_count - 1];
     if (!e) {
         s->bytes += l->writing_buf.n;
     } else if (undone) {
@@ -340,8 +359,8 @@ static void lead(struct ingest_log *l)
         turn_read_only(l, &info);
     }
     l->written_offset = to;
-    l->synced_offset = synced ? to : l->synced_offset;
-    if (!e && s->bytes >= l->segment_bytes_max && l->pending.n == 0) {
+    l->synced_offset = !e && l->durability == DURABILITY_SYNC ? to : l->synced_offset;
+    if (!e && !l->read_only && s->bytes >= l->segment_bytes_max && l->pending.n == 0) {
         if (rotate(l, l->next_offset, &info)) {
             LOG_EVENT(LVL_WARN, "wal_rotate_failed", F_C("dir", l->dir), F_C("reason", info.message));
         }
