@@ -75,4 +75,9 @@ MUST_USE enum err head_append(struct head *h, struct head_stream *s, const struc
 /* What tells two lines of one stream and time apart. */
 struct hash128 line_key(ts_ns ts, struct str line);
 
+static inline struct hash128 row_key(const struct head_entry *row)
+{
+    return line_key(row->ts, str_of(row->line, row->line_n));
+}
+
 #endif

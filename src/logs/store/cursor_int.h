@@ -1,0 +1,120 @@
+/* Inside of a cursor: runs of rows (one stream of one part) merged by time.
+ *
+ * A part is a head or a block. Parts are opened, and the rows of a run decoded, only when the merge gets to
+ * them, so that a query with a limit touches little. A cursor belongs to one thread. */
+#ifndef CAIRN_LOGS_STORE_CURSOR_INT_H
+#define CAIRN_LOGS_STORE_CURSOR_INT_H
+
+#include "logs/store/head.h"
+#include "query/log_source.h"
+
+struct log_store;
+struct log_cursor;
+struct run;
+
+struct head_snap { /* a head's stream as it was when the query began */
+    const struct head_stream *stream;
+    const struct head_rows *first;
+    uint64_t count, line_bytes;
+    ts_ns ts_min, ts_max;
+    bool sorted;
+};
+
+struct part {
+    struct head *head;
+    const struct head_snap *snaps;
+    size_t snap_count;
+    ts_ns ts_min, ts_max;
+    uint32_t order; /* older data first: breaks ties of time and stream */
+};
+
+/* Appends the next rows of a run, ascending, filtered, inside the time range; sets run->done when there are
+ * no more, else run->bound, before which (after which, going backward) none of the rest lies. */
+typedef enum err run_load_fn(struct log_cursor *c, struct run *r, struct err_info *info);
+
+struct run {
+    ts_ns key; /* of the next row; of the bound when no row is loaded */
+    ts_ns bound;
+    uint32_t stream, order;
+    bool done; /* nothing left to load */
+    struct run *stream_next;
+    run_load_fn *load;
+    struct head_entry *rows; /* in the order they leave; [row_pos, row_n) are left */
+    size_t row_pos, row_n, row_cap;
+    size_t held; /* going backward: the first rows, whose time may go on in what is not loaded yet */
+    const struct head_snap *snap;
+    const struct head_rows **chunks;
+    size_t chunk_n, chunk_pos;
+};
+
+struct cursor_stream {
+    uint32_t live; /* runs not at their end */
+    struct run *runs;
+};
+
+struct log_cursor {
+    struct tail *tail; /* set for a live tail, which has nothing else */
+    struct query_ctx *q;
+    struct log_select sel; /* matchers and filters stay the caller's */
+    struct arena arena;
+    bool backward;
+    struct str tenant;
+
+    struct part *parts; /* in the order in which they are to be opened */
+    size_t part_count, part_next;
+
+    struct log_stream_view *views;
+    struct cursor_stream *streams;
+    size_t stream_count, stream_cap, view_cap;
+    uint32_t *stream_table; /* index + 1 by hash */
+    size_t stream_table_cap;
+
+    struct run **heap;
+    size_t heap_n, heap_cap;
+    struct run **all; /* to free their rows */
+    size_t run_count, run_cap;
+
+    /* lines already handed out for (dup_ts, dup_stream), when several parts may hold them */
+    ts_ns dup_ts;
+    uint32_t dup_stream;
+    struct hash128 *dup;
+    size_t dup_n, dup_cap;
+
+    ts_ns *out_ts;
+    struct str *out_lines;
+    uint32_t *out_stream;
+    struct labels *out_meta;
+    size_t out_n, out_line_bytes;
+    bool out_has_meta;
+    uint64_t bytes_read;
+    size_t emitted;
+    size_t budget_bytes; /* taken from the query's budget for row buffers */
+};
+
+/* runs.c */
+MUST_USE enum err cursor_open_part(struct log_cursor *c, struct part *p, struct err_info *info);
+/* The stream's index, made when new. */
+MUST_USE enum err cursor_stream_index(struct log_cursor *c, struct labels labels, uint64_t hash,
+                                      uint32_t *ret_index);
+MUST_USE enum err run_push_row(struct log_cursor *c, struct run *r, const struct head_entry *row);
+/* Loads rows into a run that has none: afterwards it has some, is done, or has a later bound. */
+MUST_USE enum err run_advance(struct log_cursor *c, struct run *r, struct err_info *info);
+MUST_USE enum err cursor_grow(struct log_cursor *c, void **items, size_t *cap, size_t need, size_t item_size);
+
+/* Frees the run's rows. */
+void run_release(struct log_cursor *c, struct run *r);
+/* Lets go of what only the last batch needed. */
+void cursor_unpin(struct log_cursor *c);
+
+/* cursor.c. There is room: add_run made it. */
+void cursor_heap_push(struct log_cursor *c, struct run *r);
+
+/* filter.c */
+bool filters_accept(const struct log_select *sel, struct str line);
+
+/* Parts of a tenant that overlap a time range, with references taken. */
+MUST_USE enum err store_parts(struct log_store *s, struct arena *a, ts_ns start, ts_ns end,
+                              struct part **ret_parts, size_t *ret_n, struct err_info *info);
+void store_parts_release(struct part *parts, size_t n);
+
+#endif

@@ -1,0 +1,197 @@
+/* A push: checked, written to the log, then put into the head. Replay does the last step only.
+ *
+ * What a push holds that cannot be stored is left out by the same rule at both times, so that the record may
+ * be the push as it came. Lines that are here already are written to the log again all the same: whether the
+ * first copy is durable is not known here. */
+#include "base/mem.h"
+#include "codec/varint.h"
+#include "logs/store/record.h"
+#include "logs/store/store_int.h"
+
+static bool labels_sound(struct labels ls)
+{
+    for (size_t i = 0; i < ls.n; i++) {
+        if (ls.l[i].name.n == 0 || ls.l[i].value.n == 0 ||
+            (i && str_cmp(ls.l[i - 1].name, ls.l[i].name) >= 0)) {
+            return false;
+        }
+    }
+    return ls.n > 0 && ls.n <= STREAM_LABELS_MAX;
+}
+
+static bool entry_sound(const struct log_entry *e)
+{
+    return e->line.n <= LINE_BYTES_MAX && e->metadata_count <= ENTRY_METADATA_MAX;
+}
+
+static void check(const struct log_push *push, struct log_push_result *ret_result)
+{
+    for (size_t i = 0; i < push->stream_count; i++) {
+        const struct log_stream_push *s = &push->streams[i];
+        if (!labels_sound(s->labels)) {
+            ret_result->refused += s->entry_count;
+            if (!ret_result->first_refusal.code) {
+                err_set(&ret_result->first_refusal, ERR_INVALID,
+                        "error at least one label pair is required per stream, sorted by name, none empty");
+            }
+            continue;
+        }
+        for (size_t k = 0; k < s->entry_count; k++) {
+            bool sound = entry_sound(&s->entries[k]);
+            ret_result->stored += sound;
+            ret_result->refused += !sound;
+            if (!sound && !ret_result->first_refusal.code) {
+                err_set(&ret_result->first_refusal, ERR_INVALID,
+                        "max entry size '%d' bytes exceeded while adding an entry with length '%zu' bytes",
+                        LINE_BYTES_MAX, s->entries[k].line.n);
+            }
+        }
+    }
+}
+
+/* Under the lock. `stored` (may be NULL) gets one byte per entry. */
+static enum err apply(struct log_store *s, const struct log_push *push, uint8_t *stored)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < push->stream_count; i++) {
+        const struct log_stream_push *p = &push->streams[i];
+        struct head_stream *stream = NULL;
+        bool sound = p->entry_count && labels_sound(p->labels);
+        enum err e = sound ? head_stream_get(s->active, push->tenant, p->labels, &stream) : ERR_OK;
+        for (size_t k = 0; !e && k < p->entry_count; k++, at++) {
+            bool added = false;
+            if (sound && entry_sound(&p->entries[k])) {
+                e = head_append(s->active, stream, &p->entries[k], &added);
+                s->entries_stored += added;
+                s->entries_duplicate += !added && !e;
+                s->bytes_stored += added ? p->entries[k].line.n : 0;
+            }
+            if (stored) {
+                stored[at] = added;
+            }
+        }
+        if (e) {
+            return e;
+        }
+    }
+    if (!s->active->born_mono_ns && s->active->entries) {
+        s->active->born_mono_ns = clock_mono_ns(s->clock) | 1;
+    }
+    return ERR_OK;
+}
+
+static void ticket_begin(struct log_store *s, struct push_ticket *t)
+{
+    mutex_lock(&s->lock);
+    t->from = ingest_log_end(s->wal);
+    t->next = s->tickets;
+    s->tickets = t;
+    mutex_unlock(&s->lock);
+}
+
+/* Under the lock. */
+static void ticket_end(struct log_store *s, const struct push_ticket *t)
+{
+    struct push_ticket **link = &s->tickets;
+    while (*link != t) {
+        link = &(*link)->next;
+    }
+    *link = t->next;
+}
+
+static enum err write_and_apply(struct log_store *s, const struct log_push *push, struct str record,
+                                uint8_t *stored, struct err_info *info)
+{
+    struct push_ticket ticket;
+    ticket_begin(s, &ticket);
+    uint64_t offset;
+    enum err e = ingest_log_append(s->wal, 0, &record, 1, &offset, info);
+    mutex_lock(&s->lock);
+    if (!e) {
+        e = apply(s, push, stored);
+        if (e) {
+            err_set(info, e, "no memory to keep the lines");
+        }
+    }
+    ticket_end(s, &ticket);
+    mutex_unlock(&s->lock);
+    return e;
+}
+
+static enum err may_push(struct log_store *s, struct err_info *info)
+{
+    if (atomic_load_explicit(&s->disk_low, memory_order_relaxed)) {
+        return err_set(info, ERR_NO_SPACE,
+                       "the disk of %s has less than its reserve of %llu MiB free: free some, or lower the "
+                       "retention",
+                       s->dir, (unsigned long long)(s->o.disk_reserve_bytes >> 20));
+    }
+    return ERR_OK;
+}
+
+enum err store_push(struct log_sink *sink, const struct log_push *push, struct log_push_result *ret_result,
+                    struct err_info *reterr_info)
+{
+    struct log_store *s = store_of_sink(sink);
+    if (push->tenant.n == 0) {
+        return err_set(reterr_info, ERR_INVALID, "a push without a tenant");
+    }
+    struct log_push_result result = {0};
+    check(push, &result);
+    if (result.stored) {
+        enum err e = may_push(s, reterr_info);
+        if (e) {
+            return e;
+        }
+        struct buf record AUTO_BUF = {0}, scratch AUTO_BUF = {0};
+        e = record_encode(push, &scratch, &record);
+        uint8_t *stored = NULL;
+        if (!e && tails_any(&s->tails)) {
+            stored = mem_zalloc(result.stored + result.refused);
+            e = stored ? ERR_OK : ERR_OOM;
+        }
+        if (e) {
+            return err_set(reterr_info, e, "no memory for a push of %llu lines",
+                           (unsigned long long)result.stored);
+        }
+        e = write_and_apply(s, push, buf_view(&record), stored, reterr_info);
+        if (!e && stored) {
+            tails_tell(&s->tails, push, stored);
+        }
+        mem_free(stored);
+        if (e) {
+            return e;
+        }
+    }
+    *ret_result = result;
+    return ERR_OK;
+}
+
+static enum err replay_record(void *ctx, unsigned partition, uint64_t offset, struct str record)
+{
+    struct log_store *s = ctx;
+    (void)partition;
+    (void)offset;
+    struct arena a AUTO_ARENA;
+    arena_init(&a, 0, NULL);
+    struct log_push push;
+    enum err e = record_decode(record, &a, &push, NULL);
+    if (e == ERR_CORRUPT) { /* whole by its checksum and yet unknown: counted, not a reason not to start */
+        s->wal_bad_segments++;
+        return ERR_OK;
+    }
+    if (!e) {
+        mutex_lock(&s->lock);
+        e = apply(s, &push, NULL);
+        mutex_unlock(&s->lock);
+    }
+    return e;
+}
+
+enum err store_replay(struct log_store *s, uint64_t from, struct err_info *reterr_info)
+{
+    uint64_t bad = 0;
+    enum err e = ingest_log_replay(s->wal, from, replay_record, s, &bad, reterr_info);
+    s->wal_bad_segments += bad;
+    return e;
+}

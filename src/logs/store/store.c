@@ -1,0 +1,120 @@
+/* The store's life: open, stats, close. */
+#include "base/mem.h"
+#include "disk/file.h"
+#include "logs/store/store_int.h"
+
+static const struct log_sink_ops sink_ops = {.push = store_push};
+
+static enum err path_in(const struct log_store *s, const char *name, struct buf *b)
+{
+    b->n = 0;
+    buf_printf(b, "%s/%s", s->dir, name);
+    buf_char(b, '\0');
+    return b->err;
+}
+
+static enum err open_wal(struct log_store *s, struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0};
+    enum err e = path_in(s, "wal", &path);
+    if (!e) {
+        struct ingest_log_options o = {.dir = path.p, .durability = s->o.durability};
+        e = ingest_log_open(&o, &s->wal, info);
+    }
+    return e;
+}
+
+static void set_defaults(struct log_store_options *o)
+{
+    o->retention_ms = o->retention_ms ? o->retention_ms : RETENTION_MS_DEFAULT;
+    o->head_bytes = o->head_bytes ? o->head_bytes : HEAD_BYTES_DEFAULT;
+    o->head_ms = o->head_ms ? o->head_ms : HEAD_MS_DEFAULT;
+    o->disk_reserve_bytes = o->disk_reserve_bytes ? o->disk_reserve_bytes : DISK_RESERVE_DEFAULT;
+}
+
+static enum err open_all(struct log_store *s, struct err_info *info)
+{
+    enum err e = dir_make(s->dir, info);
+    e = e ? e : dir_lock(s->dir, &s->lock_fd, info);
+    e = e ? e : head_new(&s->active);
+    e = e ? e : open_wal(s, info);
+    e = e ? e : store_replay(s, 0, info);
+    return e;
+}
+
+enum err log_store_open(const struct log_store_options *o, struct log_store **ret_store,
+                        struct err_info *reterr_info)
+{
+    struct log_store *s = mem_zalloc(sizeof(*s));
+    if (!s) {
+        return err_set(reterr_info, ERR_OOM, "no memory for the log store");
+    }
+    s->o = *o;
+    set_defaults(&s->o);
+    s->sink.ops = &sink_ops;
+    s->source.ops = &store_source_ops;
+    s->clock = o->clock ? o->clock : clock_real();
+    s->lock_fd = -1;
+    mutex_init(&s->lock);
+    tails_init(&s->tails);
+    s->dir = mem_dup(o->dir, strlen(o->dir));
+    enum err e = s->dir ? open_all(s, reterr_info) : ERR_OOM;
+    if (e) {
+        log_store_close(s);
+        if (reterr_info && reterr_info->code != e) {
+            err_set(reterr_info, e, "the log store in %s could not be opened: %s", o->dir, err_text(e));
+        }
+        return e;
+    }
+    *ret_store = s;
+    return ERR_OK;
+}
+
+void log_store_close(struct log_store *s)
+{
+    if (!s) {
+        return;
+    }
+    ingest_log_close(s->wal);
+    head_unref(s->active);
+    for (size_t i = 0; i < s->waiting_n; i++) {
+        head_unref(s->waiting[i]);
+    }
+    dir_unlock(s->lock_fd);
+    tails_done(&s->tails);
+    mutex_done(&s->lock);
+    mem_free(s->dir);
+    mem_free(s);
+}
+
+struct log_sink *log_store_sink(struct log_store *s)
+{
+    return &s->sink;
+}
+
+struct log_source *log_store_source(struct log_store *s)
+{
+    return &s->source;
+}
+
+void log_store_stats(struct log_store *s, struct log_store_stats *ret_stats)
+{
+    struct log_store_stats st = {0};
+    struct err_info why = {0};
+    st.read_only = !ingest_log_healthy(s->wal, &why);
+    memcpy(st.read_only_reason, why.message, sizeof(st.read_only_reason) - 1);
+    st.wal_bytes = ingest_log_bytes(s->wal);
+    mutex_lock(&s->lock);
+    for (size_t i = 0; i <= s->waiting_n; i++) {
+        const struct head *h = i < s->waiting_n ? s->waiting[i] : s->active;
+        st.head_entries += h->entries;
+        st.head_bytes += h->bytes;
+    }
+    st.streams = s->active->stream_count;
+    st.entries_stored = s->entries_stored;
+    st.bytes_stored = s->bytes_stored;
+    st.entries_duplicate = s->entries_duplicate;
+    st.wal_bad_segments = s->wal_bad_segments;
+    mutex_unlock(&s->lock);
+    *ret_stats = st;
+}
