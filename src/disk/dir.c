@@ -74,6 +74,21 @@ enum err dir_sync(const char *path, struct err_info *reterr_info)
     return ERR_OK;
 }
 
+enum err dir_sync_parent(const char *file_path, struct err_info *reterr_info)
+{
+    const char *slash = strrchr(file_path, '/');
+    if (!slash) {
+        return dir_sync(".", reterr_info);
+    }
+    char *dir = mem_dup(file_path, slash == file_path ? 1 : (size_t)(slash - file_path));
+    if (!dir) {
+        return err_set(reterr_info, ERR_OOM, "no memory to sync the folder of %s", file_path);
+    }
+    enum err e = dir_sync(dir, reterr_info);
+    mem_free(dir);
+    return e;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);

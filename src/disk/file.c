@@ -162,6 +162,14 @@ enum err file_rename(const char *from, const char *to, struct err_info *reterr_i
     return ERR_OK;
 }
 
+enum err file_link(const char *from, const char *to, struct err_info *reterr_info)
+{
+    if (fault_here() || link(from, to) != 0) {
+        return err_set_errno(reterr_info, errno, "cannot link %s to %s", from, to);
+    }
+    return ERR_OK;
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -184,22 +192,6 @@ enum err file_load(const char *path, struct buf *b, struct err_info *reterr_info
     }
     file_close(fd);
     err_in_file(reterr_info, path);
-    return e;
-}
-
-/* fsync of the folder that holds `path`. */
-static enum err sync_parent(const char *path, struct err_info *reterr_info)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash) {
-        return dir_sync(".", reterr_info);
-    }
-    char *dir = mem_dup(path, slash == path ? 1 : (size_t)(slash - path));
-    if (!dir) {
-        return ERR_OOM;
-    }
-    enum err e = dir_sync(dir, reterr_info);
-    mem_free(dir);
     return e;
 }
 
@@ -229,7 +221,7 @@ enum err file_store(const char *path, struct str content, struct err_info *reter
         (void)unlink(temporary.p);
         return e;
     }
-    return sync_parent(path, reterr_info);
+    return dir_sync_parent(path, reterr_info);
 }
 
 enum err file_map(const char *path, struct file_map *ret_map, struct err_info *reterr_info)

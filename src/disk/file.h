@@ -34,6 +34,8 @@ MUST_USE enum err file_sync_data(int fd, struct err_info *reterr_info); /* fdata
 MUST_USE enum err file_truncate(int fd, uint64_t size_bytes, struct err_info *reterr_info);
 MUST_USE enum err file_remove(const char *path, struct err_info *reterr_info); /* absent is OK */
 MUST_USE enum err file_rename(const char *from, const char *to, struct err_info *reterr_info);
+/* Gives the file a second name, which must not exist. */
+MUST_USE enum err file_link(const char *from, const char *to, struct err_info *reterr_info);
 bool file_exists(const char *path);
 /* Appends the content to b (its ceiling is the limit). */
 MUST_USE enum err file_load(const char *path, struct buf *b, struct err_info *reterr_info);
@@ -49,6 +51,8 @@ void file_unmap(struct file_map *m);
 /* mkdir -p, mode 0750. */
 MUST_USE enum err dir_make(const char *path, struct err_info *reterr_info);
 MUST_USE enum err dir_sync(const char *path, struct err_info *reterr_info);
+/* Syncs the folder that holds the file. */
+MUST_USE enum err dir_sync_parent(const char *file_path, struct err_info *reterr_info);
 /* Names of the entries (without . and ..), sorted, in the arena. */
 MUST_USE enum err dir_list(const char *path, struct arena *a, const struct str **ret_names, size_t *ret_n,
                            struct err_info *reterr_info);

@@ -135,7 +135,7 @@ static enum err add_segment_found(struct ingest_log *l, uint64_t first, struct s
                                   struct err_info *info)
 {
     struct buf path AUTO_BUF = {0};
-    int fd;
+    int fd = -1;
     uint64_t size = 0;
     buf_printf(&path, "%s/%.*s", l->dir, STR_FMT(name));
     buf_char(&path, '\0');
@@ -215,7 +215,7 @@ static enum err read_segment(struct ingest_log *l, const struct segment *s, uint
     }
     size_t pos = SEGMENT_HEADER_BYTES;
     uint64_t expected = h.first_offset;
-    enum segment_end end;
+    enum segment_end end = SEGMENT_CLEAN;
     struct segment_record r;
     while (!e && (end = segment_next(map.data, h.salt, &pos, expected, &r)) == SEGMENT_RECORD) {
         if (fn && r.offset >= from) {
