@@ -62,6 +62,12 @@ enum err dir_make(const char *path, struct err_info *reterr_info)
     return e;
 }
 
+bool dir_is(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 enum err dir_sync(const char *path, struct err_info *reterr_info)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -50,6 +50,7 @@ void file_unmap(struct file_map *m);
 
 /* mkdir -p, mode 0750. */
 MUST_USE enum err dir_make(const char *path, struct err_info *reterr_info);
+bool dir_is(const char *path);
 MUST_USE enum err dir_sync(const char *path, struct err_info *reterr_info);
 /* Syncs the folder that holds the file. */
 MUST_USE enum err dir_sync_parent(const char *file_path, struct err_info *reterr_info);

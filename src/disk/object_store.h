@@ -1,0 +1,58 @@
+/* Immutable objects under keys, as buckets have them: put once, read ranges, list, delete. One
+ * implementation, on the file system; the rules are those that S3 can keep too, so that another one may
+ * follow.
+ *
+ * A key is parts of [A-Za-z0-9._-] separated by '/', no part beginning with '.'; at most 512 bytes. Any
+ * thread. */
+#ifndef CAIRN_DISK_OBJECT_STORE_H
+#define CAIRN_DISK_OBJECT_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum {
+    OBJECT_KEY_BYTES_MAX = 512
+};
+
+struct object_store;
+
+struct object_store_ops {
+    enum err (*put_if_absent)(struct object_store *s, struct str key, struct str content,
+                              struct err_info *info);
+    enum err (*get_range)(struct object_store *s, struct str key, uint64_t offset, uint64_t n, struct buf *b,
+                          struct err_info *info);
+    enum err (*size)(struct object_store *s, struct str key, uint64_t *ret_bytes, struct err_info *info);
+    enum err (*list)(struct object_store *s, struct str prefix, struct arena *a, const struct str **ret_keys,
+                     size_t *ret_n, struct err_info *info);
+    enum err (*remove)(struct object_store *s, struct str key, struct err_info *info);
+    void (*close)(struct object_store *s);
+};
+
+struct object_store {
+    const struct object_store_ops *ops;
+};
+
+/* Durable and whole when it returns. Of several writers one wins. Errors: EXISTS, INVALID (the key),
+ * NO_SPACE, IO, OOM. */
+MUST_USE enum err object_put_if_absent(struct object_store *s, struct str key, struct str content,
+                                       struct err_info *reterr_info);
+/* Appends exactly n bytes to b. Errors: NOT_FOUND, CORRUPT (the object is shorter), INVALID, IO, OOM. */
+MUST_USE enum err object_get_range(struct object_store *s, struct str key, uint64_t offset, uint64_t n,
+                                   struct buf *b, struct err_info *reterr_info);
+/* Errors: NOT_FOUND, INVALID, IO. */
+MUST_USE enum err object_size(struct object_store *s, struct str key, uint64_t *ret_bytes,
+                              struct err_info *reterr_info);
+/* The keys that begin with the prefix (which may be empty), sorted, in the arena. */
+MUST_USE enum err object_list(struct object_store *s, struct str prefix, struct arena *a,
+                              const struct str **ret_keys, size_t *ret_n, struct err_info *reterr_info);
+/* Absent is OK. */
+MUST_USE enum err object_remove(struct object_store *s, struct str key, struct err_info *reterr_info);
+void object_store_close(struct object_store *s); /* accepts NULL */
+
+/* Objects as files below a folder, which is created when absent. */
+MUST_USE enum err object_store_open_dir(const char *dir, struct object_store **ret_s,
+                                        struct err_info *reterr_info);
+
+#endif
