@@ -51,7 +51,7 @@ static enum err make_parent(char *path, struct err_info *info)
 static enum err dir_put(struct object_store *s, struct str key, struct str content, struct err_info *info)
 {
     struct buf path AUTO_BUF = {0}, temporary AUTO_BUF = {0};
-    uint64_t unique;
+    uint64_t unique = 0;
     enum err e = path_of(s, key, &path);
     e = e ? e : rng_secret(&unique, sizeof(unique));
     if (e) {
