@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "codec/num.h"
+#include "labels/relabel.h"
 #include "metrics/promql/functions.h"
 #include "metrics/promql/quantile.h"
 
@@ -293,45 +294,6 @@ enum err call_absent_over_time(struct eval *e, const struct node *n, struct valu
 
 /* -- labels ---------------------------------------------------------------------------------------------- */
 
-/* Go's Expand: $1, ${1}, $name, ${name}, $$. */
-static void expand(struct buf *out, struct str template, const struct regex *re, const struct str *captures)
-{
-    for (size_t i = 0; i < template.n; i++) {
-        if (template.p[i] != '$' || i + 1 >= template.n) {
-            buf_char(out, template.p[i]);
-            continue;
-        }
-        if (template.p[i + 1] == '$') {
-            buf_char(out, '$');
-            i++;
-            continue;
-        }
-        bool brace = template.p[i + 1] == '{';
-        size_t from = i + 1 + brace, to = from;
-        while (to < template.n &&
-               ((template.p[to] >= '0' && template.p[to] <= '9') || template.p[to] == '_' ||
-                ((template.p[to] | 32) >= 'a' && (template.p[to] | 32) <= 'z'))) {
-            to++;
-        }
-        if (to == from || (brace && (to >= template.n || template.p[to] != '}'))) {
-            buf_char(out, '$');
-            continue;
-        }
-        struct str name = str_slice(template, from, to);
-        int64_t index = -1;
-        if (str_to_i64(name, &index)) {
-            index = -1;
-            for (size_t g = 1; g <= regex_group_count(re); g++) {
-                index = str_eq(regex_group_name(re, g), name) ? (int64_t)g : index;
-            }
-        }
-        if (index >= 0 && (size_t)index <= regex_group_count(re)) {
-            buf_str(out, captures[index]);
-        }
-        i = to - 1 + brace;
-    }
-}
-
 static struct str string_arg(const struct node *n, size_t i)
 {
     return unparen(n->args[i])->string;
@@ -368,7 +330,7 @@ enum err call_label_replace(struct eval *e, const struct node *n, struct value *
         if (!regex_find(re, value, 0, captures, ARRAY_LEN(captures))) {
             continue;
         }
-        expand(&out, replacement, re, captures);
+        regex_expand(&out, replacement, re, captures);
         err = out.err ? eval_no_memory(e) : set_label(e, &v->s[k], dst, buf_view(&out));
     }
     regex_free(re);
