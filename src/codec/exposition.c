@@ -491,7 +491,7 @@ enum err exposition_labels(struct arena *a, struct str raw, const struct wire_la
             if (l.p >= l.end || *l.p == '}') {
                 break;
             }
-            struct str key, value;
+            struct str key, value = {0};
             bool quoted = *l.p == '"';
             enum err e = ERR_OK;
             if (quoted) {
