@@ -1,0 +1,274 @@
+/* Remote write into a sink batch. */
+#include "metrics/ingest/remote_ingest.h"
+
+struct job {
+    struct arena *a;
+    struct sink_batch batch;
+    struct sink_series *series;
+    struct sink_sample *samples;
+    struct sink_exemplar *exemplars;
+    uint64_t refused;
+    struct str first; /* reason of the first refusal */
+};
+
+static void refuse(struct job *j, const struct wire_series *s, struct str why)
+{
+    j->refused += s->sample_count + s->histogram_count;
+    if (!j->first.p) {
+        j->first = why;
+    }
+}
+
+/* Sorted labels that follow the rules. False: refused. */
+static bool series_labels(struct job *j, const struct wire_series *s, struct labels *ret_labels,
+                          enum err *ret_e)
+{
+    struct label *out = arena_array(j->a, s->label_count + 1, sizeof(*out));
+    struct err_info info = {0};
+    size_t n = 0;
+    if (!out) {
+        *ret_e = arena_err(j->a);
+        return false;
+    }
+    for (size_t i = 0; i < s->label_count; i++) {
+        const struct wire_label *l = &s->labels[i];
+        if (l->name.n == 0 || !str_utf8_valid(l->name) || !str_utf8_valid(l->value)) {
+            refuse(j, s, arena_printf(j->a, "invalid label name or value: \"%.*s\"", STR_FMT(l->name)));
+            return false;
+        }
+        out[n++] = (struct label){l->name, l->value};
+    }
+    if (labels_normalise(out, &n, &info)) {
+        refuse(j, s, arena_str(j->a, str_c(info.message)));
+        return false;
+    }
+    *ret_labels = (struct labels){out, n};
+    if (labels_get(*ret_labels, LABEL_METRIC_NAME).n == 0) {
+        refuse(j, s, STR("a series has no metric name"));
+        return false;
+    }
+    return true;
+}
+
+/* -- histograms ------------------------------------------------------------------------------------------ */
+
+static size_t span_sum(const struct wire_span *spans, size_t n)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += spans[i].length;
+    }
+    return sum;
+}
+
+static struct histogram_span *copy_spans(struct arena *a, const struct wire_span *spans, size_t n)
+{
+    struct histogram_span *out = arena_array(a, n + 1, sizeof(*out));
+    for (size_t i = 0; out && i < n; i++) {
+        out[i] = (struct histogram_span){spans[i].offset, spans[i].length};
+    }
+    return out;
+}
+
+/* Absolute counts out of deltas or counts. */
+static double *bucket_counts(struct arena *a, bool is_float, const int64_t *deltas, const double *counts,
+                             size_t n)
+{
+    double *out = arena_array(a, n + 1, sizeof(*out));
+    int64_t running = 0;
+    for (size_t i = 0; out && i < n; i++) {
+        if (is_float) {
+            out[i] = counts[i];
+        } else {
+            running += deltas[i];
+            out[i] = (double)running;
+        }
+    }
+    return out;
+}
+
+static const char *histogram_flaw(const struct wire_histogram *h)
+{
+    bool custom = h->schema == HISTOGRAM_SCHEMA_CUSTOM;
+    if (!custom && (h->schema < -4 || h->schema > 8)) {
+        return "the histogram's schema is not between -4 and 8";
+    }
+    if (span_sum(h->positive_spans, h->positive_span_count) != h->positive_count ||
+        span_sum(h->negative_spans, h->negative_span_count) != h->negative_count) {
+        return "the histogram's spans need another number of buckets than were given";
+    }
+    if (custom && h->negative_count) {
+        return "a histogram with custom buckets has no negative ones";
+    }
+    for (size_t i = 1; i < h->custom_value_count; i++) {
+        if (!(h->custom_values[i] > h->custom_values[i - 1])) {
+            return "the histogram's custom bounds do not grow";
+        }
+    }
+    int64_t running = 0;
+    for (size_t i = 0; !h->is_float && i < h->positive_count; i++) {
+        running += h->positive_deltas[i];
+        if (running < 0) {
+            return "the histogram has a negative bucket count";
+        }
+    }
+    running = 0;
+    for (size_t i = 0; !h->is_float && i < h->negative_count; i++) {
+        running += h->negative_deltas[i];
+        if (running < 0) {
+            return "the histogram has a negative bucket count";
+        }
+    }
+    return NULL;
+}
+
+static struct histogram *convert(struct arena *a, const struct wire_histogram *w)
+{
+    struct histogram *h = arena_zalloc(a, sizeof(*h));
+    if (!h) {
+        return NULL;
+    }
+    *h = (struct histogram){
+        .schema = (int8_t)w->schema,
+        .is_float = w->is_float,
+        .reset_hint = w->reset_hint <= HRESET_GAUGE ? w->reset_hint : HRESET_UNKNOWN,
+        .zero_threshold = w->zero_threshold,
+        .zero_count = w->is_float ? w->zero_count_float : (double)w->zero_count_int,
+        .count = w->is_float ? w->count_float : (double)w->count_int,
+        .sum = w->sum,
+        .positive_spans = copy_spans(a, w->positive_spans, w->positive_span_count),
+        .negative_spans = copy_spans(a, w->negative_spans, w->negative_span_count),
+        .positive_span_count = (uint32_t)w->positive_span_count,
+        .negative_span_count = (uint32_t)w->negative_span_count,
+        .positive = bucket_counts(a, w->is_float, w->positive_deltas, w->positive_counts, w->positive_count),
+        .negative = bucket_counts(a, w->is_float, w->negative_deltas, w->negative_counts, w->negative_count),
+        .positive_count = (uint32_t)w->positive_count,
+        .negative_count = (uint32_t)w->negative_count,
+        .custom_values = w->custom_values,
+        .custom_value_count = (uint32_t)w->custom_value_count,
+    };
+    return h->positive_spans && h->negative_spans && h->positive && h->negative ? h : NULL;
+}
+
+/* -- the batch ------------------------------------------------------------------------------------------- */
+
+static enum err add_exemplars(struct job *j, const struct wire_series *s, uint32_t index)
+{
+    for (size_t i = 0; i < s->exemplar_count; i++) {
+        const struct wire_exemplar *x = &s->exemplars[i];
+        struct label *l = arena_array(j->a, x->label_count + 1, sizeof(*l));
+        size_t n = 0;
+        if (!l) {
+            return arena_err(j->a);
+        }
+        for (size_t k = 0; k < x->label_count; k++) {
+            l[n++] = (struct label){x->labels[k].name, x->labels[k].value};
+        }
+        if (labels_normalise(l, &n, NULL) == ERR_OK) {
+            j->exemplars[j->batch.exemplar_count++] = (struct sink_exemplar){index, {l, n}, x->value, x->ts};
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err add_series(struct job *j, const struct wire_series *s)
+{
+    struct labels ls;
+    enum err e = ERR_OK;
+    if (!series_labels(j, s, &ls, &e)) {
+        return e;
+    }
+    uint32_t index = (uint32_t)j->batch.series_count;
+    j->series[j->batch.series_count++] = (struct sink_series){.labels = ls};
+    for (size_t i = 0; i < s->sample_count; i++) {
+        j->samples[j->batch.sample_count++] = (struct sink_sample){.series_index = index,
+                                                                   .ts = s->samples[i].ts,
+                                                                   .start_ts = s->samples[i].start_ts,
+                                                                   .value = s->samples[i].value};
+    }
+    for (size_t i = 0; i < s->histogram_count; i++) {
+        const char *flaw = histogram_flaw(&s->histograms[i]);
+        if (flaw) {
+            j->refused++;
+            j->first = j->first.p ? j->first : str_c(flaw);
+            continue;
+        }
+        struct histogram *h = convert(j->a, &s->histograms[i]);
+        if (!h) {
+            return arena_err(j->a);
+        }
+        j->samples[j->batch.sample_count++] = (struct sink_sample){.series_index = index,
+                                                                   .ts = s->histograms[i].ts,
+                                                                   .start_ts = s->histograms[i].start_ts,
+                                                                   .histogram = h};
+    }
+    return add_exemplars(j, s, index);
+}
+
+static enum err allocate(struct job *j, const struct wire_write *w)
+{
+    size_t samples = 0, exemplars = 0;
+    for (size_t i = 0; i < w->series_count; i++) {
+        samples += w->series[i].sample_count + w->series[i].histogram_count;
+        exemplars += w->series[i].exemplar_count;
+    }
+    struct sink_metadata *metadata = arena_array(j->a, w->metadata_count + 1, sizeof(*metadata));
+    j->series = arena_array(j->a, w->series_count + 1, sizeof(*j->series));
+    j->samples = arena_array(j->a, samples + 1, sizeof(*j->samples));
+    j->exemplars = arena_array(j->a, exemplars + 1, sizeof(*j->exemplars));
+    if (!metadata || !j->series || !j->samples || !j->exemplars) {
+        return arena_err(j->a);
+    }
+    for (size_t i = 0; i < w->metadata_count; i++) {
+        const struct wire_metadata *m = &w->metadata[i];
+        metadata[i] = (struct sink_metadata){m->metric, m->type, m->help, m->unit};
+    }
+    j->batch.metadata = metadata;
+    j->batch.metadata_count = w->metadata_count;
+    j->batch.series = j->series;
+    j->batch.samples = j->samples;
+    j->batch.exemplars = j->exemplars;
+    return ERR_OK;
+}
+
+static int retry_status(enum err e)
+{
+    return e == ERR_LIMIT ? 429 : err_retryable(e) ? 503 : 500;
+}
+
+enum err remote_ingest(struct metric_sink *sink, struct str tenant, const struct wire_write *w,
+                       struct arena *a, struct remote_outcome *ret_outcome)
+{
+    struct job j = {.a = a, .batch = {.tenant = tenant, .allow_late = true}};
+    struct sink_result r = {0};
+    struct err_info info = {0};
+    enum err e = allocate(&j, w);
+    for (size_t i = 0; i < w->series_count && !e; i++) {
+        e = add_series(&j, &w->series[i]);
+    }
+    if (e) {
+        return e;
+    }
+    *ret_outcome = (struct remote_outcome){.status = 204, .text = STR("")};
+    e = sink->ops->append(sink, &j.batch, &r, &info);
+    if (e) {
+        ret_outcome->status = retry_status(e);
+        ret_outcome->text = arena_str(a, str_c(info.message[0] ? info.message : err_text(e)));
+        return ret_outcome->text.p ? ERR_OK : arena_err(a);
+    }
+    ret_outcome->stored = r.stored;
+    for (size_t i = SAMPLE_CONFLICT; i < SAMPLE_STATUS_COUNT; i++) {
+        j.refused += r.refused[i];
+    }
+    if (!j.first.p && r.first_refusal.code) {
+        j.first = arena_str(a, str_c(r.first_refusal.message));
+    }
+    ret_outcome->refused = j.refused;
+    if (j.refused) {
+        ret_outcome->status = 400;
+        ret_outcome->text = arena_printf(a, "%llu of %llu samples were refused; the first: %.*s",
+                                         (unsigned long long)j.refused,
+                                         (unsigned long long)(j.refused + r.stored), STR_FMT(j.first));
+    }
+    return ret_outcome->text.p ? ERR_OK : arena_err(a);
+}
