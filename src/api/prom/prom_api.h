@@ -1,0 +1,63 @@
+/* Prometheus' HTTP API over the metrics role's parts: parameters in, JSON out.
+ *
+ * Handlers run on the server's workers; everything here may be called from any of them at once. */
+#ifndef CAIRN_API_PROM_PROM_API_H
+#define CAIRN_API_PROM_PROM_API_H
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "metrics/model/sink.h"
+#include "metrics/promql/engine.h"
+#include "metrics/tsdb/tsdb.h"
+#include "net/http_server.h"
+#include "query/metric_source.h"
+
+struct scrape_manager;
+
+struct prom_flag {
+    const char *name; /* "query.timeout" */
+    struct str value;
+};
+
+struct prom_api {
+    struct clock *clock;
+    struct metric_source *source;
+    struct metric_sink *sink;
+    struct tsdb *db;
+    struct scrape_manager *scrape; /* may be NULL: no targets */
+    struct promql_options promql;
+    int64_t query_timeout_ms;    /* 2 minutes unless told */
+    uint64_t query_samples_max;  /* 50,000,000 unless told */
+    size_t query_memory_bytes;   /* of one query */
+    unsigned query_concurrency;  /* 20 unless told; more wait for their turn */
+    size_t write_body_bytes_max; /* decompressed remote write; 32 MiB unless told */
+    bool admin;                  /* delete_series and snapshot */
+    const char *snapshot_dir;    /* where snapshots go */
+    ts_ms started_ms;
+    const struct prom_flag *flags;
+    size_t flag_count;
+    struct str retention; /* "15d or 512MB" */
+    struct str cairn_version;
+
+    /* The configuration file's text as loaded; the caller frees it with mem_free. NULL: none. */
+    char *(*config_text)(void *ctx);
+    /* Loads the configuration anew. NULL: the lifecycle API is off. */
+    enum err (*reload)(void *ctx, struct err_info *reterr_info);
+    /* Ends the process in good order. NULL: off. */
+    void (*quit)(void *ctx);
+    void *ctx;
+
+    atomic_uint queries_running;
+    atomic_uint_fast64_t queries_done, queries_failed, write_samples, write_refused;
+    atomic_bool reload_ok;
+    _Atomic int64_t reload_ms;
+};
+
+/* Adds every route; `api` must outlive the server. Errors: OOM. */
+MUST_USE enum err prom_api_routes(struct prom_api *api, struct http_server *server);
+
+#define PROMETHEUS_VERSION_TEXT "3.14.0"
+
+#endif

@@ -1,0 +1,199 @@
+/* Parameters, envelope and errors shared by the endpoints. */
+#include "api/prom/prom_call.h"
+
+#include <stdio.h>
+
+#include "codec/num.h"
+#include "codec/units.h"
+
+void prom_call_begin(struct prom_call *c, struct prom_api *api, struct http_req *r)
+{
+    *c = (struct prom_call){.api = api, .r = r, .a = http_req_arena(r), .now = clock_wall_ms(api->clock)};
+    c->budget.limit_bytes = api->query_memory_bytes;
+    arena_init(&c->query_arena, 0, &c->budget);
+    c->q = (struct query_ctx){
+        .tenant = QUERY_TENANT_DEFAULT,
+        .budget = &c->budget,
+        .deadline_mono_ns = clock_mono_ns(clock_real()) + api->query_timeout_ms * NS_PER_MS,
+        .samples_max = api->query_samples_max,
+        .canceled_by = http_req_canceled(r),
+    };
+    c->w = json_writer(&c->out);
+    c->w.html = true;
+}
+
+void prom_call_end(struct prom_call *c)
+{
+    arena_done(&c->query_arena);
+    buf_done(&c->out);
+}
+
+/* -- envelope -------------------------------------------------------------------------------------------- */
+
+void prom_call_data(struct prom_call *c)
+{
+    json_object_begin(&c->w);
+    json_key(&c->w, "status");
+    json_str(&c->w, STR("success"));
+    json_key(&c->w, "data");
+}
+
+static void json_strings(struct json_writer *w, const char *key, const struct str *items, size_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    json_key(w, key);
+    json_array_begin(w);
+    for (size_t i = 0; i < n; i++) {
+        json_str(w, items[i]);
+    }
+    json_array_end(w);
+}
+
+void prom_call_send_annotated(struct prom_call *c, const struct str *warnings, size_t warning_count,
+                              const struct str *infos, size_t info_count)
+{
+    json_strings(&c->w, "warnings", warnings, warning_count);
+    json_strings(&c->w, "infos", infos, info_count);
+    json_object_end(&c->w);
+    http_res_send_buf(c->r, 200, "application/json", &c->out);
+}
+
+void prom_call_send(struct prom_call *c)
+{
+    prom_call_send_annotated(c, NULL, 0, NULL, 0);
+}
+
+static void send_error(struct prom_call *c, int status, const char *type, struct str message)
+{
+    buf_reset(&c->out);
+    c->w = json_writer(&c->out);
+    c->w.html = true;
+    json_object_begin(&c->w);
+    json_key(&c->w, "status");
+    json_str(&c->w, STR("error"));
+    json_key(&c->w, "errorType");
+    json_str(&c->w, str_c(type));
+    json_key(&c->w, "error");
+    json_str(&c->w, message);
+    json_object_end(&c->w);
+    http_res_send_buf(c->r, status, "application/json", &c->out);
+}
+
+void prom_call_error(struct prom_call *c, enum err e)
+{
+    const char *text = c->info.message[0] ? c->info.message : err_text(e);
+    const char *type = err_prom_type(e);
+    int status = err_http_status(e);
+    if (e == ERR_CANCELED) {
+        status = 499;
+    } else if (str_eq_c(str_c(type), "bad_data")) {
+        status = 400;
+    } else if (str_eq_c(str_c(type), "execution")) {
+        status = 422;
+    } else if (str_eq_c(str_c(type), "timeout")) {
+        status = 503;
+    }
+    atomic_fetch_add_explicit(&c->api->queries_failed, 1, memory_order_relaxed);
+    send_error(c, status, type, str_c(text));
+}
+
+void prom_call_bad_parameter(struct prom_call *c, const char *name)
+{
+    char text[700];
+    snprintf(text, sizeof(text), "invalid parameter \"%s\": %s", name, c->info.message);
+    atomic_fetch_add_explicit(&c->api->queries_failed, 1, memory_order_relaxed);
+    send_error(c, 400, "bad_data", str_c(text));
+}
+
+/* -- parameters ------------------------------------------------------------------------------------------ */
+
+bool param_time(struct prom_call *c, const char *name, ts_ms *value)
+{
+    struct str s = http_req_param(c->r, name);
+    if (s.n && units_prom_time_parse(s, value, &c->info) != ERR_OK) {
+        prom_call_bad_parameter(c, name);
+        return false;
+    }
+    return true;
+}
+
+bool param_duration(struct prom_call *c, const char *name, int64_t *value_ms)
+{
+    struct str s = http_req_param(c->r, name);
+    if (s.n && units_prom_duration_parse(s, value_ms, &c->info) != ERR_OK) {
+        prom_call_bad_parameter(c, name);
+        return false;
+    }
+    return true;
+}
+
+bool param_limit(struct prom_call *c, const char *name, size_t *value)
+{
+    struct str s = http_req_param(c->r, name);
+    int64_t v;
+    if (s.n == 0) {
+        return true;
+    }
+    if (str_to_i64(s, &v) != ERR_OK) {
+        (void)err_set(&c->info, ERR_INVALID, "cannot parse \"%.*s\" to a valid limit", STR_FMT(s));
+    } else if (v < 0) {
+        (void)err_set(&c->info, ERR_INVALID, "limit must be non-negative");
+    } else {
+        *value = (size_t)v;
+        return true;
+    }
+    prom_call_bad_parameter(c, name);
+    return false;
+}
+
+static bool selects_something(const struct matcher *m, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!matcher_matches_empty(&m[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool param_selectors(struct prom_call *c, bool required, struct prom_selectors *s)
+{
+    struct str texts[SELECTORS_MAX];
+    s->count = 0;
+    size_t n = http_req_params(c->r, "match[]", texts, SELECTORS_MAX);
+    if (n == 0 && required) {
+        (void)err_set(&c->info, ERR_INVALID, "no match[] parameter provided");
+        prom_call_error(c, ERR_INVALID);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        enum err e = promql_selector(texts[i], c->a, &s->sets[i].m, &s->sets[i].n, &c->info);
+        if (e == ERR_OK) {
+            s->count++;
+            if (selects_something(s->sets[i].m, s->sets[i].n)) {
+                continue;
+            }
+            e = err_set(&c->info, ERR_INVALID, "match[] must contain at least one non-empty matcher");
+        }
+        prom_selectors_done(s);
+        if (e == ERR_INVALID) {
+            prom_call_bad_parameter(c, "match[]");
+        } else {
+            prom_call_error(c, e);
+        }
+        return false;
+    }
+    return true;
+}
+
+void prom_selectors_done(struct prom_selectors *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        for (size_t k = 0; k < s->sets[i].n; k++) {
+            matcher_done(&s->sets[i].m[k]);
+        }
+    }
+    s->count = 0;
+}
