@@ -12,11 +12,13 @@ enum {
     SLOTS_MAX = 1 << 26,       /* series of one tenant in one partition */
     TENANTS_MAX = 1024,
     TENANT_BYTES_MAX = 150,
-    LATE_SAMPLES_MAX = 1 << 16, /* unordered samples of one series that wait for a flush */
-    EXEMPLARS_MAX = 4096,       /* ring of a tenant */
-    EXEMPLAR_RUNES_MAX = 128,   /* of its labels, as OpenMetrics has it */
-    METADATA_MAX = 65536,       /* metric names of a tenant with metadata */
-    BATCH_SAMPLES_MAX = 1 << 19 /* decoded samples handed out at once: 4 MiB of values */
+    LATE_SAMPLES_MAX = 1 << 16,    /* unordered samples of one series that wait for a flush */
+    EXEMPLARS_MAX = 4096,          /* ring of a tenant */
+    EXEMPLAR_RUNES_MAX = 128,      /* of its labels, as OpenMetrics has it */
+    METADATA_MAX = 65536,          /* metric names of a tenant with metadata */
+    MANIFEST_BYTES_MAX = 64 << 20, /* far above what the blocks and deletions of years need */
+    TOMBSTONE_MATCHERS_MAX = 64,   /* of one deletion */
+    BATCH_SAMPLES_MAX = 1 << 19    /* decoded samples handed out at once: 4 MiB of values */
 };
 
 #endif

@@ -16,9 +16,7 @@
 #define MANIFEST_MAGIC "CAIRNTM1"
 
 enum {
-    MAGIC_BYTES = 8,
-    MANIFEST_BYTES_MAX = 64 << 20,
-    TOMBSTONE_MATCHERS_MAX = 64
+    MAGIC_BYTES = 8
 };
 
 static void path_of(const struct store *s, const char *name, char *path, size_t path_size)
