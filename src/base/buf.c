@@ -111,7 +111,9 @@ char *buf_take(struct buf *b, size_t *ret_n)
         return NULL;
     }
     p[b->n] = '\0';
-    *ret_n = b->n;
+    if (ret_n) {
+        *ret_n = b->n;
+    }
     *b = (struct buf){.size_bytes_max = b->size_bytes_max};
     return p;
 }

@@ -39,7 +39,8 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Decimal integers without printf. */
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
-/* Moves the bytes out (NUL-terminated, not counted); NULL on failure or OOM. Freed by mem_free. */
+/* Moves the bytes out (NUL-terminated, not counted); NULL on failure or OOM. Freed by mem_free. ret_n may be
+ * NULL. */
 MUST_USE char *buf_take(struct buf *b, size_t *ret_n);
 
 static inline void buf_str(struct buf *b, struct str s)

@@ -7,6 +7,7 @@
 
 static const struct command table[] = {
     {"serve", "run the roles: metrics, logs, agent, dashboards (all, or --role=a,b)", command_serve},
+    {"demo", "run the sample application alone", command_demo},
     {"version", "print the version", command_version},
     {"completion", "print a shell completion script: bash, zsh or fish", command_completion},
     {"help", "print this list", command_help},

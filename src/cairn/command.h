@@ -18,6 +18,7 @@ const struct command *command_table(size_t *ret_n);
 const struct command *command_find(const char *name);
 
 command_fn command_serve;
+command_fn command_demo;
 command_fn command_version;
 command_fn command_help;
 command_fn command_completion;

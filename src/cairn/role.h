@@ -1,0 +1,83 @@
+/* What `cairn serve` asks of a role, and what it gives to one.
+ *
+ * A role is one file role_<name>.c (more, when it grows: role_<name>_*.c) with one `struct role_ops`, and one
+ * row in serve_roles.c. Life: new, flags (parsed into the role's own struct), listen (binds the port; until
+ * start has ended the role answers 503 with the reason), start, any number of reloads, stop. All calls come
+ * from the main thread.
+ *
+ * Roles meet only in `struct services`: what a role offers to the others of the process it puts there in
+ * listen (its server) or start (the rest). A NULL means that the role runs elsewhere or not at all. */
+#ifndef CAIRN_CAIRN_ROLE_H
+#define CAIRN_CAIRN_ROLE_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "cairn/flags.h"
+#include "disk/ingest_log.h"
+#include "logs/model/sink.h"
+#include "metrics/model/sink.h"
+#include "net/http_server.h"
+#include "net/web_config.h"
+#include "query/log_source.h"
+#include "query/metric_source.h"
+
+/* The interfaces of this process's roles. */
+struct services {
+    struct http_server *metrics_server, *logs_server, *agent_server, *dashboards_server;
+    struct metric_source *metric_source;
+    struct metric_sink *metric_sink;
+    struct log_source *log_source;
+    struct log_sink *log_sink;
+    bool demo;               /* the sample application runs in this process */
+    struct str demo_address; /* "127.0.0.1:5000" */
+    struct str demo_log;     /* path of its log */
+};
+
+/* The settings all roles share. Strings live as long as the process. */
+struct serve {
+    struct str data; /* folder below which every role keeps its own: DATA/metrics, DATA/logs, ... */
+    bool alone;      /* exactly one role was asked for: original's flags, files and binding */
+    struct str
+        listen; /* host of roles without an address of their own; empty: loopback, or all when `alone` */
+    enum durability durability;
+    uint64_t memory_bytes;  /* 0 = each role's own default */
+    struct web_config *web; /* for every listener without one of its own; may be NULL */
+    struct services services;
+};
+
+struct role;
+
+struct role_ops {
+    const char *name;     /* "metrics" */
+    const char *replaces; /* "Prometheus" */
+    unsigned port;
+    /* Heap struct that begins with struct role, holding the defaults. NULL: no memory. */
+    struct role *(*make)(void);
+    /* The original's own flags (accepted when the role runs alone); returns how many sets were filled in. */
+    size_t (*flags)(struct role *r, struct flag_set *sets, size_t sets_max);
+    MUST_USE enum err (*listen)(struct role *r, struct serve *s, struct err_info *reterr_info);
+    MUST_USE enum err (*start)(struct role *r, struct serve *s, struct err_info *reterr_info);
+    /* Reads its configuration anew; a wrong one is logged and the old one stays. May be NULL. */
+    void (*reload)(struct role *r);
+    /* Stops and frees, in whatever state the role is. */
+    void (*stop)(struct role *r);
+};
+
+struct role {
+    const struct role_ops *ops;
+    struct str address;     /* --<role>-address; empty: from the original's flags, or the default port */
+    struct str config_file; /* --<role>-config, or the original's flag when alone; empty: none */
+};
+
+extern const struct role_ops role_metrics;
+extern const struct role_ops role_demo;
+
+/* Where the role listens: --<role>-address, else `own` (the original's flag; may be empty), else serve's host
+ * and the default port. Heap string, freed by mem_free; NULL: no memory. */
+char *role_address(const struct role *r, const struct serve *s, struct str own);
+/* DATA/<sub> as a heap string; creates the folder. NULL with info on failure. */
+char *role_data_dir(const struct serve *s, const char *sub, struct err_info *reterr_info);
+/* True when the address reaches beyond this host. */
+bool role_address_is_open(struct str address);
+
+#endif
