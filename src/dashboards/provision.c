@@ -233,7 +233,7 @@ static enum err provider(struct scan *s, const struct yaml_node *p, const char *
     } else {
         path = arena_str(s->a, path);
     }
-    struct str folder_uid;
+    struct str folder_uid = {0};
     e = path.p ? folder_named(s, folder, uid, &folder_uid, info) : arena_err(s->a);
     if (e) {
         return e;

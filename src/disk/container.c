@@ -114,7 +114,7 @@ static enum err read_sections(struct container *c, struct reader *r, struct err_
 
 static enum err read_footer(struct container *c, struct str kind, struct err_info *info)
 {
-    struct str footer;
+    struct str footer = {0};
     enum err e = find_footer(c, kind, &footer, info);
     if (e) {
         return e;

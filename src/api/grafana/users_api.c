@@ -25,7 +25,7 @@ static void set_password(struct call *c)
 static void create_user(struct call *c)
 {
     const struct json_value *body;
-    int64_t id;
+    int64_t id = 0;
     if (!call_body(c, &body)) {
         return;
     }
@@ -58,7 +58,7 @@ static void create_user(struct call *c)
 static void create_service(struct call *c)
 {
     const struct json_value *body;
-    int64_t id;
+    int64_t id = 0;
     if (!call_body(c, &body)) {
         return;
     }
@@ -86,7 +86,7 @@ static void create_token(struct call *c)
 {
     const struct json_value *body;
     char token[AUTH_TOKEN_TEXT_BYTES];
-    int64_t service, id;
+    int64_t service = 0, id = 0;
     if (!call_body(c, &body)) {
         return;
     }

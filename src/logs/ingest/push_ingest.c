@@ -303,7 +303,8 @@ static enum err fill_metadata(struct job *j, const struct wire_entry *e, struct 
                               struct log_entry *out)
 {
     bool level = j->p->limits.discover_level;
-    struct label *m = e->metadata_count + level ? arena_array(j->a, e->metadata_count + 1, sizeof(*m)) : NULL;
+    struct label *m =
+        (e->metadata_count + level) != 0 ? arena_array(j->a, e->metadata_count + 1, sizeof(*m)) : NULL;
     size_t n = 0;
     if (e->metadata_count + level && !m) {
         return arena_err(j->a);

@@ -354,7 +354,7 @@ static enum err vector_vector(struct eval *e, const struct node *n, struct value
 
 enum err eval_binary(struct eval *e, const struct node *n, struct value *ret_value)
 {
-    struct value l, r;
+    struct value l = {0}, r = {0};
     enum err err = eval_node(e, n->args[0], &l);
     err = err ? err : eval_node(e, n->args[1], &r);
     if (err) {

@@ -52,7 +52,7 @@ enum err call_scalar(struct eval *e, const struct node *n, struct value *v)
 enum err call_vector(struct eval *e, const struct node *n, struct value *v)
 {
     struct value in;
-    struct series *s;
+    struct series *s = NULL;
     enum err err = eval_node(e, n->args[0], &in);
     *v = (struct value){.type = TYPE_VECTOR};
     err = err ? err : value_add(e, v, (struct labels){0}, &s);
@@ -193,7 +193,7 @@ static enum err date(struct eval *e, const struct node *n, struct value *v, enum
 {
     enum err err;
     if (n->arg_count == 0) {
-        struct series *s;
+        struct series *s = NULL;
         *v = (struct value){.type = TYPE_VECTOR};
         err = value_add(e, v, (struct labels){0}, &s);
         for (size_t i = 0; i < e->steps && !err; i++) {
@@ -257,7 +257,7 @@ static enum err absent_labels(struct eval *e, const struct node *arg, struct lab
 static enum err absence(struct eval *e, const struct node *n, const struct value *in, struct value *v)
 {
     struct labels ls;
-    struct series *s;
+    struct series *s = NULL;
     enum err err = absent_labels(e, n->args[0], &ls);
     *v = (struct value){.type = TYPE_VECTOR};
     err = err ? err : value_add(e, v, ls, &s);
@@ -464,8 +464,8 @@ static enum err collect_le(struct eval *e, const struct node *arg, const struct 
 static enum err of_buckets(struct eval *e, const struct node *n, const struct value *in, const double *lower,
                            const double *upper, struct value *v)
 {
-    struct le_series *rows;
-    size_t count;
+    struct le_series *rows = NULL;
+    size_t count = 0;
     enum err err = collect_le(e, n->args[n->arg_count - 1], in, &rows, &count);
     *v = (struct value){.type = TYPE_VECTOR};
     struct bucket *b = err ? NULL : arena_array(e->a, count + 1, sizeof(*b));
@@ -473,7 +473,7 @@ static enum err of_buckets(struct eval *e, const struct node *n, const struct va
         return err ? err : eval_no_memory(e);
     }
     for (size_t from = 0, to; from < count; from = to) {
-        struct series *s;
+        struct series *s = NULL;
         struct labels ls;
         for (to = from + 1; to < count && rows[to].hash == rows[from].hash; to++) {
         }

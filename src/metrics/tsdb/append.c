@@ -176,7 +176,7 @@ static enum sample_status judge(const struct appender *a, const struct head *h, 
                                 const struct sink_sample *m, bool *ret_late)
 {
     bool started = s && (s->flags & SERIES_STARTED);
-    uint64_t bits = f64_bits(m->value), there;
+    uint64_t bits = f64_bits(m->value), there = 0;
     *ret_late = started && m->ts < s->last_ts;
     if (m->histogram) {
         return SAMPLE_INVALID;
@@ -254,6 +254,7 @@ static enum err consider(struct appender *a, struct head *h, unsigned partition,
         judged(a, m, status);
         return ERR_OK;
     }
+    ASSERT(s); /* series_make says so, or another status */
     a->accepted[a->accepted_count++] = (struct accepted){.series = s,
                                                          .slot = (uint32_t)*slot,
                                                          .sample = sample,

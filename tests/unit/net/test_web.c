@@ -170,8 +170,7 @@ TEST(web_configuration_mistakes_are_named)
         {"tls_server_config: {cert: a, cert_file: b}", "at most one of cert & cert_file must be configured"},
         {"tls_server_config: {client_ca_file: a}",
          "client CA's have been configured without a Client Auth Policy"},
-        {"tls_server_config: {cert: a, key: b}",
-         "the certificate cannot be read: No certificate was found."},
+        {"tls_server_config: {cert: a, key: b}", "the certificate cannot be read: No certificate was found."},
         {"http_server_config: {headers: {Server: x}}", "HTTP header \"Server\" can not be configured"},
         {"http_server_config: {headers: {X-Frame-Options: x}}", "invalid value for X-Frame-Options: \"x\""},
         {"basic_auth_users: {a: plain}", "basic_auth_users: the password of a is not a bcrypt hash"},
@@ -190,8 +189,8 @@ TEST(web_configuration_mistakes_are_named)
 /* A self-signed certificate for the name and 127.0.0.1, good as a CA of itself: NAME.crt and NAME.key. */
 static bool make_certificate(const struct world *w, const char *name, const char *dns)
 {
-    gnutls_x509_privkey_t key;
-    gnutls_x509_crt_t crt;
+    gnutls_x509_privkey_t key = NULL;
+    gnutls_x509_crt_t crt = NULL;
     gnutls_datum_t pem = {0};
     char file[64];
     bool ok =
