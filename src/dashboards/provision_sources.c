@@ -1,4 +1,5 @@
 /* Provisioned data sources, and the expansion of variables in values. */
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "codec/json.h"
@@ -102,6 +103,10 @@ enum err provision_expand(struct arena *a, struct str value, struct str *ret_val
 
 /* -- data sources ---------------------------------------------------------------------------------------- */
 
+enum {
+    UID_HASH_BYTES = 8
+};
+
 static bool is_json_number(struct str s)
 {
     double v;
@@ -197,6 +202,31 @@ static const char *const source_keys[] = {"name",
                                           "apiVersion",
                                           NULL};
 
+/* A source without a uid keeps the one it has, or gets the one Grafana derives from the name, which
+ * dashboards made elsewhere refer to. One with a uid takes the name over from another uid. */
+static enum err settle_uid(struct db *db, struct arena *a, struct data_source *ds, struct err_info *info)
+{
+    struct data_source same_name;
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char hex[2 * UID_HASH_BYTES + 1];
+    bool found = data_source_get(db, ds->name, a, &same_name, NULL) == ERR_OK &&
+                 str_eq(same_name.name, ds->name);
+    if (ds->uid.n) {
+        return found && !str_eq(same_name.uid, ds->uid) ? data_source_delete(db, same_name.uid, info) : ERR_OK;
+    }
+    if (found) {
+        ds->uid = same_name.uid;
+        return ERR_OK;
+    }
+    (void)crypto_hash_sha256(digest, (const unsigned char *)ds->name.p, ds->name.n);
+    (void)sodium_bin2hex(hex, sizeof(hex), digest, UID_HASH_BYTES);
+    for (char *c = hex; *c; c++) {
+        *c = *c >= 'a' ? (char)(*c - 'a' + 'A') : *c;
+    }
+    ds->uid = arena_printf(a, "P%s", hex);
+    return ds->uid.p ? ERR_OK : arena_err(a);
+}
+
 static enum err one_source(struct db *db, struct arena *a, const struct yaml_node *n, struct err_info *info)
 {
     struct data_source ds = {.uid = STR(""),
@@ -230,7 +260,8 @@ static enum err one_source(struct db *db, struct arena *a, const struct yaml_nod
     }
     ds.read_only = !editable;
     struct err_info why = {0};
-    e = data_source_put(db, &ds, a, &stored, &why);
+    e = settle_uid(db, a, &ds, &why);
+    e = e ? e : data_source_put(db, &ds, a, &stored, &why);
     return e ? yaml_error(n, info, "%s", why.message[0] ? why.message : err_text(e)) : ERR_OK;
 }
 

@@ -39,7 +39,7 @@ static const struct row rows[] = {
     ROW("server", "http_addr", KIND_STR, http_addr),
     ROW("server", "http_port", KIND_U64, http_port),
     ROW("server", "root_url", KIND_STR, root_url),
-    UNUSED("server", "serve_from_sub_path"),
+    ROW("server", "serve_from_sub_path", KIND_BOOL, serve_from_sub_path),
     UNUSED("server", "protocol"),
     UNUSED("server", "domain"),
     UNUSED("server", "enforce_domain"),
@@ -145,10 +145,10 @@ void settings_defaults(struct settings *s)
     *s = (struct settings){
         .http_port = 3000,
         .root_url = STR("http://localhost:3000/"),
-        .data_path = STR("/var/lib/grafana"),
-        .provisioning_path = STR("/etc/grafana/provisioning"),
+        .data_path = STR(""),
+        .provisioning_path = STR(""),
         .admin_user = STR("admin"),
-        .admin_password = STR("admin"),
+        .admin_password = STR(""),
         .anonymous_role = ROLE_VIEWER,
         .basic_auth = true,
         .default_theme = STR("dark"),
@@ -340,6 +340,18 @@ static enum err read_environment(struct parse *p)
     return ERR_OK;
 }
 
+/* The path of root_url without the slash at its end: "%(protocol)s://%(domain)s/grafana/" gives "/grafana". */
+static struct str url_path(struct str url)
+{
+    size_t scheme = str_find(url, STR("://"), 0);
+    size_t at = scheme == STR_NPOS ? STR_NPOS : str_find_char(url, '/', scheme + 3);
+    struct str path = at == STR_NPOS ? STR("") : str_slice(url, at, url.n);
+    while (path.n && path.p[path.n - 1] == '/') {
+        path.n--;
+    }
+    return path;
+}
+
 enum err settings_parse(struct settings *s, struct str text, const struct settings_host *host,
                         struct arena *a, struct err_info *reterr_info)
 {
@@ -348,11 +360,44 @@ enum err settings_parse(struct settings *s, struct str text, const struct settin
     enum err e = read_lines(&p, text);
     e = e == ERR_OK ? read_environment(&p) : e;
     if (e == ERR_OK) {
+        out.sub_path = out.serve_from_sub_path ? url_path(out.root_url) : STR("");
         out.unused = arena_str(a, buf_view(&p.unused));
         e = out.unused.p ? ERR_OK : arena_err(a);
     }
     buf_done(&p.unused);
     if (e == ERR_OK) {
+        *s = out;
+    }
+    return e;
+}
+
+static const struct str default_prefix = STR_INIT("cfg:default.");
+
+bool settings_override_is_default(struct str argument)
+{
+    return str_starts(argument, default_prefix);
+}
+
+enum err settings_override(struct settings *s, struct str argument, const struct settings_host *host,
+                           struct arena *a, struct err_info *reterr_info)
+{
+    size_t skip = settings_override_is_default(argument) ? default_prefix.n : sizeof("cfg:") - 1;
+    size_t eq = str_find_char(argument, '=', 0), dot = STR_NPOS;
+    if (!str_starts(argument, STR("cfg:")) || eq == STR_NPOS || eq < skip) {
+        return err_set(reterr_info, ERR_INVALID,
+                       "unexpected argument \"%.*s\": settings are given as cfg:section.key=value",
+                       STR_FMT(argument));
+    }
+    for (size_t i = skip; i < eq; i++) {
+        dot = argument.p[i] == '.' ? i : dot;
+    }
+    struct str section = dot == STR_NPOS ? STR("") : str_slice(argument, skip, dot);
+    struct str line = str_slice(argument, dot == STR_NPOS ? skip : dot + 1, argument.n);
+    struct settings out = *s;
+    struct parse p = {.s = &out, .host = host, .a = a, .info = reterr_info};
+    enum err e = key_line(&p, section, line);
+    buf_done(&p.unused);
+    if (!e) {
         *s = out;
     }
     return e;

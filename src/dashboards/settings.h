@@ -14,9 +14,11 @@
 struct settings {
     struct str http_addr; /* empty = all addresses */
     uint64_t http_port;
-    struct str root_url, sub_path; /* sub_path is set when serve_from_sub_path is */
-    struct str data_path, provisioning_path;
-    struct str admin_user, admin_password;
+    struct str root_url;
+    bool serve_from_sub_path;
+    struct str sub_path;                     /* "/grafana" out of root_url, when serve_from_sub_path is set */
+    struct str data_path, provisioning_path; /* empty = not said */
+    struct str admin_user, admin_password;   /* password empty = not said: one is made at first start */
     bool cookie_secure, disable_gravatar;
     bool anonymous;
     enum auth_role anonymous_role;
@@ -28,7 +30,7 @@ struct settings {
     struct str unused; /* comma-separated section.key list of accepted keys without effect */
 };
 
-/* Grafana's defaults. */
+/* Grafana's defaults, but for the paths and the password, which are empty. */
 void settings_defaults(struct settings *s);
 /* Reads `text` (named `file` in errors) over *s; strings live in the arena or are borrowed from text. `env`
  * looks up an environment variable (NULL when absent); `read_file` serves $__file{}. Errors: INVALID with
@@ -39,5 +41,11 @@ struct settings_host {
 };
 MUST_USE enum err settings_parse(struct settings *s, struct str text, const struct settings_host *host,
                                  struct arena *a, struct err_info *reterr_info);
+/* One override of the command line: "cfg:[default.]section.key=value", which counts when it is
+ * applied: defaults before settings_parse, the others after it. Errors: INVALID. */
+MUST_USE enum err settings_override(struct settings *s, struct str argument, const struct settings_host *host,
+                                    struct arena *a, struct err_info *reterr_info);
+/* True for "cfg:default...": to be applied before settings_parse. */
+bool settings_override_is_default(struct str argument);
 
 #endif

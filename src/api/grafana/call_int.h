@@ -62,6 +62,12 @@ struct route_table routes_dashboards(void);
 struct route_table routes_folders(void);
 struct route_table routes_data_sources(void);
 struct route_table routes_users(void);
+struct route_table routes_proxy(void);
+struct route_table routes_ds_query(void);
+struct route_table routes_annotations(void);
+struct route_table routes_org(void);
+struct route_table routes_services(void);
+struct route_table routes_server(void);
 
 /* The user as /api/user shows it; the array of /api/datasources. */
 void call_user_object(struct call *c);

@@ -425,6 +425,31 @@ static void search(struct call *c)
     call_send(c, 200);
 }
 
+static enum err read_tag(void *ctx, const struct db_row *r)
+{
+    struct json_writer *w = ctx;
+    json_object_begin(w);
+    key_str(w, "term", db_row_text(r, 0));
+    key_i64(w, "count", db_row_int(r, 1));
+    json_object_end(w);
+    return w->b->err;
+}
+
+static void tags(struct call *c)
+{
+    json_array_begin(&c->w);
+    enum err e = db_query(c->api->db,
+                          "SELECT t.value, count(*) FROM dashboard, json_each(dashboard.tags) AS t"
+                          " WHERE org_id = 1 GROUP BY t.value ORDER BY t.value",
+                          NULL, 0, read_tag, &c->w, &c->info);
+    if (e) {
+        call_error(c, e);
+        return;
+    }
+    json_array_end(&c->w);
+    call_send(c, 200);
+}
+
 static void star(struct call *c)
 {
     if (c->who.user_id == 0) {
@@ -450,6 +475,7 @@ CALL_ROUTE(version, ROLE_EDITOR)
 CALL_ROUTE(restore, ROLE_EDITOR)
 CALL_ROUTE(search, ROLE_VIEWER)
 CALL_ROUTE(star, ROLE_VIEWER)
+CALL_ROUTE(tags, ROLE_VIEWER)
 
 struct route_table routes_dashboards(void)
 {
@@ -462,6 +488,7 @@ struct route_table routes_dashboards(void)
         {"GET", "/api/dashboards/uid/{uid}/versions", versions_route, 0, 0, NULL},
         {"GET", "/api/dashboards/uid/{uid}/versions/{version}", version_route, 0, 0, NULL},
         {"POST", "/api/dashboards/uid/{uid}/restore", restore_route, 0, 0, NULL},
+        {"GET", "/api/dashboards/tags", tags_route, 0, 0, NULL},
         {"GET", "/api/search", search_route, 0, 0, NULL},
         {"POST|DELETE", "/api/user/stars/dashboard/uid/{uid}", star_route, 0, 0, NULL},
     };

@@ -1,7 +1,5 @@
-/* Data sources, and the proxy through which panels ask them. */
-#include "api/grafana/call_int.h"
-#include "base/mem.h"
-#include "dashboards/data_sources.h"
+/* Data sources: list, get, create, change, delete. */
+#include "api/grafana/source_int.h"
 
 static void source_object(struct call *c, const struct data_source *ds)
 {
@@ -150,83 +148,26 @@ static void delete (struct call *c)
     call_message(c, 200, "Data source deleted");
 }
 
-/* -- proxy
- * -------------------------------------------------------------------------------------------------------- */
-
-static struct http_server *local_server(const struct grafana_api *api, struct str url)
-{
-    for (size_t i = 0; i < GRAFANA_LOCAL_SOURCES_MAX && api->local[i].server; i++) {
-        if (str_eq(api->local[i].url, url)) {
-            return api->local[i].server;
-        }
-    }
-    return NULL;
-}
-
-static void forward_remote(struct call *c, const struct data_source *ds, struct str path)
-{
-    struct str query = http_req_query(c->r);
-    bool slash = str_ends(ds->url, STR("/"));
-    struct str url = arena_printf(c->a, "%.*s%.*s%s%.*s", (int)(ds->url.n - (slash ? 1 : 0)), ds->url.p,
-                                  STR_FMT(path), query.n ? "?" : "", STR_FMT(query));
-    struct http_header headers[2];
-    size_t n = 0;
-    struct str type = http_req_header(c->r, "Content-Type");
-    if (type.n) {
-        headers[n++] = (struct http_header){STR("Content-Type"), type};
-    }
-    struct http_call call = {.method = http_req_method(c->r),
-                             .url = url,
-                             .headers = headers,
-                             .header_count = n,
-                             .body = http_req_body(c->r),
-                             .accept_compressed = true};
-    struct http_answer answer = {0};
-    enum err e = url.p ? http_client_do(c->api->client, &call, &answer, &c->info) : arena_err(c->a);
-    if (e != ERR_OK) {
-        call_message(c, 502, "data source %.*s: %s", STR_FMT(ds->name), c->info.message);
-        return;
-    }
-    struct str content_type = arena_str(c->a, answer.content_type);
-    http_res_send_buf(c->r, answer.status, content_type.p ? content_type.p : "application/json",
-                      &answer.body);
-    http_answer_done(&answer);
-}
-
-static void proxy(struct call *c)
+static void id_by_name(struct call *c)
 {
     struct data_source ds;
     enum err e = data_source_get(c->api->db, http_req_capture(c->r, "key"), c->a, &ds, &c->info);
-    if (e != ERR_OK) {
+    if (e) {
         call_error(c, e);
         return;
     }
-    struct str path = arena_printf(c->a, "/%.*s", STR_FMT(http_req_capture(c->r, "rest")));
-    if (!path.p) {
-        call_error(c, arena_err(c->a));
-        return;
-    }
-    /* A viewer may ask questions, not change the source: only the query endpoints are open. */
-    bool query = str_starts(path, STR("/api/v1/")) || str_starts(path, STR("/loki/api/v1/"));
-    bool harmful = str_starts(path, STR("/api/v1/admin")) || str_starts(path, STR("/api/v1/write")) ||
-                   str_starts(path, STR("/loki/api/v1/push")) || str_starts(path, STR("/loki/api/v1/delete"));
-    if (!query || (harmful && c->who.role < ROLE_ADMIN)) {
-        call_message(c, 403, "the proxy does not pass on %.*s", STR_FMT(path));
-        return;
-    }
-    struct http_server *local = local_server(c->api, ds.url);
-    if (local) {
-        http_forward(c->r, local, path, http_req_query(c->r));
-    } else {
-        forward_remote(c, &ds, path);
-    }
+    json_object_begin(&c->w);
+    json_key(&c->w, "id");
+    json_i64(&c->w, ds.id);
+    json_object_end(&c->w);
+    call_send(c, 200);
 }
 
 CALL_ROUTE(list, ROLE_VIEWER)
 CALL_ROUTE(get, ROLE_VIEWER)
 CALL_ROUTE(put, ROLE_ADMIN)
 CALL_ROUTE(delete, ROLE_ADMIN)
-CALL_ROUTE(proxy, ROLE_VIEWER)
+CALL_ROUTE(id_by_name, ROLE_VIEWER)
 
 struct route_table routes_data_sources(void)
 {
@@ -241,10 +182,7 @@ struct route_table routes_data_sources(void)
         {"DELETE", "/api/datasources/uid/{key}", delete_route, 0, 0, NULL},
         {"GET", "/api/datasources/name/{key}", get_route, 0, 0, NULL},
         {"DELETE", "/api/datasources/name/{key}", delete_route, 0, 0, NULL},
-        {"GET|POST", "/api/datasources/proxy/uid/{key}/{rest...}", proxy_route, HTTP_FORM, BODY_BYTES_MAX,
-         "proxy"},
-        {"GET|POST", "/api/datasources/proxy/{key}/{rest...}", proxy_route, HTTP_FORM, BODY_BYTES_MAX,
-         "proxy"},
+        {"GET", "/api/datasources/id/{key}", id_by_name_route, 0, 0, NULL},
     };
     return (struct route_table){rows, ARRAY_LEN(rows)};
 }

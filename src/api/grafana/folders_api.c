@@ -98,6 +98,31 @@ static void update(struct call *c)
     answer(c, e == ERR_OK ? folder_get(c->api->db, uid, c->a, &f, &c->info) : e, &f);
 }
 
+static enum err read_count(void *ctx, const struct db_row *r)
+{
+    *(int64_t *)ctx = db_row_int(r, 0);
+    return ERR_OK;
+}
+
+static void counts(struct call *c)
+{
+    struct folder f = {0};
+    int64_t n = 0;
+    enum err e = folder_get(c->api->db, http_req_capture(c->r, "uid"), c->a, &f, &c->info);
+    e = e ? e
+          : db_query(c->api->db, "SELECT count(*) FROM dashboard WHERE org_id = 1 AND folder_uid = ?1",
+                     DB_VALUES(DB_S(f.uid)), read_count, &n, &c->info);
+    if (e) {
+        call_error(c, e);
+        return;
+    }
+    json_object_begin(&c->w);
+    json_key(&c->w, "dashboard");
+    json_i64(&c->w, n);
+    json_object_end(&c->w);
+    call_send(c, 200);
+}
+
 static void delete (struct call *c)
 {
     struct folder f = {0};
@@ -114,6 +139,7 @@ CALL_ROUTE(list, ROLE_VIEWER)
 CALL_ROUTE(get, ROLE_VIEWER)
 CALL_ROUTE(create, ROLE_EDITOR)
 CALL_ROUTE(update, ROLE_EDITOR)
+CALL_ROUTE(counts, ROLE_VIEWER)
 CALL_ROUTE(delete, ROLE_EDITOR)
 
 struct route_table routes_folders(void)
@@ -123,6 +149,7 @@ struct route_table routes_folders(void)
         {"POST", "/api/folders", create_route, 0, 0, NULL},
         {"GET", "/api/folders/{uid}", get_route, 0, 0, NULL},
         {"PUT", "/api/folders/{uid}", update_route, 0, 0, NULL},
+        {"GET", "/api/folders/{uid}/counts", counts_route, 0, 0, NULL},
         {"DELETE", "/api/folders/{uid}", delete_route, 0, 0, NULL},
     };
     return (struct route_table){rows, ARRAY_LEN(rows)};

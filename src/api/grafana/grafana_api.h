@@ -33,6 +33,9 @@ struct grafana_api {
     struct grafana_local_source local[GRAFANA_LOCAL_SOURCES_MAX];
     struct str cairn_version;
     enum auth_role anonymous_role; /* ROLE_NONE: visitors must sign in */
+    /* Reads the provisioning folder anew. NULL: there is none. */
+    enum err (*provision)(void *ctx, struct err_info *reterr_info);
+    void *provision_ctx;
 };
 
 /* Adds every route; `api` must outlive the server. Errors: OOM. */

@@ -1,4 +1,4 @@
-/* Health, login, logout, the current user, front-end settings. */
+/* Health, login, logout, the current user. */
 #include "api/grafana/call_int.h"
 
 #include <stdio.h>
@@ -108,38 +108,10 @@ static void user(struct call *c)
     call_send(c, 200);
 }
 
-static void org(struct call *c)
-{
-    json_object_begin(&c->w);
-    json_key(&c->w, "id");
-    json_i64(&c->w, 1);
-    json_key(&c->w, "name");
-    json_str(&c->w, STR("Main Org."));
-    json_object_end(&c->w);
-    call_send(c, 200);
-}
-
-static void user_orgs(struct call *c)
-{
-    json_array_begin(&c->w);
-    json_object_begin(&c->w);
-    json_key(&c->w, "orgId");
-    json_i64(&c->w, 1);
-    json_key(&c->w, "name");
-    json_str(&c->w, STR("Main Org."));
-    json_key(&c->w, "role");
-    json_str(&c->w, str_c(auth_role_name(c->who.role)));
-    json_object_end(&c->w);
-    json_array_end(&c->w);
-    call_send(c, 200);
-}
-
 CALL_ROUTE(ping, ROLE_VIEWER)
 CALL_ROUTE(login, ROLE_NONE)
 CALL_ROUTE(logout, ROLE_NONE)
 CALL_ROUTE(user, ROLE_VIEWER)
-CALL_ROUTE(org, ROLE_VIEWER)
-CALL_ROUTE(user_orgs, ROLE_VIEWER)
 
 struct route_table routes_login(void)
 {
@@ -150,8 +122,6 @@ struct route_table routes_login(void)
         {"POST", "/login", login_route, 0, 0, "/login"},
         {"GET|POST", "/logout", logout_route, 0, 0, NULL},
         {"GET", "/api/user", user_route, 0, 0, NULL},
-        {"GET", "/api/user/orgs", user_orgs_route, 0, 0, NULL},
-        {"GET", "/api/org", org_route, 0, 0, NULL},
     };
     return (struct route_table){rows, ARRAY_LEN(rows)};
 }

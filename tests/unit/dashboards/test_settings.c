@@ -54,3 +54,35 @@ TEST(a_typing_slip_is_named_with_its_line_and_the_right_word)
     CHECK_EQ(settings_parse(&s, STR("[serverr]\n"), &host, &a, &info), ERR_INVALID);
     CHECK_EQ(settings_parse(&s, STR("[server]\nhttp_port = many\n"), &host, &a, &info), ERR_INVALID);
 }
+
+TEST(the_command_line_gives_defaults_and_last_words)
+{
+    struct arena a AUTO_ARENA;
+    arena_init(&a, 0, NULL);
+    struct settings s;
+    struct err_info info;
+    settings_defaults(&s);
+    CHECK(settings_override_is_default(STR("cfg:default.paths.data=/d")));
+    CHECK(!settings_override_is_default(STR("cfg:paths.data=/d")));
+    CHECK_OK(settings_override(&s, STR("cfg:default.paths.data=/var/lib/grafana"), &host, &a, NULL));
+    CHECK_OK(settings_override(&s, STR("cfg:default.paths.logs=/var/log/grafana"), &host, &a, NULL));
+    CHECK_STR(s.data_path, "/var/lib/grafana");
+    CHECK_OK(settings_override(&s, STR("cfg:auth.anonymous.enabled=true"), &host, &a, NULL));
+    CHECK(s.anonymous);
+    CHECK_EQ(settings_override(&s, STR("cfg:paths.dta=/d"), &host, &a, &info), ERR_INVALID);
+    CHECK(strstr(info.message, "\"data\""));
+    CHECK_EQ(settings_override(&s, STR("start"), &host, &a, &info), ERR_INVALID);
+}
+
+TEST(a_sub_path_comes_from_the_root_url)
+{
+    struct arena a AUTO_ARENA;
+    arena_init(&a, 0, NULL);
+    struct settings s;
+    settings_defaults(&s);
+    CHECK_OK(settings_parse(&s, STR("[server]\nroot_url = %(protocol)s://%(domain)s:%(http_port)s/grafana/\n"),
+                            &host, &a, NULL));
+    CHECK_STR(s.sub_path, "");
+    CHECK_OK(settings_parse(&s, STR("[server]\nserve_from_sub_path = true\n"), &host, &a, NULL));
+    CHECK_STR(s.sub_path, "/grafana");
+}
