@@ -50,6 +50,19 @@ static void send_asset(struct http_req *r, const struct ui_asset *a)
     http_res_send_static(r, 200, a->content_type, body);
 }
 
+/* The page names its files from the root; below a sub path every such name gets it in front. */
+static void append_html(struct buf *out, struct str html, struct str sub_path)
+{
+    static const struct str root = STR_INIT("=\"/assets/");
+    for (size_t at = 0; sub_path.n && (at = str_find(html, root, 0)) != STR_NPOS;) {
+        buf_str(out, str_slice(html, 0, at + 2));
+        buf_str(out, sub_path);
+        buf_str(out, str_slice(html, at + 2, at + root.n));
+        html = str_slice(html, at + root.n, html.n);
+    }
+    buf_str(out, html);
+}
+
 static void send_page(const struct page *p, struct http_req *r)
 {
     const struct ui_asset *index = find_asset(STR("/index.html"));
@@ -62,7 +75,7 @@ static void send_page(const struct page *p, struct http_req *r)
     struct buf out AUTO_BUF = {0};
     struct str html = index->identity;
     size_t at = str_find(html, marker, 0);
-    buf_append(&out, html.p, at == STR_NPOS ? html.n : at);
+    append_html(&out, str_slice(html, 0, at == STR_NPOS ? html.n : at), p->sub_path);
     if (at != STR_NPOS) {
         buf_printf(
             &out,
@@ -74,7 +87,7 @@ static void send_page(const struct page *p, struct http_req *r)
             buf_c(&out, "{}");
         }
         buf_c(&out, "</script>");
-        buf_append(&out, html.p + at + marker.n, html.n - at - marker.n);
+        append_html(&out, str_slice(html, at + marker.n, html.n), p->sub_path);
     }
     http_res_header(r, "Cache-Control", STR("no-store"));
     http_res_header(r, "X-Content-Type-Options", STR("nosniff"));

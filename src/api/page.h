@@ -11,6 +11,7 @@ struct page {
     void *ctx;
     bool api_in_json; /* unknown paths below /api answer as Grafana does */
     bool allow_embedding;
+    struct str sub_path; /* "/grafana": what the page's own addresses start with; empty = none */
 };
 
 /* For http_server_options.not_found, ctx a struct page: files by their path, the page for any other path a

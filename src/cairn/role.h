@@ -33,6 +33,10 @@ struct services {
     struct str demo_log;     /* path of its log */
 };
 
+enum {
+    SERVE_ARGS_MAX = 64
+};
+
 /* The settings all roles share. Strings live as long as the process. */
 struct serve {
     struct str data; /* folder below which every role keeps its own: DATA/metrics, DATA/logs, ... */
@@ -40,8 +44,10 @@ struct serve {
     struct str
         listen; /* host of roles without an address of their own; empty: loopback, or all when `alone` */
     enum durability durability;
-    uint64_t memory_bytes;  /* 0 = each role's own default */
-    struct web_config *web; /* for every listener without one of its own; may be NULL */
+    uint64_t memory_bytes;            /* 0 = each role's own default */
+    struct web_config *web;           /* for every listener without one of its own; may be NULL */
+    const char *args[SERVE_ARGS_MAX]; /* what is no flag; only of a role that takes_arguments, alone */
+    size_t arg_count;
     struct services services;
 };
 
@@ -51,6 +57,7 @@ struct role_ops {
     const char *name;     /* "metrics" */
     const char *replaces; /* "Prometheus" */
     unsigned port;
+    bool takes_arguments; /* words that are no flags: Grafana's cfg:section.key=value */
     /* Heap struct that begins with struct role, holding the defaults. NULL: no memory. */
     struct role *(*make)(void);
     /* The original's own flags (accepted when the role runs alone); returns how many sets were filled in. */
@@ -71,6 +78,7 @@ struct role {
 
 extern const struct role_ops role_metrics;
 extern const struct role_ops role_demo;
+extern const struct role_ops role_dashboards;
 
 /* Where the role listens: --<role>-address, else `own` (the original's flag; may be empty), else serve's host
  * and the default port. Heap string, freed by mem_free; NULL: no memory. */

@@ -365,7 +365,6 @@ int command_serve(int argc, char **argv)
                               .demo_log = STR("/var/log/app.log")}};
     struct err_info info = {0};
     struct flag_set sets[SETS_MAX];
-    size_t arg_count = 0;
     struct str list = role_value(argc, argv);
     int status;
     if (roles_make(&run, list, flag_given(argc, argv, "demo"), &info)) {
@@ -373,7 +372,9 @@ int command_serve(int argc, char **argv)
     } else {
         run.serve.alone = run.role_count == 1 && !asked(list, "all");
         size_t n = flag_sets(&run, sets, ARRAY_LEN(sets));
-        if (flags_parse(argc, argv, sets, n, NULL, 0, &arg_count, NULL, NULL, &info)) {
+        bool takes = run.serve.alone && run.roles[0]->ops->takes_arguments;
+        if (flags_parse(argc, argv, sets, n, run.serve.args, takes ? SERVE_ARGS_MAX : 0, &run.serve.arg_count,
+                        NULL, NULL, &info)) {
             status = fail(&info, 2);
         } else {
             status = run.set.help ? print_help(sets, n) : run_roles(&run);

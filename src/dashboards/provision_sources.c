@@ -209,10 +209,11 @@ static enum err settle_uid(struct db *db, struct arena *a, struct data_source *d
     struct data_source same_name;
     unsigned char digest[crypto_hash_sha256_BYTES];
     char hex[2 * UID_HASH_BYTES + 1];
-    bool found = data_source_get(db, ds->name, a, &same_name, NULL) == ERR_OK &&
-                 str_eq(same_name.name, ds->name);
+    bool found =
+        data_source_get(db, ds->name, a, &same_name, NULL) == ERR_OK && str_eq(same_name.name, ds->name);
     if (ds->uid.n) {
-        return found && !str_eq(same_name.uid, ds->uid) ? data_source_delete(db, same_name.uid, info) : ERR_OK;
+        return found && !str_eq(same_name.uid, ds->uid) ? data_source_delete(db, same_name.uid, info)
+                                                        : ERR_OK;
     }
     if (found) {
         ds->uid = same_name.uid;

@@ -340,7 +340,8 @@ static enum err read_environment(struct parse *p)
     return ERR_OK;
 }
 
-/* The path of root_url without the slash at its end: "%(protocol)s://%(domain)s/grafana/" gives "/grafana". */
+/* The path of root_url without the slash at its end: "%(protocol)s://%(domain)s/grafana/" gives "/grafana".
+ */
 static struct str url_path(struct str url)
 {
     size_t scheme = str_find(url, STR("://"), 0);

@@ -71,7 +71,7 @@ static void logout(struct call *c)
         return;
     }
     set_cookie(c, "", 0);
-    http_res_header(c->r, "Location", STR("/login"));
+    http_res_header(c->r, "Location", arena_printf(c->a, "%.*s/login", STR_FMT(c->api->settings->sub_path)));
     http_res_send(c->r, 302, "text/plain", STR(""));
 }
 

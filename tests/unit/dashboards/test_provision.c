@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dashboards/annotations.h"
 #include "dashboards/dashboards.h"
 #include "dashboards/data_sources.h"
 #include "dashboards/model.h"
@@ -84,5 +85,72 @@ TEST(a_grafana_folder_is_read)
     CHECK_OK(put_file(root, "datasources/d.yml", STR("datasources:\n- nmae: x\n")));
     CHECK_EQ(provision_folder(db, 3000, root, &r, &info), ERR_INVALID);
     CHECK_EQ(info.line, 2);
+    db_close(db);
+}
+
+TEST(a_source_without_a_uid_gets_the_one_grafana_derives)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct db *db;
+    char root[512], path[600];
+    struct err_info info = {0};
+    struct data_source ds, stored;
+    struct provision_report r = {0};
+    snprintf(root, sizeof(root), "%s/uids", test_dir());
+    snprintf(path, sizeof(path), "%s/u.db", test_dir());
+    CHECK_OK(db_open(path, &db, &info));
+    CHECK_OK(put_file(root, "datasources/d.yml",
+                      STR("datasources:\n- {name: Prometheus, type: prometheus, url: 'http://p:9090'}\n")));
+    CHECK_OK(provision_folder(db, 1000, root, &r, &info));
+    CHECK_OK(data_source_get(db, STR("Prometheus"), &a, &ds, NULL));
+    CHECK_STR(ds.uid, "PBFA97CFB590B2093");
+    /* a uid given later takes the name over */
+    CHECK_OK(
+        put_file(root, "datasources/d.yml",
+                 STR("datasources:\n- {name: Prometheus, uid: mine, type: prometheus, url: 'http://q'}\n")));
+    CHECK_OK(provision_folder(db, 2000, root, &r, &info));
+    CHECK_OK(data_source_get(db, STR("Prometheus"), &a, &ds, NULL));
+    CHECK_STR(ds.uid, "mine");
+    CHECK_EQ(data_source_get(db, STR("PBFA97CFB590B2093"), &a, &stored, NULL), ERR_NOT_FOUND);
+    db_close(db);
+}
+
+TEST(an_annotation_is_found_by_time_and_tags)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct db *db;
+    char path[600];
+    struct err_info info = {0};
+    int64_t id = 0;
+    struct str tags[] = {STR("deploy"), STR("web")};
+    struct annotation *rows = NULL;
+    size_t n = 0;
+    snprintf(path, sizeof(path), "%s/n.db", test_dir());
+    CHECK_OK(db_open(path, &db, &info));
+    struct annotation row = {.dashboard_uid = STR("d1"),
+                             .time_ms = 1000,
+                             .time_end_ms = 2000,
+                             .text = STR("rollout"),
+                             .tags = STR("[\"deploy\",\"api\"]"),
+                             .login = STR("ann")};
+    CHECK_OK(annotation_put(db, &row, &id, &info));
+    struct annotation_find f = {.from_ms = 1500, .to_ms = 1600, .tags = tags, .tag_count = 1, .limit = 10};
+    CHECK_OK(annotation_search(db, &f, &a, &rows, &n, &info));
+    CHECK_EQ(n, 1);
+    CHECK_STR(rows[0].text, "rollout");
+    f.tag_count = 2;
+    CHECK_OK(annotation_search(db, &f, &a, &rows, &n, &info));
+    CHECK_EQ(n, 0);
+    f.match_any = true;
+    CHECK_OK(annotation_search(db, &f, &a, &rows, &n, &info));
+    CHECK_EQ(n, 1);
+    f.from_ms = 2001;
+    f.to_ms = 0;
+    CHECK_OK(annotation_search(db, &f, &a, &rows, &n, &info));
+    CHECK_EQ(n, 0);
+    row.time_end_ms = 0;
+    CHECK_EQ(annotation_put(db, &row, &id, &info), ERR_INVALID);
+    CHECK_OK(annotation_delete(db, id, &info));
+    CHECK_EQ(annotation_delete(db, id, &info), ERR_NOT_FOUND);
     db_close(db);
 }

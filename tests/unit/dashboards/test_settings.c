@@ -80,8 +80,8 @@ TEST(a_sub_path_comes_from_the_root_url)
     arena_init(&a, 0, NULL);
     struct settings s;
     settings_defaults(&s);
-    CHECK_OK(settings_parse(&s, STR("[server]\nroot_url = %(protocol)s://%(domain)s:%(http_port)s/grafana/\n"),
-                            &host, &a, NULL));
+    CHECK_OK(settings_parse(
+        &s, STR("[server]\nroot_url = %(protocol)s://%(domain)s:%(http_port)s/grafana/\n"), &host, &a, NULL));
     CHECK_STR(s.sub_path, "");
     CHECK_OK(settings_parse(&s, STR("[server]\nserve_from_sub_path = true\n"), &host, &a, NULL));
     CHECK_STR(s.sub_path, "/grafana");
