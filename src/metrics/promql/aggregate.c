@@ -338,7 +338,11 @@ enum err eval_aggregate(struct eval *e, const struct node *n, struct value *ret_
     struct grouping g;
     enum err err = n->param ? eval_node(e, n->param, &param) : ERR_OK;
     err = err ? err : eval_node(e, n->args[0], &v);
-    err = err ? err : group_series(e, n, &v, &g);
+    if (err) {
+        return err;
+    }
+    value_drop_histograms(e, &v);
+    err = group_series(e, n, &v, &g);
     if (err) {
         return err;
     }

@@ -360,6 +360,10 @@ enum err eval_binary(struct eval *e, const struct node *n, struct value *ret_val
     if (err) {
         return err;
     }
+    if (!op_is_set(n->op)) {
+        value_drop_histograms(e, &l);
+        value_drop_histograms(e, &r);
+    }
     if (l.type == TYPE_SCALAR && r.type == TYPE_SCALAR) {
         return scalar_scalar(e, n, &l, &r, ret_value);
     }

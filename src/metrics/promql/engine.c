@@ -64,6 +64,7 @@ static enum err rows_of(struct run *r, const struct value *v, struct promql_resu
         }
         ts_ms *ts = arena_array(e->a, points, sizeof(*ts));
         double *values = v->s[k].v; /* packed in place */
+        const struct histogram **h = v->s[k].h;
         if (!ts) {
             return eval_no_memory(e);
         }
@@ -71,10 +72,14 @@ static enum err rows_of(struct run *r, const struct value *v, struct promql_resu
         for (size_t i = 0; i < e->steps; i++) {
             if (v->s[k].has[i]) {
                 ts[at] = step_time(e, i);
+                if (h) {
+                    h[at] = h[i];
+                }
                 values[at++] = v->s[k].v[i];
             }
         }
-        rows[n++] = (struct promql_series){.labels = v->s[k].labels, .n = points, .ts = ts, .values = values};
+        rows[n++] = (struct promql_series){
+            .labels = v->s[k].labels, .n = points, .ts = ts, .values = values, .histograms = h};
     }
     if (!v->ordered && n > 1) {
         qsort(rows, n, sizeof(*rows), compare_series);

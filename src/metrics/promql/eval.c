@@ -84,6 +84,58 @@ enum err value_add(struct eval *e, struct value *v, struct labels labels, struct
     return ERR_OK;
 }
 
+static const void *keep(struct eval *e, const void *items, size_t n, size_t size)
+{
+    void *copy = arena_array(e->a, n + 1, size);
+    if (copy && n) {
+        memcpy(copy, items, n * size);
+    }
+    return copy;
+}
+
+const struct histogram *eval_keep_histogram(struct eval *e, const struct histogram *h)
+{
+    struct histogram *k = arena_alloc(e->a, sizeof(*k));
+    if (!k) {
+        return NULL;
+    }
+    *k = *h;
+    k->positive_spans = keep(e, h->positive_spans, h->positive_span_count, sizeof(*h->positive_spans));
+    k->negative_spans = keep(e, h->negative_spans, h->negative_span_count, sizeof(*h->negative_spans));
+    k->positive = keep(e, h->positive, h->positive_count, sizeof(*h->positive));
+    k->negative = keep(e, h->negative, h->negative_count, sizeof(*h->negative));
+    k->custom_values = keep(e, h->custom_values, h->custom_value_count, sizeof(*h->custom_values));
+    bool whole = k->positive_spans && k->negative_spans && k->positive && k->negative && k->custom_values;
+    return whole ? k : NULL;
+}
+
+enum err series_put(struct eval *e, struct series *s, size_t i, struct point p)
+{
+    if (p.h && !s->h) {
+        s->h = arena_zarray(e->a, e->steps, sizeof(*s->h));
+        if (!s->h) {
+            return eval_no_memory(e);
+        }
+    }
+    if (s->h) {
+        s->h[i] = p.h;
+    }
+    s->v[i] = p.v;
+    s->has[i] = 1;
+    return ERR_OK;
+}
+
+void value_drop_histograms(struct eval *e, struct value *v)
+{
+    for (size_t k = 0; k < v->n; k++) {
+        struct series *s = &v->s[k];
+        for (size_t i = 0; s->h && i < e->steps; i++) {
+            s->has[i] = s->has[i] && !s->h[i];
+        }
+        s->h = NULL;
+    }
+}
+
 enum err scalar_new(struct eval *e, struct value *v)
 {
     *v = (struct value){.type = TYPE_SCALAR, .scalar = arena_array(e->a, e->steps, sizeof(double))};
@@ -119,8 +171,11 @@ static enum err merge_into(struct eval *e, struct series *to, struct series *fro
             return err_set(e->info, ERR_EXECUTION, "vector cannot contain metrics with the same labelset");
         }
         if (from->has[i]) {
-            to->v[i] = from->v[i];
-            to->has[i] = 1;
+            struct point p = {from->v[i], from->h ? from->h[i] : NULL};
+            enum err err = series_put(e, to, i, p);
+            if (err) {
+                return err;
+            }
         }
     }
     from->has = NULL; /* taken out below */
@@ -192,6 +247,7 @@ static enum err eval_unary(struct eval *e, const struct node *n, struct value *v
         }
         return ERR_OK;
     }
+    value_drop_histograms(e, v);
     for (size_t k = 0; k < v->n && !err; k++) {
         err = drop_name(e, v->s[k].labels, &v->s[k].labels);
         for (size_t i = 0; i < e->steps; i++) {
@@ -204,6 +260,10 @@ static enum err eval_unary(struct eval *e, const struct node *n, struct value *v
 static enum err eval_math(struct eval *e, const struct node *n, struct value *v)
 {
     enum err err = eval_node(e, n->args[0], v);
+    if (err) {
+        return err;
+    }
+    value_drop_histograms(e, v);
     for (size_t k = 0; k < v->n && !err; k++) {
         err = drop_name(e, v->s[k].labels, &v->s[k].labels);
         for (size_t i = 0; i < e->steps; i++) {
@@ -218,7 +278,10 @@ static enum err eval_math(struct eval *e, const struct node *n, struct value *v)
 /* The scalar arguments stand around the range: quantile_over_time(q, m), predict_linear(m, t). */
 static enum err eval_range_call(struct eval *e, const struct node *n, struct value *v)
 {
-    double *args[2] = {NULL, NULL};
+    struct range_use use = {.fn = n->function->range,
+                            .call = n,
+                            .keep_name = n->function->keeps_name,
+                            .histograms = n->function->histograms};
     const struct node *range = NULL;
     size_t scalars = 0;
     for (size_t i = 0; i < n->arg_count; i++) {
@@ -231,11 +294,11 @@ static enum err eval_range_call(struct eval *e, const struct node *n, struct val
         if (err) {
             return err;
         }
-        if (scalars < 2) {
-            args[scalars++] = s.scalar;
+        if (scalars < ARRAY_LEN(use.args)) {
+            use.args[scalars++] = s.scalar;
         }
     }
-    return eval_range(e, range, n->function->range, args, n->function->keeps_name, v);
+    return eval_range(e, range, &use, v);
 }
 
 enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value)

@@ -15,6 +15,7 @@ struct function {
     enum value_type args[6]; /* the last one repeats when variadic; TYPE_NONE ends */
     int optional; /* trailing arguments that may be left out; -1: the last repeats any number of times */
     bool experimental, keeps_name;
+    bool histograms; /* `range` takes histograms too */
     range_fn *range; /* of a range vector, window by window */
     call_fn *call;   /* of whole values */
     math_fn *math;   /* of one vector, sample by sample */

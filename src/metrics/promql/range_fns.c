@@ -9,7 +9,7 @@
 
 /* -- counters -------------------------------------------------------------------------------------------- */
 
-static bool extrapolated(const struct window *w, bool counter, bool per_second, double *ret_v)
+static bool extrapolated(const struct window *w, bool counter, bool per_second, struct point *ret_p)
 {
     if (w->n < 2) {
         return false;
@@ -45,26 +45,26 @@ static bool extrapolated(const struct window *w, bool counter, bool per_second, 
     if (per_second) {
         factor /= (double)(w->to - w->from) / 1000;
     }
-    *ret_v = result * factor;
+    ret_p->v = result * factor;
     return true;
 }
 
-bool range_rate(const struct window *w, double *ret_v)
+bool range_rate(const struct window *w, struct point *ret_p)
 {
-    return extrapolated(w, true, true, ret_v);
+    return extrapolated(w, true, true, ret_p);
 }
 
-bool range_increase(const struct window *w, double *ret_v)
+bool range_increase(const struct window *w, struct point *ret_p)
 {
-    return extrapolated(w, true, false, ret_v);
+    return extrapolated(w, true, false, ret_p);
 }
 
-bool range_delta(const struct window *w, double *ret_v)
+bool range_delta(const struct window *w, struct point *ret_p)
 {
-    return extrapolated(w, false, false, ret_v);
+    return extrapolated(w, false, false, ret_p);
 }
 
-static bool instant_change(const struct window *w, bool rate, double *ret_v)
+static bool instant_change(const struct window *w, bool rate, struct point *ret_p)
 {
     if (w->n < 2) {
         return false;
@@ -75,37 +75,37 @@ static bool instant_change(const struct window *w, bool rate, double *ret_v)
         return false;
     }
     double change = rate && last < before ? last : last - before;
-    *ret_v = rate ? change / ((double)gap / 1000) : change;
+    ret_p->v = rate ? change / ((double)gap / 1000) : change;
     return true;
 }
 
-bool range_irate(const struct window *w, double *ret_v)
+bool range_irate(const struct window *w, struct point *ret_p)
 {
-    return instant_change(w, true, ret_v);
+    return instant_change(w, true, ret_p);
 }
 
-bool range_idelta(const struct window *w, double *ret_v)
+bool range_idelta(const struct window *w, struct point *ret_p)
 {
-    return instant_change(w, false, ret_v);
+    return instant_change(w, false, ret_p);
 }
 
-bool range_resets(const struct window *w, double *ret_v)
+bool range_resets(const struct window *w, struct point *ret_p)
 {
     double n = 0;
     for (size_t i = 1; i < w->n; i++) {
         n += w->v[i] < w->v[i - 1];
     }
-    *ret_v = n;
+    ret_p->v = n;
     return true;
 }
 
-bool range_changes(const struct window *w, double *ret_v)
+bool range_changes(const struct window *w, struct point *ret_p)
 {
     double n = 0;
     for (size_t i = 1; i < w->n; i++) {
         n += w->v[i] != w->v[i - 1] && !(isnan(w->v[i]) && isnan(w->v[i - 1]));
     }
-    *ret_v = n;
+    ret_p->v = n;
     return true;
 }
 
@@ -137,28 +137,28 @@ static void regression(const struct window *w, ts_ms origin, double *slope, doub
     *intercept = sy / n - *slope * sx / n;
 }
 
-bool range_deriv(const struct window *w, double *ret_v)
+bool range_deriv(const struct window *w, struct point *ret_p)
 {
     double intercept;
     if (w->n < 2) {
         return false;
     }
-    regression(w, w->ts[0], ret_v, &intercept);
+    regression(w, w->ts[0], &ret_p->v, &intercept);
     return true;
 }
 
-bool range_predict_linear(const struct window *w, double *ret_v)
+bool range_predict_linear(const struct window *w, struct point *ret_p)
 {
     double slope, intercept;
     if (w->n < 2) {
         return false;
     }
     regression(w, w->to, &slope, &intercept);
-    *ret_v = slope * w->args[0] + intercept;
+    ret_p->v = slope * w->args[0] + intercept;
     return true;
 }
 
-bool range_smoothing(const struct window *w, double *ret_v)
+bool range_smoothing(const struct window *w, struct point *ret_p)
 {
     double sf = w->args[0], tf = w->args[1];
     if (w->n < 2) {
@@ -172,59 +172,59 @@ bool range_smoothing(const struct window *w, double *ret_v)
         s0 = s1;
         s1 = sf * w->v[i] + (1 - sf) * (s1 + b);
     }
-    *ret_v = s1;
+    ret_p->v = s1;
     return true;
 }
 
 /* -- over time ------------------------------------------------------------------------------------------- */
 
-bool range_sum(const struct window *w, double *ret_v)
+bool range_sum(const struct window *w, struct point *ret_p)
 {
     struct kahan k = {0};
     for (size_t i = 0; i < w->n; i++) {
         kahan_add(&k, w->v[i]);
     }
-    *ret_v = kahan_sum(&k);
+    ret_p->v = kahan_sum(&k);
     return true;
 }
 
-bool range_avg(const struct window *w, double *ret_v)
+bool range_avg(const struct window *w, struct point *ret_p)
 {
     struct kahan_mean m = {0};
     for (size_t i = 0; i < w->n; i++) {
         kahan_mean_add(&m, w->v[i]);
     }
-    *ret_v = kahan_mean(&m);
+    ret_p->v = kahan_mean(&m);
     return true;
 }
 
-bool range_count(const struct window *w, double *ret_v)
+bool range_count(const struct window *w, struct point *ret_p)
 {
-    *ret_v = (double)w->n;
+    ret_p->v = (double)w->n;
     return true;
 }
 
-bool range_min(const struct window *w, double *ret_v)
+bool range_min(const struct window *w, struct point *ret_p)
 {
     double m = w->v[0];
     for (size_t i = 1; i < w->n; i++) {
         m = w->v[i] < m || isnan(m) ? w->v[i] : m;
     }
-    *ret_v = m;
+    ret_p->v = m;
     return true;
 }
 
-bool range_max(const struct window *w, double *ret_v)
+bool range_max(const struct window *w, struct point *ret_p)
 {
     double m = w->v[0];
     for (size_t i = 1; i < w->n; i++) {
         m = w->v[i] > m || isnan(m) ? w->v[i] : m;
     }
-    *ret_v = m;
+    ret_p->v = m;
     return true;
 }
 
-bool range_stdvar(const struct window *w, double *ret_v)
+bool range_stdvar(const struct window *w, struct point *ret_p)
 {
     double count = 0;
     struct kahan mean = {0}, aux = {0};
@@ -234,75 +234,75 @@ bool range_stdvar(const struct window *w, double *ret_v)
         kahan_add(&mean, delta / count);
         kahan_add(&aux, delta * (w->v[i] - (mean.sum + mean.c)));
     }
-    *ret_v = (aux.sum + aux.c) / count;
+    ret_p->v = (aux.sum + aux.c) / count;
     return true;
 }
 
-bool range_stddev(const struct window *w, double *ret_v)
+bool range_stddev(const struct window *w, struct point *ret_p)
 {
-    (void)range_stdvar(w, ret_v);
-    *ret_v = sqrt(*ret_v);
+    (void)range_stdvar(w, ret_p);
+    ret_p->v = sqrt(ret_p->v);
     return true;
 }
 
-bool range_last(const struct window *w, double *ret_v)
+bool range_last(const struct window *w, struct point *ret_p)
 {
-    *ret_v = w->v[w->n - 1];
+    ret_p->v = w->v[w->n - 1];
     return true;
 }
 
-bool range_first(const struct window *w, double *ret_v)
+bool range_first(const struct window *w, struct point *ret_p)
 {
-    *ret_v = w->v[0];
+    ret_p->v = w->v[0];
     return true;
 }
 
-bool range_present(const struct window *w, double *ret_v)
+bool range_present(const struct window *w, struct point *ret_p)
 {
     (void)w;
-    *ret_v = 1;
+    ret_p->v = 1;
     return true;
 }
 
-bool range_quantile(const struct window *w, double *ret_v)
+bool range_quantile(const struct window *w, struct point *ret_p)
 {
-    return quantile_of(w->args[0], w->v, w->n, ret_v);
+    return quantile_of(w->args[0], w->v, w->n, &ret_p->v);
 }
 
-bool range_mad(const struct window *w, double *ret_v)
+bool range_mad(const struct window *w, struct point *ret_p)
 {
-    return median_deviation(w->v, w->n, ret_v);
+    return median_deviation(w->v, w->n, &ret_p->v);
 }
 
-bool range_ts_first(const struct window *w, double *ret_v)
+bool range_ts_first(const struct window *w, struct point *ret_p)
 {
-    *ret_v = (double)w->ts[0] / 1000;
+    ret_p->v = (double)w->ts[0] / 1000;
     return true;
 }
 
-bool range_ts_last(const struct window *w, double *ret_v)
+bool range_ts_last(const struct window *w, struct point *ret_p)
 {
-    *ret_v = (double)w->ts[w->n - 1] / 1000;
+    ret_p->v = (double)w->ts[w->n - 1] / 1000;
     return true;
 }
 
-static bool ts_extreme(const struct window *w, bool max, double *ret_v)
+static bool ts_extreme(const struct window *w, bool max, struct point *ret_p)
 {
     size_t best = 0;
     for (size_t i = 1; i < w->n; i++) {
         bool better = max ? w->v[i] >= w->v[best] : w->v[i] <= w->v[best];
         best = better || isnan(w->v[best]) ? i : best;
     }
-    *ret_v = (double)w->ts[best] / 1000;
+    ret_p->v = (double)w->ts[best] / 1000;
     return true;
 }
 
-bool range_ts_max(const struct window *w, double *ret_v)
+bool range_ts_max(const struct window *w, struct point *ret_p)
 {
-    return ts_extreme(w, true, ret_v);
+    return ts_extreme(w, true, ret_p);
 }
 
-bool range_ts_min(const struct window *w, double *ret_v)
+bool range_ts_min(const struct window *w, struct point *ret_p)
 {
-    return ts_extreme(w, false, ret_v);
+    return ts_extreme(w, false, ret_p);
 }

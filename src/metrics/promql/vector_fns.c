@@ -36,7 +36,11 @@ enum err call_scalar(struct eval *e, const struct node *n, struct value *v)
 {
     struct value in;
     enum err err = eval_node(e, n->args[0], &in);
-    err = err ? err : scalar_new(e, v);
+    if (err) {
+        return err;
+    }
+    value_drop_histograms(e, &in);
+    err = scalar_new(e, v);
     for (size_t i = 0; i < e->steps && !err; i++) {
         size_t found = 0;
         v->scalar[i] = (double)NAN;
@@ -73,6 +77,7 @@ enum err call_timestamp(struct eval *e, const struct node *n, struct value *v)
         for (size_t i = 0; i < e->steps && !own; i++) {
             v->s[k].v[i] = (double)step_time(e, i) / 1000;
         }
+        v->s[k].h = NULL;
     }
     return err ? err : value_merge(e, v);
 }
@@ -95,6 +100,9 @@ static enum err clamp(struct eval *e, const struct node *n, struct value *v, int
     enum err err = eval_node(e, n->args[0], v);
     err = err ? err : eval_node(e, n->args[1], &a);
     err = err || n->arg_count < 3 ? err : eval_node(e, n->args[2], &b);
+    if (!err) {
+        value_drop_histograms(e, v);
+    }
     for (size_t k = 0; !err && k < v->n; k++) {
         struct series *s = &v->s[k];
         err = drop_name(e, s->labels, &s->labels);
@@ -134,6 +142,9 @@ enum err call_round(struct eval *e, const struct node *n, struct value *v)
     struct value to = {0};
     enum err err = eval_node(e, n->args[0], v);
     err = err || n->arg_count < 2 ? err : eval_node(e, n->args[1], &to);
+    if (!err) {
+        value_drop_histograms(e, v);
+    }
     for (size_t k = 0; !err && k < v->n; k++) {
         struct series *s = &v->s[k];
         err = drop_name(e, s->labels, &s->labels);
@@ -203,6 +214,10 @@ static enum err date(struct eval *e, const struct node *n, struct value *v, enum
     } else {
         err = eval_node(e, n->args[0], v);
     }
+    if (err) {
+        return err;
+    }
+    value_drop_histograms(e, v);
     for (size_t k = 0; !err && k < v->n; k++) {
         err = drop_name(e, v->s[k].labels, &v->s[k].labels);
         for (size_t i = 0; i < e->steps; i++) {
@@ -279,16 +294,17 @@ enum err call_absent(struct eval *e, const struct node *n, struct value *v)
     return err ? err : absence(e, n, &in, v);
 }
 
-static bool window_present(const struct window *w, double *ret_v)
+static bool window_present(const struct window *w, struct point *ret_p)
 {
-    *ret_v = 1;
-    return w->n > 0;
+    ret_p->v = 1;
+    return w->n + w->histogram_count > 0;
 }
 
 enum err call_absent_over_time(struct eval *e, const struct node *n, struct value *v)
 {
     struct value in;
-    enum err err = eval_range(e, n->args[0], window_present, NULL, true, &in);
+    struct range_use use = {.fn = window_present, .call = n, .keep_name = true, .histograms = true};
+    enum err err = eval_range(e, n->args[0], &use, &in);
     return err ? err : absence(e, n, &in, v);
 }
 
@@ -390,6 +406,7 @@ static enum err sort_by_value(struct eval *e, const struct node *n, struct value
                     "sort is ineffective for range queries since results are always ordered by labels");
     }
     size_t kept = 0;
+    value_drop_histograms(e, v);
     for (size_t k = 0; k < v->n; k++) {
         if (v->s[k].has[0]) {
             v->s[kept++] = v->s[k];
@@ -461,11 +478,12 @@ static enum err collect_le(struct eval *e, const struct node *arg, const struct 
 }
 
 /* lower and upper for a fraction; quantile in `lower` otherwise. */
-static enum err of_buckets(struct eval *e, const struct node *n, const struct value *in, const double *lower,
+static enum err of_buckets(struct eval *e, const struct node *n, struct value *in, const double *lower,
                            const double *upper, struct value *v)
 {
     struct le_series *rows = NULL;
     size_t count = 0;
+    value_drop_histograms(e, in);
     enum err err = collect_le(e, n->args[n->arg_count - 1], in, &rows, &count);
     *v = (struct value){.type = TYPE_VECTOR};
     struct bucket *b = err ? NULL : arena_array(e->a, count + 1, sizeof(*b));
