@@ -132,19 +132,24 @@ static enum err seen_before(struct log_cursor *c, const struct run *r, const str
     if (!contested(c, r, row->ts)) {
         return ERR_OK;
     }
+    struct str line;
+    enum err e = run_row_line(c, r, row, &line);
+    if (e) {
+        return e == ERR_CORRUPT ? ERR_OK : e;
+    }
     if (c->dup_ts != row->ts || c->dup_stream != r->stream) {
         c->dup_n = 0;
         c->dup_ts = row->ts;
         c->dup_stream = r->stream;
     }
-    struct hash128 k = row_key(row);
+    struct hash128 k = line_key(row->ts, line);
     for (size_t i = 0; i < c->dup_n; i++) {
         if (c->dup[i].lo == k.lo && c->dup[i].hi == k.hi) {
             *ret_seen = true;
             return ERR_OK;
         }
     }
-    enum err e = cursor_grow(c, (void **)&c->dup, &c->dup_cap, c->dup_n + 1, sizeof(*c->dup));
+    e = cursor_grow(c, (void **)&c->dup, &c->dup_cap, c->dup_n + 1, sizeof(*c->dup));
     if (!e) {
         c->dup[c->dup_n++] = k;
     }
@@ -163,7 +168,7 @@ static void put_out(struct log_cursor *c, const struct run *r, const struct head
 {
     size_t n = c->out_n++;
     c->out_ts[n] = row->ts;
-    c->out_lines[n] = str_of(row->line, row->line_n);
+    c->out_lines[n] = str_of(c->sel.lines_needed ? row->line : NULL, row->line_n);
     c->out_stream[n] = r->stream;
     c->out_meta[n] = (struct labels){row->meta, row->meta_n};
     c->out_has_meta |= row->meta_n > 0;
@@ -346,8 +351,11 @@ enum err cursor_new(struct log_store *s, struct query_ctx *q, const struct log_s
     enum err e = copy_select(c, sel);
     c->tenant = arena_str(&c->arena, q->tenant);
     e = e ? e : c->tenant.p ? ERR_OK : arena_err(&c->arena);
+    e = e ? e : filters_init(c);
     e = e ? e : make_output(c);
-    e = e ? e : store_parts(s, &c->arena, sel->start_ns, sel->end_ns, &c->parts, &c->part_count, reterr_info);
+    e = e ? e
+          : store_parts(s, c->tenant, &c->arena, sel->start_ns, sel->end_ns, &c->parts, &c->part_count,
+                        reterr_info);
     if (e) {
         cursor_close(c);
         return err_set(reterr_info, e, "the query needs more memory than it may use");
@@ -373,11 +381,12 @@ void cursor_close(struct log_cursor *c)
         run_release(c, c->all[i]);
     }
     cursor_unpin(c);
+    for (size_t i = 0; i < c->part_count; i++) {
+        part_release_views(c, &c->parts[i]);
+    }
     store_parts_release(c->parts, c->part_count);
     mem_free(c->dup);
-    if (c->q->budget) {
-        atomic_fetch_sub_explicit(&c->q->budget->used_bytes, c->budget_bytes, memory_order_relaxed);
-    }
+    cursor_discharge(c, c->budget_bytes);
     arena_done(&c->arena);
     mem_free(c);
 }

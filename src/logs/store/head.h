@@ -72,6 +72,9 @@ MUST_USE enum err head_stream_get(struct head *h, struct str tenant, struct labe
 MUST_USE enum err head_append(struct head *h, struct head_stream *s, const struct log_entry *e,
                               bool *ret_added);
 
+/* Sorts rows by ts; those of equal ts keep their order. Errors: OOM. */
+MUST_USE enum err rows_sort(struct head_entry *rows, size_t n);
+
 /* What tells two lines of one stream and time apart. */
 struct hash128 line_key(ts_ns ts, struct str line);
 

@@ -19,6 +19,29 @@ static enum err each_in_head(const struct part *p, const struct query_ctx *q, co
     return e;
 }
 
+struct block_scan {
+    const struct log_select *sel;
+    stream_fn *fn;
+    void *ctx;
+};
+
+static enum err each_block_stream(void *ctx, const struct block_stream *s)
+{
+    const struct block_scan *scan = ctx;
+    bool wanted = s->ts_max >= scan->sel->start_ns && s->ts_min < scan->sel->end_ns &&
+                  matchers_match(scan->sel->matchers, scan->sel->matcher_count, s->labels);
+    return wanted ? scan->fn(scan->ctx, s->labels, labels_hash(s->labels), s->rows, s->line_bytes) : ERR_OK;
+}
+
+/* A block whose index is damaged is passed over; it was counted when it was opened or is with the next start.
+ */
+static enum err each_in_block(const struct part *p, const struct log_select *sel, stream_fn *fn, void *ctx)
+{
+    struct block_scan scan = {sel, fn, ctx};
+    enum err e = block_each_stream(p->block, each_block_stream, &scan, NULL);
+    return e == ERR_CORRUPT ? ERR_OK : e;
+}
+
 enum err source_each_stream(struct log_store *s, struct query_ctx *q, const struct log_select *sel,
                             stream_fn *fn, void *ctx, struct err_info *reterr_info)
 {
@@ -26,10 +49,13 @@ enum err source_each_stream(struct log_store *s, struct query_ctx *q, const stru
     arena_init(&a, 0, q->budget);
     struct part *parts = NULL;
     size_t n = 0;
-    enum err e = store_parts(s, &a, sel->start_ns, sel->end_ns, &parts, &n, reterr_info);
+    enum err e = store_parts(s, q->tenant, &a, sel->start_ns, sel->end_ns, &parts, &n, reterr_info);
     for (size_t i = 0; !e && i < n; i++) {
         e = query_ctx_check(q, reterr_info);
-        e = e ? e : each_in_head(&parts[i], q, sel, fn, ctx);
+        if (!e) {
+            e = parts[i].block ? each_in_block(&parts[i], sel, fn, ctx)
+                               : each_in_head(&parts[i], q, sel, fn, ctx);
+        }
     }
     store_parts_release(parts, n);
     if (e == ERR_OOM || e == ERR_LIMIT) {

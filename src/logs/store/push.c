@@ -118,15 +118,30 @@ static enum err write_and_apply(struct log_store *s, const struct log_push *push
     return e;
 }
 
-static enum err may_push(struct log_store *s, struct err_info *info)
+/* A full head is cut here; when too many wait to be flushed, so does the push, for a while. */
+static enum err make_room(struct log_store *s, struct err_info *info)
 {
-    if (atomic_load_explicit(&s->disk_low, memory_order_relaxed)) {
-        return err_set(info, ERR_NO_SPACE,
-                       "the disk of %s has less than its reserve of %llu MiB free: free some, or lower the "
-                       "retention",
-                       s->dir, (unsigned long long)(s->o.disk_reserve_bytes >> 20));
+    enum err e = ERR_OK;
+    int64_t until = clock_mono_ns(clock_real()) + PUSH_WAIT_MS * NS_PER_MS;
+    mutex_lock(&s->lock);
+    while (!e && s->active->bytes >= s->o.head_bytes) {
+        if (s->waiting_n < HEADS_WAITING_MAX) {
+            e = store_cut(s);
+            cond_signal(&s->wake);
+        } else if (!s->threaded || s->stopping || !cond_wait_until(&s->room, &s->lock, until)) {
+            e = err_set(info, ERR_UNAVAILABLE,
+                        "%zu heads wait to be written to the disk of %s, which does not keep up: try again",
+                        s->waiting_n, s->dir);
+        }
     }
-    return ERR_OK;
+    mutex_unlock(&s->lock);
+    return e == ERR_OOM ? err_set(info, e, "no memory for a new head of the log store") : e;
+}
+
+static enum err may_push(struct log_store *s, struct str record, struct err_info *info)
+{
+    enum err e = quota_ask(&s->quota, record.n, info);
+    return e ? e : make_room(s, info);
 }
 
 enum err store_push(struct log_sink *sink, const struct log_push *push, struct log_push_result *ret_result,
@@ -139,12 +154,8 @@ enum err store_push(struct log_sink *sink, const struct log_push *push, struct l
     struct log_push_result result = {0};
     check(push, &result);
     if (result.stored) {
-        enum err e = may_push(s, reterr_info);
-        if (e) {
-            return e;
-        }
         struct buf record AUTO_BUF = {0}, scratch AUTO_BUF = {0};
-        e = record_encode(push, &scratch, &record);
+        enum err e = record_encode(push, &scratch, &record);
         uint8_t *stored = NULL;
         if (!e && tails_any(&s->tails)) {
             stored = mem_zalloc(result.stored + result.refused);
@@ -154,7 +165,8 @@ enum err store_push(struct log_sink *sink, const struct log_push *push, struct l
             return err_set(reterr_info, e, "no memory for a push of %llu lines",
                            (unsigned long long)result.stored);
         }
-        e = write_and_apply(s, push, buf_view(&record), stored, reterr_info);
+        e = may_push(s, buf_view(&record), reterr_info);
+        e = e ? e : write_and_apply(s, push, buf_view(&record), stored, reterr_info);
         if (!e && stored) {
             tails_tell(&s->tails, push, stored);
         }
@@ -167,11 +179,29 @@ enum err store_push(struct log_sink *sink, const struct log_push *push, struct l
     return ERR_OK;
 }
 
+/* --- replay --- */
+
+/* What the log holds beyond a head goes to blocks at once, so that starting takes no more memory than
+ * running.
+ */
+static enum err cut_when_full(struct log_store *s, uint64_t offset)
+{
+    if (s->active->bytes < s->o.head_bytes) {
+        return ERR_OK;
+    }
+    enum err e = store_cut(s);
+    if (!e) {
+        s->waiting[s->waiting_n - 1]->wal_before = offset + 1;
+        struct err_info info = {0};
+        e = store_flush_oldest(s, &info);
+    }
+    return e;
+}
+
 static enum err replay_record(void *ctx, unsigned partition, uint64_t offset, struct str record)
 {
     struct log_store *s = ctx;
     (void)partition;
-    (void)offset;
     struct arena a AUTO_ARENA;
     arena_init(&a, 0, NULL);
     struct log_push push;
@@ -185,7 +215,7 @@ static enum err replay_record(void *ctx, unsigned partition, uint64_t offset, st
         e = apply(s, &push, NULL);
         mutex_unlock(&s->lock);
     }
-    return e;
+    return e ? e : cut_when_full(s, offset);
 }
 
 enum err store_replay(struct log_store *s, uint64_t from, struct err_info *reterr_info)

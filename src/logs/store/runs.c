@@ -7,13 +7,26 @@ enum err cursor_grow(struct log_cursor *c, void **items, size_t *cap, size_t nee
     size_t before = *cap;
     enum err e = vec_reserve(items, cap, need, item_size);
     size_t more = (*cap - before) * item_size;
-    if (e || !more || !c->q->budget) {
-        return e;
-    }
+    return e || !more ? e : cursor_charge(c, more);
+}
+
+enum err cursor_charge(struct log_cursor *c, size_t bytes)
+{
     struct mem_budget *b = c->q->budget;
-    size_t used = atomic_fetch_add_explicit(&b->used_bytes, more, memory_order_relaxed);
-    c->budget_bytes += more;
-    return used + more > b->limit_bytes ? ERR_LIMIT : ERR_OK;
+    if (!b) {
+        return ERR_OK;
+    }
+    size_t used = atomic_fetch_add_explicit(&b->used_bytes, bytes, memory_order_relaxed);
+    c->budget_bytes += bytes;
+    return used + bytes > b->limit_bytes ? ERR_LIMIT : ERR_OK;
+}
+
+void cursor_discharge(struct log_cursor *c, size_t bytes)
+{
+    if (c->q->budget) {
+        atomic_fetch_sub_explicit(&c->q->budget->used_bytes, bytes, memory_order_relaxed);
+        c->budget_bytes -= bytes;
+    }
 }
 
 static void table_put(uint32_t *table, size_t cap, uint64_t hash, uint32_t value)
@@ -87,11 +100,11 @@ enum err run_push_row(struct log_cursor *c, struct run *r, const struct head_ent
 static bool row_wanted(const struct log_cursor *c, const struct head_entry *row)
 {
     return row->ts >= c->sel.start_ns && row->ts < c->sel.end_ns &&
-           filters_accept(&c->sel, str_of(row->line, row->line_n));
+           filters_accept(c, str_of(row->line, row->line_n));
 }
 
 /* Stable, by ts: runs of two halves merged bottom up. */
-static enum err sort_rows(struct head_entry *rows, size_t n)
+enum err rows_sort(struct head_entry *rows, size_t n)
 {
     struct head_entry *tmp = mem_array(n ? n : 1, sizeof(*tmp));
     if (!tmp) {
@@ -156,7 +169,7 @@ static enum err load_head(struct log_cursor *c, struct run *r, struct err_info *
             e = load_chunk(c, r, i);
         }
         r->done = true;
-        return e ? e : sort_rows(r->rows + from, r->row_n - from);
+        return e ? e : rows_sort(r->rows + from, r->row_n - from);
     }
     size_t chunk = c->backward ? r->chunk_n - 1 - r->chunk_pos : r->chunk_pos;
     e = load_chunk(c, r, chunk);
@@ -225,8 +238,9 @@ static enum err load_backward(struct log_cursor *c, struct run *r, struct err_in
         }
         memcpy(kept, r->rows, held * sizeof(*kept));
     }
-    r->row_n = r->held = 0;
+    r->row_n = 0;
     enum err e = r->load(c, r, info);
+    r->held = 0;
     for (size_t i = 0; !e && i < held; i++) {
         e = run_push_row(c, r, &kept[i]);
     }
@@ -267,11 +281,8 @@ enum err run_advance(struct log_cursor *c, struct run *r, struct err_info *info)
 
 void run_release(struct log_cursor *c, struct run *r)
 {
-    size_t bytes = r->row_cap * sizeof(*r->rows);
-    if (c->q->budget) {
-        atomic_fetch_sub_explicit(&c->q->budget->used_bytes, bytes, memory_order_relaxed);
-        c->budget_bytes -= bytes;
-    }
+    (void)(run_hand_over_pins(c, r) == ERR_OK);
+    cursor_discharge(c, r->row_cap * sizeof(*r->rows));
     mem_free(r->rows);
     r->rows = NULL;
     r->row_n = r->row_cap = r->row_pos = r->held = 0;
@@ -279,12 +290,15 @@ void run_release(struct log_cursor *c, struct run *r)
 
 void cursor_unpin(struct log_cursor *c)
 {
-    (void)c;
+    for (size_t i = 0; i < c->unpin_n; i++) {
+        group_view_unpin(c, c->unpin[i]);
+    }
+    c->unpin_n = 0;
 }
 
 /* --- opening --- */
 
-static enum err add_run(struct log_cursor *c, const struct run *template, struct run **ret_run)
+enum err cursor_add_run(struct log_cursor *c, const struct run *template)
 {
     enum err e = arena_reserve(&c->arena, (void **)&c->all, &c->run_cap, c->run_count + 1, sizeof(*c->all));
     e = e ? e : arena_reserve(&c->arena, (void **)&c->heap, &c->heap_cap, c->heap_n + 1, sizeof(*c->heap));
@@ -298,7 +312,7 @@ static enum err add_run(struct log_cursor *c, const struct run *template, struct
     s->runs = r;
     s->live++;
     c->all[c->run_count++] = r;
-    *ret_run = r;
+    cursor_heap_push(c, r);
     return ERR_OK;
 }
 
@@ -308,18 +322,15 @@ static enum err open_snap(struct log_cursor *c, const struct part *p, const stru
     struct run t = {.order = p->order, .load = load_head, .snap = snap};
     t.bound = t.key = c->backward ? snap->ts_max : snap->ts_min;
     enum err e = cursor_stream_index(c, s->labels, s->hash, &t.stream);
-    struct run *r = NULL;
     e = e ? e : head_chunks(c, &t);
-    e = e ? e : add_run(c, &t, &r);
-    if (!e) {
-        cursor_heap_push(c, r);
-    }
-    return e;
+    return e ? e : cursor_add_run(c, &t);
 }
 
 enum err cursor_open_part(struct log_cursor *c, struct part *p, struct err_info *info)
 {
-    (void)info;
+    if (p->block) {
+        return cursor_open_block(c, p, info);
+    }
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < p->snap_count; i++) {
         const struct head_snap *s = &p->snaps[i];

@@ -23,14 +23,27 @@ static enum err snap_head(struct head *h, struct arena *a, struct part *p)
     return ERR_OK;
 }
 
-enum err store_parts(struct log_store *s, struct arena *a, ts_ns start, ts_ns end, struct part **ret_parts,
-                     size_t *ret_n, struct err_info *info)
+/* lock held */
+static enum err snap_all(struct log_store *s, struct str tenant, struct arena *a, ts_ns start, ts_ns end,
+                         struct part **ret_parts, size_t *ret_n)
 {
-    (void)info;
-    mutex_lock(&s->lock);
-    struct part *parts = arena_zarray(a, s->waiting_n + 1, sizeof(*parts));
-    size_t n = 0;
-    enum err e = parts ? ERR_OK : arena_err(a);
+    struct block **blocks = NULL;
+    size_t block_n = 0, n = 0;
+    enum err e = blocks_pick(&s->blocks, tenant, start, end, a, &blocks, &block_n);
+    struct part *parts = e ? NULL : arena_zarray(a, block_n + s->waiting_n + 1, sizeof(*parts));
+    for (; n < block_n; n++) {
+        if (!parts) {
+            block_unref(blocks[n]);
+            continue;
+        }
+        parts[n] = (struct part){.block = blocks[n],
+                                 .ts_min = blocks[n]->ts_min,
+                                 .ts_max = blocks[n]->ts_max,
+                                 .order = (uint32_t)n};
+    }
+    if (!parts) {
+        return e ? e : arena_err(a);
+    }
     for (size_t i = 0; !e && i <= s->waiting_n; i++) {
         struct head *h = i < s->waiting_n ? s->waiting[i] : s->active;
         if (h->entries && h->ts_max >= start && h->ts_min < end) {
@@ -39,9 +52,22 @@ enum err store_parts(struct log_store *s, struct arena *a, ts_ns start, ts_ns en
             n += !e;
         }
     }
+    *ret_parts = parts;
+    *ret_n = n;
+    return e;
+}
+
+enum err store_parts(struct log_store *s, struct str tenant, struct arena *a, ts_ns start, ts_ns end,
+                     struct part **ret_parts, size_t *ret_n, struct err_info *info)
+{
+    (void)info;
+    struct part *parts = NULL;
+    size_t n = 0;
+    mutex_lock(&s->lock);
+    enum err e = snap_all(s, tenant, a, start, end, &parts, &n);
     mutex_unlock(&s->lock);
     if (e) {
-        store_parts_release(parts, n);
+        store_parts_release(parts, parts ? n : 0);
         return e;
     }
     *ret_parts = parts;
@@ -53,6 +79,7 @@ void store_parts_release(struct part *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         head_unref(parts[i].head);
+        block_unref(parts[i].block);
     }
 }
 

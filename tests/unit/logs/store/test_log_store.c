@@ -11,7 +11,8 @@
 
 static struct log_store *open_in(const char *dir)
 {
-    struct log_store_options o = {.dir = dir, .durability = DURABILITY_OS, .disk_reserve_bytes = 1};
+    struct log_store_options o = {
+        .dir = dir, .durability = DURABILITY_OS, .disk_reserve_bytes = 1, .retention_ms = -1};
     struct log_store *s = NULL;
     struct err_info info = {0};
     if (log_store_open(&o, &s, &info)) {
@@ -21,29 +22,63 @@ static struct log_store *open_in(const char *dir)
     return s;
 }
 
-/* Pushes and queries in turn, with a reopening now and then. */
+/* Small heads and groups, so that there are many blocks; the caller's clock, so that nothing happens by
+ * itself. */
+static struct log_store *open_small(const char *dir, struct clock *clock)
+{
+    struct log_store_options o = {.dir = dir,
+                                  .clock = clock,
+                                  .durability = DURABILITY_OS,
+                                  .disk_reserve_bytes = 1,
+                                  .retention_ms = -1,
+                                  .head_bytes = 24 << 10,
+                                  .group_bytes = 700};
+    struct log_store *s = NULL;
+    struct err_info info = {0};
+    if (log_store_open(&o, &s, &info)) {
+        (void)fprintf(stderr, "open: %s\n", info.message);
+        return NULL;
+    }
+    return s;
+}
+
+/* Pushes, queries, flushes and merges in turn, with a reopening now and then. */
 static void run_against_model(ts_ns disorder)
 {
     const char *dir = test_dir();
     struct rng rng;
     rng_init(&rng, test_seed() + (uint64_t)disorder);
     struct model m = {0};
+    struct clock clock;
+    clock_fake_init(&clock, NS_PER_S);
     ts_ns now = 1000000;
-    struct log_store *s = open_in(dir);
-    for (int round = 0; s && round < 60 && !test_failed(); round++) {
+    uint64_t merges = 0;
+    struct log_store_stats st = {0};
+    struct log_store *s = open_small(dir, &clock);
+    for (int round = 0; s && round < 120 && !test_failed(); round++) {
         for (int i = 0; i < 4; i++) {
             CHECK_OK(model_push(&m, s, &rng, 1 + rng_below(&rng, 60), &now, disorder));
+            if (rng_below(&rng, 4) == 0) {
+                clock_fake_advance(&clock, 2 * 3600 * NS_PER_S);
+            }
+            CHECK_OK(log_store_maintain(s, NULL));
         }
-        if (rng_below(&rng, 6) == 0) {
+        log_store_stats(s, &st);
+        if (rng_below(&rng, 10) == 0) {
+            merges += st.merges;
             log_store_close(s);
-            s = open_in(dir);
+            s = open_small(dir, &clock);
             CHECK(s);
         }
-        for (int i = 0; i < 6; i++) {
+        for (int i = 0; i < 4; i++) {
             CHECK(model_check(&m, s, &rng));
         }
     }
     CHECK(s);
+    log_store_stats(s, &st);
+    CHECK(st.blocks > 2);
+    CHECK(merges + st.merges > 5);
+    CHECK_EQ(st.groups_bad + st.blocks_bad, 0);
     log_store_close(s);
     model_done(&m);
 }

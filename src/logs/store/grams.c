@@ -1,0 +1,102 @@
+/* The skip index. All digits are one, so that numbers and times do not fill it: log text then has some
+ * hundreds of sequences where it would have thousands. */
+#include "logs/store/grams.h"
+
+#include "codec/varint.h"
+
+enum {
+    FORM_LIST = 0,
+    FORM_BITMAP = 1,
+    GRAM = 3
+};
+
+static inline uint32_t folded(char c)
+{
+    return c >= '0' && c <= '9' ? '0' : (uint32_t)(unsigned char)c;
+}
+
+static inline uint32_t slot(uint32_t gram)
+{
+    return (gram * 2654435761u) >> 16; /* Knuth's multiplier */
+}
+
+static void write_list(struct buf *dst, const uint8_t *seen)
+{
+    write_u8(dst, FORM_LIST);
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < GRAMS_BITS; i++) {
+        if (seen[i]) {
+            write_varint(dst, i - before);
+            before = i;
+        }
+    }
+}
+
+static void write_bitmap(struct buf *dst, const uint8_t *seen)
+{
+    write_u8(dst, FORM_BITMAP);
+    for (uint32_t i = 0; i < GRAMS_BITS; i += 8) {
+        unsigned byte = 0;
+        for (uint32_t k = 0; k < 8; k++) {
+            byte |= (unsigned)(seen[i + k] != 0) << k;
+        }
+        write_u8(dst, (uint8_t)byte);
+    }
+}
+
+void grams_write(struct buf *dst, struct str text, uint8_t *scratch)
+{
+    memset(scratch, 0, GRAMS_BITS);
+    uint32_t gram = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        gram = (gram << 8 | folded(text.p[i])) & 0xffffff;
+        scratch[slot(gram)] = 1; /* the first two are sequences that are not there: harmless */
+    }
+    size_t n = 0;
+    for (uint32_t i = 0; i < GRAMS_BITS; i++) {
+        n += scratch[i];
+    }
+    if (n < GRAMS_BITS / 8) {
+        write_list(dst, scratch);
+    } else {
+        write_bitmap(dst, scratch);
+    }
+}
+
+void grams_read(struct str grams, uint64_t *bitmap)
+{
+    struct reader r = reader_of(grams);
+    uint8_t form = read_u8(&r);
+    memset(bitmap, 0, GRAMS_BITS / 8);
+    if (form == FORM_BITMAP && reader_left(&r) == GRAMS_BITS / 8) {
+        for (uint32_t i = 0; i < GRAMS_BITS / 64; i++) {
+            bitmap[i] = read_u64(&r);
+        }
+        return;
+    }
+    uint64_t at = 0;
+    bool sound = form == FORM_LIST && !r.bad;
+    while (sound && reader_left(&r)) {
+        at += read_varint(&r);
+        sound = !r.bad && at < GRAMS_BITS;
+        if (sound) {
+            bitmap[at / 64] |= (uint64_t)1 << (at % 64);
+        }
+    }
+    if (!sound) {
+        memset(bitmap, 0xff, GRAMS_BITS / 8);
+    }
+}
+
+bool grams_may_contain(const uint64_t *bitmap, struct str needle)
+{
+    uint32_t gram = 0;
+    for (size_t i = 0; i < needle.n; i++) {
+        gram = (gram << 8 | folded(needle.p[i])) & 0xffffff;
+        uint32_t s = slot(gram);
+        if (i + 1 >= GRAM && !(bitmap[s / 64] >> (s % 64) & 1)) {
+            return false;
+        }
+    }
+    return true;
+}
