@@ -2,6 +2,7 @@
  * separate chunks; the dashboard page is loaded early because it is the one people wait for. */
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/controls.css";
 import { lazy, StrictMode, Suspense, useEffect, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { setUnauthorizedHandler } from "./api/http";
