@@ -1,0 +1,1 @@
+cairn_unit_test(NAME metrics/model DEPS metrics/model labels base)
