@@ -23,7 +23,8 @@ static void bound_by_zero(const struct histogram *h, struct histogram_bucket *b)
     }
 }
 
-/* Whether observations are missing in the buckets, given the sum of those passed so far. *b becomes the last. */
+/* Whether observations are missing in the buckets, given the sum of those passed so far. *b becomes the last.
+ */
 static bool nans_hidden(const struct histogram *h, struct histogram_iter *it, struct histogram_bucket *b,
                         double *count)
 {
@@ -89,7 +90,8 @@ double histogram_quantile_of(const struct histogram *h, double q, enum histogram
         return isnan(h->sum) ? (double)NAN : b.upper;
     }
     rank = from_below ? rank - (count - b.count) : count - rank;
-    /* The original goes on to the last bucket here and interpolates in that one: so do we, for equal numbers. */
+    /* The original goes on to the last bucket here and interpolates in that one: so do we, for equal numbers.
+     */
     if (isnan(h->sum) && nans_hidden(h, &it, &b, &count)) {
         *ret_nans = HISTOGRAM_NANS_SKEW;
     }
