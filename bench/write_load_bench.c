@@ -191,8 +191,9 @@ static void post(struct sender *s, size_t series, size_t samples)
         "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n"
         "X-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: %zu\r\n\r\n",
         s->load->path, s->load->host, s->packed.n);
+    buf_str(&s->head,
+            buf_view(&s->packed)); /* one segment: two would wait for each other's acknowledgement */
     send_all(s->fd, buf_view(&s->head));
-    send_all(s->fd, buf_view(&s->packed));
     atomic_fetch_add(&s->load->requests, 1);
     atomic_fetch_add(answer(s->fd) / 100 == 2 ? &s->load->samples : &s->load->refused, samples);
 }

@@ -1,47 +1,6 @@
 /* Protocol buffers' wire format. */
 #include "codec/proto.h"
 
-bool proto_next(struct reader *r, struct proto_field *ret_field)
-{
-    if (reader_left(r) == 0) {
-        return false;
-    }
-    uint64_t tag = read_varint(r);
-    struct proto_field f = {.number = (uint32_t)(tag >> 3), .wire = (enum proto_wire)(tag & 7)};
-    if (f.number == 0 || tag >> 32) {
-        r->bad = true;
-    }
-    switch ((int)f.wire) {
-    case PROTO_VARINT:
-        f.num = read_varint(r);
-        break;
-    case PROTO_I64:
-        f.num = read_u64(r);
-        break;
-    case PROTO_I32:
-        f.num = read_u32(r);
-        break;
-    case PROTO_BYTES:
-        f.bytes = read_str(r);
-        break;
-    default:
-        r->bad = true;
-    }
-    if (r->bad) {
-        r->p = r->end;
-        return false;
-    }
-    *ret_field = f;
-    return true;
-}
-
-double proto_f64(const struct proto_field *f)
-{
-    double v;
-    memcpy(&v, &f->num, sizeof(v));
-    return v;
-}
-
 struct reader proto_packed(const struct proto_field *f)
 {
     return reader_of(f->bytes);

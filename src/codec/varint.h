@@ -2,6 +2,7 @@
 #ifndef CAIRN_CODEC_VARINT_H
 #define CAIRN_CODEC_VARINT_H
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,12 +50,52 @@ static inline int64_t read_zigzag(struct reader *r)
 }
 
 /* n bytes borrowed from the input; p == NULL (and bad) when there are fewer. */
-struct str read_bytes(struct reader *r, size_t n);
+static inline struct str read_bytes(struct reader *r, size_t n)
+{
+    if (UNLIKELY(n > reader_left(r))) {
+        r->bad = true;
+        r->p = r->end;
+        return (struct str){0};
+    }
+    struct str s = str_of((const char *)r->p, n);
+    r->p += n;
+    return s;
+}
+
 /* A varint length and that many bytes. */
-struct str read_str(struct reader *r);
-uint8_t read_u8(struct reader *r);
-uint32_t read_u32(struct reader *r); /* little-endian */
-uint64_t read_u64(struct reader *r);
+static inline struct str read_str(struct reader *r)
+{
+    return read_bytes(r, (size_t)read_varint(r));
+}
+
+static inline uint8_t read_u8(struct reader *r)
+{
+    struct str s = read_bytes(r, 1);
+    return s.p ? (uint8_t)s.p[0] : 0;
+}
+
+/* Fixed width, little-endian in the file as in memory. */
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "amd64 and arm64 are little-endian");
+
+static inline uint32_t read_u32(struct reader *r)
+{
+    struct str s = read_bytes(r, 4);
+    uint32_t v = 0;
+    if (s.p) {
+        memcpy(&v, s.p, sizeof(v));
+    }
+    return v;
+}
+
+static inline uint64_t read_u64(struct reader *r)
+{
+    struct str s = read_bytes(r, 8);
+    uint64_t v = 0;
+    if (s.p) {
+        memcpy(&v, s.p, sizeof(v));
+    }
+    return v;
+}
 
 void write_varint(struct buf *b, uint64_t v);
 void write_zigzag(struct buf *b, int64_t v);
