@@ -27,6 +27,12 @@ struct hash128 hash128_bytes(const void *p, size_t n)
     return (struct hash128){h.low64, h.high64};
 }
 
+struct hash128 hash128_seeded(const void *p, size_t n, uint64_t seed)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(p, n, seed);
+    return (struct hash128){h.low64, h.high64};
+}
+
 uint64_t hash_seed(void)
 {
     static _Atomic uint64_t seed;

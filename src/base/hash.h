@@ -14,6 +14,7 @@ struct hash128 {
     uint64_t lo, hi;
 };
 struct hash128 hash128_bytes(const void *p, size_t n);
+struct hash128 hash128_seeded(const void *p, size_t n, uint64_t seed);
 /* Process-wide random seed for in-memory tables. */
 uint64_t hash_seed(void);
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cairn/role.h"
 #include "codec/yaml.h"
+#include "metrics/ingest/series_cache.h"
 
 struct metrics_role {
     struct role role;
@@ -19,6 +20,7 @@ struct metrics_role {
     struct web_config *web;
     struct http_server *server;
     struct tsdb *db;
+    struct series_cache *series_cache;
     struct prom_api api;
 };
 
@@ -145,6 +147,9 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     if (!e) {
         e = store_open(m, s, reterr_info);
     }
+    if (!e && series_cache_new(&m->series_cache)) {
+        e = err_set(reterr_info, ERR_OOM, "no memory for the metrics role");
+    }
     if (e) {
         return e;
     }
@@ -153,6 +158,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
         .source = tsdb_source(m->db),
         .sink = tsdb_sink(m->db),
         .db = m->db,
+        .series_cache = m->series_cache,
         .promql = {.lookback_ms = m->lookback_ms,
                    .experimental = feature(m, "promql-experimental-functions"),
                    .delayed_name = feature(m, "promql-delayed-name-removal")},
@@ -180,6 +186,7 @@ static void stop(struct role *r)
 {
     struct metrics_role *m = (struct metrics_role *)r;
     http_server_stop(m->server, 3000);
+    series_cache_free(m->series_cache);
     tsdb_close(m->db);
     web_config_free(m->web);
     mem_free(m);

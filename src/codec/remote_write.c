@@ -240,31 +240,73 @@ static bool decode_exemplar(struct decode *d, struct str m, struct wire_exemplar
     return ok && !r.bad;
 }
 
+/* The label fields that the message begins with; the reader stands behind them. */
+static struct str label_span(struct reader *r)
+{
+    const uint8_t *begin = r->p;
+    while (r->p < r->end && *r->p == (1 << 3 | PROTO_BYTES)) {
+        r->p++;
+        (void)read_str(r);
+    }
+    return str_of((const char *)begin, (size_t)(r->p - begin));
+}
+
+static bool decode_labels(struct str bytes, struct wire_label *labels, size_t *n)
+{
+    struct reader r = reader_of(bytes);
+    struct proto_field f;
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_BYTES && !decode_label(f.bytes, &labels[(*n)++])) {
+            return false;
+        }
+    }
+    return !r.bad;
+}
+
+enum err remote_write_labels(struct arena *a, struct wire_series *s, struct err_info *reterr_info)
+{
+    struct decode d = {a, reterr_info, s->label_bytes.p};
+    size_t counts[16], n = 0;
+    if (s->label_bytes.n == 0) {
+        return ERR_OK;
+    }
+    count_fields(s->label_bytes, counts);
+    struct wire_label *labels = arena_array(a, counts[1] + 1, sizeof(*labels));
+    if (!labels) {
+        return no_memory(&d);
+    }
+    if (!decode_labels(s->label_bytes, labels, &n)) {
+        return err_set(reterr_info, ERR_INVALID, "malformed remote write request: bad label");
+    }
+    s->labels = labels;
+    s->label_count = n;
+    s->label_bytes = (struct str){0};
+    return ERR_OK;
+}
+
 static enum err decode_series(struct decode *d, struct str m, struct wire_series *s)
 {
     size_t counts[16];
     struct reader r = reader_of(m);
     struct proto_field f;
-    count_fields(m, counts);
-    struct wire_label *labels = arena_array(d->a, counts[1] + 1, sizeof(*labels));
+    *s = (struct wire_series){.label_bytes = label_span(&r), .meta_type = STR("")};
+    count_fields(str_of((const char *)r.p, reader_left(&r)), counts);
     struct wire_sample *samples = arena_array(d->a, counts[2] + 1, sizeof(*samples));
     struct wire_exemplar *exemplars = counts[3] ? arena_array(d->a, counts[3], sizeof(*exemplars)) : NULL;
     struct wire_histogram *histograms = counts[4] ? arena_array(d->a, counts[4], sizeof(*histograms)) : NULL;
-    if (!labels || !samples || (counts[3] && !exemplars) || (counts[4] && !histograms)) {
+    if (!samples || (counts[3] && !exemplars) || (counts[4] && !histograms)) {
         return no_memory(d);
     }
-    *s = (struct wire_series){.labels = labels,
-                              .samples = samples,
-                              .exemplars = exemplars,
-                              .histograms = histograms,
-                              .meta_type = STR("")};
+    s->samples = samples;
+    s->exemplars = exemplars;
+    s->histograms = histograms;
     bool ok = true;
     while (ok && proto_next(&r, &f)) {
         if (f.wire != PROTO_BYTES) {
             continue;
         }
-        if (f.number == 1) {
-            ok = decode_label(f.bytes, &labels[s->label_count++]);
+        if (f.number == 1) { /* a label behind samples: the whole message is looked at again for them */
+            s->label_bytes = m;
         } else if (f.number == 2) {
             ok = decode_sample(f.bytes, &samples[s->sample_count++]);
         } else if (f.number == 3) {
@@ -302,8 +344,8 @@ static bool decode_metadata(struct str m, struct wire_metadata *w)
     return !r.bad;
 }
 
-enum err remote_write_decode_v1(struct arena *a, struct str body, struct wire_write *ret_write,
-                                struct err_info *reterr_info)
+enum err remote_write_decode_v1(struct arena *a, struct str body, bool labels_later,
+                                struct wire_write *ret_write, struct err_info *reterr_info)
 {
     struct decode d = {a, reterr_info, body.p};
     size_t counts[16];
@@ -318,7 +360,9 @@ enum err remote_write_decode_v1(struct arena *a, struct str body, struct wire_wr
     }
     while (proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_BYTES) {
-            enum err e = decode_series(&d, f.bytes, &series[w.series_count++]);
+            struct wire_series *one = &series[w.series_count++];
+            enum err e = decode_series(&d, f.bytes, one);
+            e = e || labels_later ? e : remote_write_labels(a, one, reterr_info);
             if (e) {
                 return e;
             }

@@ -11,9 +11,13 @@
 #include "base/err.h"
 #include "codec/wire_series.h"
 
-/* prometheus.WriteRequest. Errors: INVALID (malformed; info has the byte offset), OOM, LIMIT. */
-MUST_USE enum err remote_write_decode_v1(struct arena *a, struct str body, struct wire_write *ret_write,
-                                         struct err_info *reterr_info);
+/* prometheus.WriteRequest. labels_later leaves the labels of a series in label_bytes where they stand at its
+ * head, as every sender writes them: whoever knows the bytes already is spared their decoding, the rest calls
+ * remote_write_labels. Errors: INVALID (malformed; info has the byte offset), OOM, LIMIT. */
+MUST_USE enum err remote_write_decode_v1(struct arena *a, struct str body, bool labels_later,
+                                         struct wire_write *ret_write, struct err_info *reterr_info);
+/* Decodes label_bytes into labels; nothing to do when there are none. Errors: INVALID, OOM. */
+MUST_USE enum err remote_write_labels(struct arena *a, struct wire_series *s, struct err_info *reterr_info);
 /* Appends an uncompressed message: labels and float samples. */
 void remote_write_encode_v1(struct buf *b, const struct wire_write *w);
 

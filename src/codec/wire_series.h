@@ -51,6 +51,7 @@ struct wire_exemplar {
 struct wire_series {
     const struct wire_label *labels;
     size_t label_count;
+    struct str label_bytes; /* remote write 1.0, decoded with labels_later: the labels as they came */
     const struct wire_sample *samples;
     size_t sample_count;
     const struct wire_histogram *histograms;
@@ -65,7 +66,7 @@ struct wire_metadata { /* 1.0 */
 };
 
 struct wire_write {
-    const struct wire_series *series;
+    struct wire_series *series;
     size_t series_count;
     const struct wire_metadata *metadata;
     size_t metadata_count;

@@ -15,6 +15,7 @@
 #include "query/metric_source.h"
 
 struct scrape_manager;
+struct series_cache;
 
 struct prom_flag {
     const char *name; /* "query.timeout" */
@@ -26,7 +27,8 @@ struct prom_api {
     struct metric_source *source;
     struct metric_sink *sink;
     struct tsdb *db;
-    struct scrape_manager *scrape; /* may be NULL: no targets */
+    struct series_cache *series_cache; /* of remote write; may be NULL */
+    struct scrape_manager *scrape;     /* may be NULL: no targets */
     struct promql_options promql;
     int64_t query_timeout_ms;    /* 2 minutes unless told */
     uint64_t query_samples_max;  /* 50,000,000 unless told */

@@ -57,13 +57,13 @@ static void write(struct prom_call *c)
     enum err e =
         decompress_bytes(COMPRESS_SNAPPY, http_req_body(c->r), c->api->write_body_bytes_max, &body, &c->info);
     if (!e) {
-        e = remote_write_decode_v1(&work, buf_view(&body), &w, &c->info);
+        e = remote_write_decode_v1(&work, buf_view(&body), true, &w, &c->info);
     }
+    e = e ? e : remote_ingest(c->api->sink, c->api->series_cache, c->q.tenant, &w, &work, &o, &c->info);
     if (e && e != ERR_OOM) {
         refuse(c, 400, c->info.message);
         return;
     }
-    e = e ? e : remote_ingest(c->api->sink, c->q.tenant, &w, &work, &o);
     if (e) {
         refuse(c, 503, "not enough memory for the request: try again later");
         return;

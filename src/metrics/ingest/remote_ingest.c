@@ -1,8 +1,17 @@
-/* Remote write into a sink batch. */
+/* Remote write into a sink batch. Series whose encoded labels the cache knows go by reference, without
+ * labels; when the store has begun a new epoch meanwhile it says CONFLICT, and the batch is made again with
+ * all labels. */
 #include "metrics/ingest/remote_ingest.h"
+
+#include "codec/remote_write.h"
+#include "metrics/ingest/series_cache.h"
 
 struct job {
     struct arena *a;
+    struct err_info *info;
+    const struct hash128 *wire_keys; /* of the request's series; NULL: no cache */
+    const series_ref *wire_refs;     /* what the cache knows of them */
+    struct hash128 *keys;            /* of the batch's series */
     struct sink_batch batch;
     struct sink_series *series;
     struct sink_sample *samples;
@@ -171,15 +180,19 @@ static enum err add_exemplars(struct job *j, const struct wire_series *s, uint32
     return ERR_OK;
 }
 
-static enum err add_series(struct job *j, const struct wire_series *s)
+static enum err add_series(struct job *j, struct wire_series *s, size_t number)
 {
-    struct labels ls;
-    enum err e = ERR_OK;
-    if (!series_labels(j, s, &ls, &e)) {
+    struct labels ls = {0};
+    series_ref ref = j->wire_refs && s->label_bytes.n && !s->exemplar_count ? j->wire_refs[number] : 0;
+    enum err e = ref ? ERR_OK : remote_write_labels(j->a, s, j->info);
+    if (e || (!ref && !series_labels(j, s, &ls, &e))) {
         return e;
     }
     uint32_t index = (uint32_t)j->batch.series_count;
-    j->series[j->batch.series_count++] = (struct sink_series){.labels = ls};
+    if (j->keys) {
+        j->keys[index] = j->wire_keys[number];
+    }
+    j->series[j->batch.series_count++] = (struct sink_series){.labels = ls, .ref = ref};
     for (size_t i = 0; i < s->sample_count; i++) {
         j->samples[j->batch.sample_count++] = (struct sink_sample){.series_index = index,
                                                                    .ts = s->samples[i].ts,
@@ -236,25 +249,76 @@ static int retry_status(enum err e)
     return e == ERR_LIMIT ? 429 : err_retryable(e) ? 503 : 500;
 }
 
-enum err remote_ingest(struct metric_sink *sink, struct str tenant, const struct wire_write *w,
-                       struct arena *a, struct remote_outcome *ret_outcome)
+/* What the cache knows of the request's series. */
+static enum err ask_cache(struct job *j, struct series_cache *cache, const struct wire_write *w)
 {
-    struct job j = {.a = a, .batch = {.tenant = tenant, .allow_late = true}};
+    struct hash128 *keys = arena_array(j->a, w->series_count + 1, sizeof(*keys));
+    series_ref *refs = arena_array(j->a, w->series_count + 1, sizeof(*refs));
+    j->keys = arena_array(j->a, w->series_count + 1, sizeof(*j->keys));
+    if (!keys || !refs || !j->keys) {
+        return arena_err(j->a);
+    }
+    for (size_t i = 0; i < w->series_count; i++) {
+        keys[i] = series_cache_key(j->batch.tenant, w->series[i].label_bytes);
+    }
+    series_cache_get(cache, keys, w->series_count, refs, &j->batch.epoch);
+    j->wire_keys = keys;
+    j->wire_refs = refs;
+    return ERR_OK;
+}
+
+static enum err fill(struct job *j, struct wire_write *w)
+{
+    enum err e = ERR_OK;
+    j->batch.series_count = j->batch.sample_count = j->batch.exemplar_count = 0;
+    j->refused = 0;
+    j->first = (struct str){0};
+    for (size_t i = 0; i < w->series_count && !e; i++) {
+        e = add_series(j, &w->series[i], i);
+    }
+    return e;
+}
+
+static void tell_cache(const struct job *j, struct series_cache *cache, uint64_t epoch)
+{
+    series_ref *refs = arena_array(j->a, j->batch.series_count + 1, sizeof(*refs));
+    for (size_t i = 0; refs && i < j->batch.series_count; i++) {
+        refs[i] = j->series[i].labels.n ? j->series[i].ref : 0;
+    }
+    if (refs) {
+        series_cache_put(cache, j->keys, refs, j->batch.series_count, epoch);
+    }
+}
+
+enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, struct str tenant,
+                       struct wire_write *w, struct arena *a, struct remote_outcome *ret_outcome,
+                       struct err_info *reterr_info)
+{
+    struct job j = {.a = a, .info = reterr_info, .batch = {.tenant = tenant, .allow_late = true}};
     struct sink_result r = {0};
     struct err_info info = {0};
     enum err e = allocate(&j, w);
-    for (size_t i = 0; i < w->series_count && !e; i++) {
-        e = add_series(&j, &w->series[i]);
-    }
+    e = !e && cache ? ask_cache(&j, cache, w) : e;
+    e = e ? e : fill(&j, w);
     if (e) {
         return e;
     }
     *ret_outcome = (struct remote_outcome){.status = 204, .text = STR("")};
     e = sink->ops->append(sink, &j.batch, &r, &info);
+    if (e == ERR_CONFLICT) {
+        j.wire_refs = NULL;
+        if ((e = fill(&j, w)) != ERR_OK) {
+            return e;
+        }
+        e = sink->ops->append(sink, &j.batch, &r, &info);
+    }
     if (e) {
         ret_outcome->status = retry_status(e);
         ret_outcome->text = arena_str(a, str_c(info.message[0] ? info.message : err_text(e)));
         return ret_outcome->text.p ? ERR_OK : arena_err(a);
+    }
+    if (cache) {
+        tell_cache(&j, cache, r.epoch);
     }
     ret_outcome->stored = r.stored;
     for (size_t i = SAMPLE_CONFLICT; i < SAMPLE_STATUS_COUNT; i++) {

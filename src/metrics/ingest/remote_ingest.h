@@ -16,8 +16,13 @@ struct remote_outcome {
     uint64_t stored, refused;
 };
 
-/* `a` holds what is made on the way. Errors: OOM, LIMIT; every other refusal is in the outcome. */
-MUST_USE enum err remote_ingest(struct metric_sink *sink, struct str tenant, const struct wire_write *w,
-                                struct arena *a, struct remote_outcome *ret_outcome);
+struct series_cache;
+
+/* `a` holds what is made on the way; label_bytes of `w` are decoded where the cache (may be NULL) does not
+ * know them. Errors: INVALID (malformed labels; info says so), OOM, LIMIT; every other refusal is in the
+ * outcome. */
+MUST_USE enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, struct str tenant,
+                                struct wire_write *w, struct arena *a, struct remote_outcome *ret_outcome,
+                                struct err_info *reterr_info);
 
 #endif

@@ -15,9 +15,10 @@
 typedef uint64_t series_ref;
 
 struct sink_series {
-    struct labels labels; /* borrowed for the call; sorted, valid (labels_normalise) */
-    uint64_t hash;        /* labels_hash(labels), or 0 when the caller has not computed it */
-    series_ref ref;       /* in: cached or 0; out: the reference to cache */
+    struct labels
+        labels;     /* borrowed for the call; sorted, valid (labels_normalise); may be empty beside a ref */
+    uint64_t hash;  /* labels_hash(labels), or 0 when the caller has not computed it */
+    series_ref ref; /* in: cached or 0; out: the reference to cache */
 };
 
 enum sample_status {
@@ -78,7 +79,8 @@ struct sink_result {
 struct metric_sink;
 struct metric_sink_ops {
     /* OK also when some samples were refused (see result). An error means nothing of the batch was stored:
-     * UNAVAILABLE, NO_SPACE, OOM (try again later) or IO (the store is read-only until restarted). */
+     * UNAVAILABLE, NO_SPACE, OOM (try again later), IO (the store is read-only until restarted) or CONFLICT
+     * (the epoch is over and a series has a ref but no labels: give them and 0 as ref). */
     MUST_USE enum err (*append)(struct metric_sink *s, struct sink_batch *batch,
                                 struct sink_result *ret_result, struct err_info *reterr_info);
 };

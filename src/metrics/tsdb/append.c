@@ -43,6 +43,7 @@ struct appender {
     ts_ms late_from;   /* late samples are */
     ts_ms future;      /* and nothing after this */
     uint64_t offset_max;
+    bool refs_hold; /* while the writer locks are held no series of theirs goes */
     bool placed;
 };
 
@@ -54,6 +55,18 @@ static const char *const refusals[SAMPLE_STATUS_COUNT] = {
     [SAMPLE_LIMIT] = "limit of series per tenant reached (tsdb series_max); drop labels or raise it",
     [SAMPLE_INVALID] = "invalid labels or histogram",
 };
+
+/* The labels of a series that came by reference alone; under its partition's lock. */
+static struct labels labels_of_ref(const struct appender *a, uint32_t index, struct label *out)
+{
+    const struct head *h = partition_head_find(&a->db->partitions[a->partition_of[index]], a->tenant);
+    if (!h || a->slot_of[index] == SLOT_UNKNOWN) {
+        return (struct labels){0};
+    }
+    const struct packed_labels *p = head_series(h, (uint32_t)a->slot_of[index])->labels;
+    index_labels(h->index, p, out);
+    return (struct labels){out, p->n};
+}
 
 static COLD void explain(struct appender *a, const struct sink_sample *m)
 {
@@ -67,8 +80,10 @@ static COLD void explain(struct appender *a, const struct sink_sample *m)
         [SAMPLE_LIMIT] = ERR_LIMIT,       [SAMPLE_INVALID] = ERR_INVALID,
     };
     struct buf text AUTO_BUF = {.size_bytes_max = sizeof(info->message)};
+    struct label known[LABELS_MAX];
     if (m->series_index < a->batch->series_count) {
-        labels_format(&text, a->batch->series[m->series_index].labels);
+        struct labels ls = a->batch->series[m->series_index].labels;
+        labels_format(&text, ls.n ? ls : labels_of_ref(a, m->series_index, known));
     }
     (void)err_set(info, codes[m->status], "%s: series %.*s, timestamp %lld", refusals[m->status],
                   STR_FMT(buf_view(&text)), (long long)m->ts);
@@ -103,7 +118,6 @@ static bool labels_valid(struct labels ls)
 static enum err distribute(struct appender *a)
 {
     struct sink_batch *b = a->batch;
-    bool refs_hold = b->epoch == atomic_load(&a->db->epoch);
     a->partition_of = arena_array(&a->memory, b->series_count + 1, sizeof(*a->partition_of));
     a->slot_of = arena_array(&a->memory, b->series_count + 1, sizeof(*a->slot_of));
     a->order = arena_array(&a->memory, b->sample_count + 1, sizeof(*a->order));
@@ -114,11 +128,10 @@ static enum err distribute(struct appender *a)
     for (size_t i = 0; i < b->series_count; i++) {
         struct sink_series *s = &b->series[i];
         a->slot_of[i] = SLOT_UNKNOWN;
-        if (refs_hold && s->ref) {
+        if (s->ref) { /* right even when it is out of date: the partition follows from the labels */
             a->partition_of[i] = s->ref % PARTITIONS;
             continue;
         }
-        s->ref = 0;
         s->hash = s->hash ? s->hash : labels_hash(s->labels);
         a->partition_of[i] = (uint8_t)(series_target(b->tenant, s->labels, s->hash) % PARTITIONS);
     }
@@ -148,7 +161,7 @@ static enum err distribute(struct appender *a)
 /* The slot of a known series, or SLOT_UNKNOWN. */
 static int64_t series_lookup(struct appender *a, struct head *h, struct sink_series *s)
 {
-    if (s->ref && a->batch->epoch == atomic_load(&a->db->epoch)) {
+    if (s->ref && a->refs_hold) {
         uint64_t slot = (s->ref >> 6) - 1;
         if (slot < h->slot_count) {
             const struct series *known = head_series(h, (uint32_t)slot);
@@ -397,6 +410,21 @@ static enum err place(struct appender *a, unsigned partition)
     return e;
 }
 
+/* With the writer locks: references of an epoch that is over are of no use, and a series given by one alone
+ * is then not known. CONFLICT asks for its labels. */
+static enum err refs_check(struct appender *a)
+{
+    const struct sink_batch *b = a->batch;
+    a->refs_hold = b->epoch == atomic_load(&a->db->epoch);
+    for (size_t i = 0; !a->refs_hold && i < b->series_count; i++) {
+        if (b->series[i].ref && b->series[i].labels.n == 0) {
+            return err_set(a->info, ERR_CONFLICT, "the references of the batch are out of date");
+        }
+        b->series[i].ref = 0;
+    }
+    return ERR_OK;
+}
+
 static enum err append_all(struct appender *a)
 {
     enum err e = distribute(a);
@@ -408,6 +436,7 @@ static enum err append_all(struct appender *a)
             mutex_lock(&a->db->partitions[p].writer);
         }
     }
+    e = refs_check(a);
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
         a->accepted_first[p] = a->accepted_count;
         e = a->first[p] < a->first[p + 1] ? place(a, p) : ERR_OK;

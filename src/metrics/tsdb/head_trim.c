@@ -136,6 +136,9 @@ static void ticks_trim(struct ticks *k, uint32_t needed)
 {
     uint32_t drop = needed > k->first ? needed - k->first : 0;
     drop = drop > k->n ? k->n : drop;
+    if (drop == 0) {
+        return;
+    }
     memmove(k->ts, k->ts + drop, (k->n - drop) * sizeof(*k->ts));
     k->first += drop;
     k->n -= drop;

@@ -36,12 +36,16 @@ TEST(remote_write_round_trips)
     struct wire_series s = {.labels = labels, .label_count = 2, .samples = samples, .sample_count = 2};
     struct wire_write in = {.series = &s, .series_count = 1}, out;
     remote_write_encode_v1(&b, &in);
-    CHECK_OK(remote_write_decode_v1(&a, buf_view(&b), &out, NULL));
+    CHECK_OK(remote_write_decode_v1(&a, buf_view(&b), true, &out, NULL));
+    CHECK_EQ(out.series[0].label_count, 0);
+    CHECK_OK(remote_write_labels(&a, (struct wire_series *)(uintptr_t)&out.series[0], NULL));
+    CHECK_STR(out.series[0].labels[0].value, "up");
+    CHECK_OK(remote_write_decode_v1(&a, buf_view(&b), false, &out, NULL));
     CHECK_EQ(out.series_count, 1);
     CHECK_STR(out.series[0].labels[1].value, "x");
     CHECK(out.series[0].samples[1].value == 2.5 && out.series[0].samples[1].ts == -2000);
     for (size_t n = 1; n < b.n; n++) {
-        CHECK_EQ(remote_write_decode_v1(&a, str_of(b.p, n), &out, NULL), ERR_INVALID);
+        CHECK_EQ(remote_write_decode_v1(&a, str_of(b.p, n), false, &out, NULL), ERR_INVALID);
     }
 }
 

@@ -1,0 +1,136 @@
+/* Deletes, snapshots and cardinality on a small store. */
+#include <stdio.h>
+
+#include "harness.h"
+#include "metrics/tsdb/tsdb.h"
+
+enum {
+    T0 = 1000000000,
+    SAMPLES = 20
+};
+
+static struct tsdb *open_db(const char *dir)
+{
+    struct err_info info = {0};
+    struct tsdb *db = NULL;
+    struct tsdb_options o = {.dir = dir};
+    return tsdb_open(&o, &db, &info) == ERR_OK ? db : NULL;
+}
+
+static enum err fill(struct tsdb *db, const char *metric, const char *host, ts_ms from)
+{
+    struct label l[] = {{STR("__name__"), str_c(metric)}, {STR("host"), str_c(host)}};
+    struct sink_series s = {.labels = {l, 2}};
+    struct sink_sample m[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++) {
+        m[i] = (struct sink_sample){.ts = from + i * 1000, .value = i};
+    }
+    struct sink_batch b = {.tenant = QUERY_TENANT_DEFAULT,
+                           .series = &s,
+                           .series_count = 1,
+                           .samples = m,
+                           .sample_count = SAMPLES};
+    struct sink_result r;
+    struct err_info info = {0};
+    enum err e = tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, &info);
+    return e ? e : r.stored == SAMPLES ? ERR_OK : ERR_INTERNAL;
+}
+
+static size_t count(struct tsdb *db, const char *metric)
+{
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    struct err_info info = {0};
+    struct matcher m;
+    struct metric_cursor *c = NULL;
+    struct metric_batch b;
+    size_t n = 0;
+    if (matcher_init(&m, MATCH_EQ, STR("__name__"), str_c(metric), &info)) {
+        return SIZE_MAX;
+    }
+    struct metric_select sel = {.matchers = &m, .matcher_count = 1, .start_ms = 0, .end_ms = INT64_MAX};
+    struct metric_source *src = tsdb_source(db);
+    if (src->ops->select(src, &q, &sel, &c, &info) == ERR_OK) {
+        while (src->ops->next(c, &b, &info) == ERR_OK) {
+            for (uint32_t i = 0; i < b.series_count; i++) {
+                n += b.series[i].count;
+            }
+        }
+        src->ops->close(c);
+    }
+    matcher_done(&m);
+    return n;
+}
+
+TEST(a_delete_takes_what_is_there_and_nothing_that_comes)
+{
+    char dir[256];
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    struct err_info info = {0};
+    struct matcher m;
+    (void)snprintf(dir, sizeof(dir), "%s/delete", test_dir());
+    struct tsdb *db = open_db(dir);
+    CHECK(db);
+    CHECK_OK(fill(db, "gone", "a", T0));
+    CHECK_OK(fill(db, "kept", "a", T0));
+    CHECK_OK(matcher_init(&m, MATCH_EQ, STR("__name__"), STR("gone"), &info));
+    CHECK_OK(tsdb_delete(db, &q, &m, 1, INT64_MIN, INT64_MAX, &info));
+    CHECK_EQ(count(db, "gone"), 0);
+    CHECK_EQ(count(db, "kept"), SAMPLES);
+    CHECK_OK(fill(db, "gone", "a", T0 + 100000));
+    CHECK_EQ(count(db, "gone"), SAMPLES);
+    tsdb_close(db);
+    db = open_db(dir);
+    CHECK(db);
+    CHECK_EQ(count(db, "gone"), SAMPLES);
+    tsdb_close(db);
+    matcher_done(&m);
+}
+
+TEST(a_snapshot_opens_as_a_store_with_everything)
+{
+    char dir[256], copy[300];
+    struct err_info info = {0};
+    (void)snprintf(dir, sizeof(dir), "%s/live", test_dir());
+    (void)snprintf(copy, sizeof(copy), "%s/copy", test_dir());
+    struct tsdb *db = open_db(dir);
+    CHECK(db);
+    CHECK_OK(fill(db, "m", "a", T0));
+    CHECK_OK(fill(db, "m", "b", T0));
+    CHECK_OK(tsdb_snapshot(db, copy, false, &info));
+    CHECK_EQ(tsdb_snapshot(db, copy, false, &info), ERR_EXISTS);
+    CHECK_OK(fill(db, "m", "a", T0 + 100000)); /* not in the copy */
+    CHECK_EQ(count(db, "m"), 3 * SAMPLES);
+    struct tsdb *second = open_db(copy);
+    CHECK(second);
+    CHECK_EQ(count(second, "m"), 2 * SAMPLES);
+    CHECK_OK(fill(second, "m", "a", T0 + 200000));
+    tsdb_close(second);
+    tsdb_close(db);
+}
+
+TEST(cardinality_counts_series_by_metric_label_and_pair)
+{
+    char dir[256];
+    struct arena a AUTO_ARENA = {0};
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    struct err_info info = {0};
+    struct tsdb_cardinality c;
+    (void)snprintf(dir, sizeof(dir), "%s/cardinality", test_dir());
+    struct tsdb *db = open_db(dir);
+    CHECK(db);
+    CHECK_OK(fill(db, "big", "a", T0));
+    CHECK_OK(fill(db, "big", "b", T0));
+    CHECK_OK(fill(db, "small", "a", T0));
+    CHECK_OK(tsdb_cardinality(db, &q, 10, &a, &c, &info));
+    CHECK_EQ(c.series_by_metric_count, 2);
+    CHECK_STR(c.series_by_metric[0].name, "big");
+    CHECK_EQ(c.series_by_metric[0].value, 2);
+    CHECK_EQ(c.values_by_label[0].value, 2);
+    CHECK_STR(c.series_by_pair[1].name, "host=a");
+    CHECK_EQ(c.series_by_pair[1].value, 2);
+    CHECK_STR(c.bytes_by_label[0].name, "__name__");
+    CHECK_EQ(c.bytes_by_label[0].value, 2 * 3 + 5);
+    CHECK_OK(tsdb_cardinality(db, &q, 1, &a, &c, &info));
+    CHECK_EQ(c.series_by_pair_count, 1);
+    tsdb_close(db);
+}
