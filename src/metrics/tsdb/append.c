@@ -7,6 +7,7 @@
  * only series without samples behind. */
 #include "base/assert.h"
 #include "base/mem.h"
+#include "metrics/model/histogram_ops.h"
 #include "metrics/model/value.h"
 #include "metrics/tsdb/record.h"
 #include "metrics/tsdb/side.h"
@@ -70,9 +71,13 @@ static struct labels labels_of_ref(const struct appender *a, uint32_t index, str
 
 static COLD void explain(struct appender *a, const struct sink_sample *m)
 {
-    struct err_info *info = &a->result->first_refusal;
+    struct err_info *info = &a->result->first_refusal, flaw = {0};
     if (info->code != ERR_OK) {
         return;
+    }
+    const char *why = refusals[m->status];
+    if (m->status == SAMPLE_INVALID && m->histogram && histogram_check(m->histogram, &flaw) != ERR_OK) {
+        why = flaw.message;
     }
     static const enum err codes[SAMPLE_STATUS_COUNT] = {
         [SAMPLE_CONFLICT] = ERR_CONFLICT, [SAMPLE_OUT_OF_ORDER] = ERR_INVALID,
@@ -85,8 +90,8 @@ static COLD void explain(struct appender *a, const struct sink_sample *m)
         struct labels ls = a->batch->series[m->series_index].labels;
         labels_format(&text, ls.n ? ls : labels_of_ref(a, m->series_index, known));
     }
-    (void)err_set(info, codes[m->status], "%s: series %.*s, timestamp %lld", refusals[m->status],
-                  STR_FMT(buf_view(&text)), (long long)m->ts);
+    (void)err_set(info, codes[m->status], "%s: series %.*s, timestamp %lld", why, STR_FMT(buf_view(&text)),
+                  (long long)m->ts);
 }
 
 static void judged(struct appender *a, struct sink_sample *m, enum sample_status status)
@@ -184,14 +189,24 @@ static enum sample_status out_of_time(const struct appender *a, bool newest)
     return newest ? SAMPLE_OUT_OF_BOUNDS : SAMPLE_OUT_OF_ORDER;
 }
 
+static struct sample_value value_of(const struct sink_sample *m)
+{
+    return (struct sample_value){m->histogram ? 0 : f64_bits(m->value), m->start_ts, m->histogram};
+}
+
+static bool histogram_good(const struct histogram *h)
+{
+    return is_stale_nan(h->sum) || histogram_check(h, NULL) == ERR_OK;
+}
+
 /* STORED with *ret_late, or why not (metrics/model/sink.h). `s` may be NULL: a series to be made. */
 static enum sample_status judge(const struct appender *a, const struct head *h, const struct series *s,
-                                const struct sink_sample *m, bool *ret_late)
+                                const struct sink_sample *m, uint64_t bits, bool *ret_late)
 {
     bool started = s && (s->flags & SERIES_STARTED);
-    uint64_t bits = f64_bits(m->value), there = 0;
+    uint64_t there = 0;
     *ret_late = started && m->ts < s->last_ts;
-    if (m->histogram) {
+    if (m->histogram && !histogram_good(m->histogram)) {
         return SAMPLE_INVALID;
     }
     if (m->ts > a->future) {
@@ -252,7 +267,9 @@ static enum err consider(struct appender *a, struct head *h, unsigned partition,
     }
     struct series *s = *slot == SLOT_UNKNOWN ? NULL : head_series(h, (uint32_t)*slot);
     bool late = false;
-    enum sample_status status = judge(a, h, s, m, &late);
+    struct sample_value v = value_of(m);
+    uint64_t identity = value_identity(&v);
+    enum sample_status status = judge(a, h, s, m, identity, &late);
     if (status == SAMPLE_STORED && !s) {
         enum err e = series_make(a, h, m->series_index, &status);
         if (e != ERR_OK) {
@@ -277,7 +294,7 @@ static enum err consider(struct appender *a, struct head *h, unsigned partition,
                                                          .last_bits = s->last_bits};
     if (!late) { /* as if it were stored, for the samples that follow; undone before it is */
         s->last_ts = m->ts;
-        s->last_bits = f64_bits(m->value);
+        s->last_bits = identity;
         s->flags |= SERIES_STARTED;
     }
     return ERR_OK;
@@ -312,7 +329,8 @@ static enum err log_record(struct appender *a, struct head *h, struct partition 
     record_samples(&w);
     for (size_t i = from; i < a->accepted_count; i++) {
         const struct sink_sample *m = &a->batch->samples[a->accepted[i].sample];
-        record_sample(&w, a->accepted[i].slot, m->ts, f64_bits(m->value));
+        struct sample_value v = value_of(m);
+        record_sample(&w, a->accepted[i].slot, m->ts, &v);
     }
     struct str part = buf_view(&p->record);
     uint64_t offset = 0;
@@ -351,15 +369,16 @@ static ts_ms common_tick(const struct appender *a, size_t from, size_t to)
 static enum err apply_sample(struct appender *a, struct head *h, const struct accepted *c, ts_ms tick)
 {
     struct sink_sample *m = &a->batch->samples[c->sample];
-    uint64_t bits = f64_bits(m->value), there = 0;
+    struct sample_value v = value_of(m);
+    uint64_t there = 0;
     enum sample_status status = SAMPLE_STORED;
     c->series->flags |= SERIES_LOGGED;
     /* While a flush runs, what belongs below its bound is kept apart from what it writes. */
     bool fresh = m->ts < atomic_load_explicit(&a->db->flushing_before, memory_order_relaxed);
-    enum err e = c->late || fresh ? head_push_late(h, c->series, m->ts, bits, fresh)
-                                  : head_push(h, c->series, m->ts, bits, tick);
+    enum err e = c->late || fresh ? head_push_late(h, c->series, m->ts, &v, fresh)
+                                  : head_push(h, c->series, m->ts, &v, tick);
     if (e == ERR_EXISTS && head_sample_at(h, c->series, m->ts, &there)) {
-        status = there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
+        status = there == value_identity(&v) ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
     } else if (e == ERR_LIMIT) {
         status = SAMPLE_LIMIT;
     } else if (e != ERR_OK) {

@@ -23,8 +23,9 @@ enum {
     BLOCK_MAGIC_BYTES = 8,
     BLOCK_VERSION = 1,
     BLOCK_TAIL_BYTES = 16,
-    BLOCK_PAGE_BYTES = 64 << 10, /* a page is closed when it reaches this */
-    BLOCK_CHUNK_SAMPLES = 480,   /* two hours at 15 s */
+    BLOCK_PAGE_BYTES = 64 << 10,   /* a page is closed when it reaches this */
+    BLOCK_CHUNK_SAMPLES = 480,     /* two hours at 15 s */
+    BLOCK_HISTOGRAM_SAMPLES = 120, /* of a series with histograms */
     BLOCK_COLUMN_TICKS_MAX = 1 << 22,
     BLOCK_NAME_BYTES = 64
 };

@@ -14,6 +14,7 @@
 #include "codec/crc32c.h"
 #include "metrics/model/value.h"
 #include "metrics/tsdb/block.h"
+#include "metrics/tsdb/chunk.h"
 #include "metrics/tsdb/index.h"
 #include "metrics/tsdb/values.h"
 
@@ -29,6 +30,7 @@ struct section_writer {
     uint64_t bits[BLOCK_CHUNK_SAMPLES];
     uint8_t coded[BLOCK_CHUNK_SAMPLES * XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES + 64];
     uint8_t times[BLOCK_CHUNK_SAMPLES * 10];
+    struct buf rich; /* a chunk of rich samples */
 };
 
 static void section_free(struct section_writer *s)
@@ -43,6 +45,7 @@ static void section_free(struct section_writer *s)
     buf_done(&s->series);
     buf_done(&s->page);
     buf_done(&s->data);
+    buf_done(&s->rich);
     u64map_done(&s->schema_of);
     mem_free(s);
 }
@@ -153,13 +156,56 @@ struct span { /* part of a series in a batch */
     size_t n;
     bool shared;
     uint64_t column, first_tick;
+    const struct histogram *const *histograms; /* these two may be NULL */
+    const ts_ms *starts;
 };
+
+static struct sample_value span_value(const struct span *p, size_t i)
+{
+    struct sample_value v = {.h = p->histograms ? p->histograms[i] : NULL,
+                             .start = p->starts ? p->starts[i] : 0};
+    v.bits = v.h ? 0 : f64_bits(p->values[i]);
+    return v;
+}
+
+static bool span_rich(const struct span *p, size_t from, size_t n)
+{
+    for (size_t i = from; (p->histograms || p->starts) && i < from + n; i++) {
+        struct sample_value v = span_value(p, i);
+        if (value_is_rich(&v)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The chunk's values as bytes, in s->coded or s->rich. */
+static struct str chunk_encode(struct section_writer *s, const struct span *p, size_t from, size_t n,
+                               uint8_t *mode)
+{
+    if (!span_rich(p, from, n)) {
+        memcpy(s->bits, p->values + from, n * sizeof(*s->bits));
+        size_t bytes = values_encode(s->bits, n, s->coded, mode);
+        return str_of((const char *)s->coded, bytes);
+    }
+    struct rich_state state = {0};
+    buf_reset(&s->rich);
+    for (size_t i = from; i < from + n; i++) {
+        struct sample_value v = span_value(p, i);
+        rich_write(&s->rich, &state, &v);
+    }
+    if (s->rich.err != ERR_OK) {
+        s->page.err = s->rich.err;
+    }
+    *mode = CHUNK_RICH;
+    return buf_view(&s->rich);
+}
 
 static void chunk_write(struct section_writer *s, const struct span *p, size_t from, size_t n)
 {
-    memcpy(s->bits, p->values + from, n * sizeof(*s->bits));
     uint8_t mode = 0;
-    size_t bytes = values_encode(s->bits, n, s->coded, &mode), times_bytes = 0;
+    struct str coded = chunk_encode(s, p, from, n, &mode);
+    size_t bytes = coded.n, times_bytes = 0;
     ts_ms first = p->ts[from], last = p->ts[from + n - 1];
     if (!p->shared) {
         times_bytes = times_encode(p->ts + from, n, s->times);
@@ -177,7 +223,7 @@ static void chunk_write(struct section_writer *s, const struct span *p, size_t f
     write_varint(&s->series, bytes);
     write_varint(&s->series, s->page_count);
     buf_append(&s->page, s->times, times_bytes);
-    buf_append(&s->page, s->coded, bytes);
+    buf_append(&s->page, coded.p, bytes);
     s->min_ts = first < s->min_ts ? first : s->min_ts;
     s->max_ts = last > s->max_ts ? last : s->max_ts;
 }
@@ -215,14 +261,22 @@ enum err block_section_add(struct block_writer *w, const struct metric_batch *b,
         if (first >= last) {
             continue;
         }
-        struct span p = {b->ts + first, m->values + (first - m->clock_first), last - first, shared, column,
-                         first - lo};
+        size_t skip = first - m->clock_first;
+        struct span p = {.ts = b->ts + first,
+                         .values = m->values + skip,
+                         .n = last - first,
+                         .shared = shared,
+                         .column = column,
+                         .first_tick = first - lo,
+                         .histograms = m->histograms ? m->histograms + skip : NULL,
+                         .starts = m->start_ts ? m->start_ts + skip : NULL};
+        size_t step = p.histograms ? BLOCK_HISTOGRAM_SAMPLES : BLOCK_CHUNK_SAMPLES;
         if (series_labels(s, m->labels) != ERR_OK) {
             return err_set(info, ERR_OOM, "no memory to write a block");
         }
-        write_varint(&s->series, (p.n + BLOCK_CHUNK_SAMPLES - 1) / BLOCK_CHUNK_SAMPLES);
-        for (size_t at = 0; at < p.n; at += BLOCK_CHUNK_SAMPLES) {
-            chunk_write(s, &p, at, p.n - at < BLOCK_CHUNK_SAMPLES ? p.n - at : BLOCK_CHUNK_SAMPLES);
+        write_varint(&s->series, (p.n + step - 1) / step);
+        for (size_t at = 0; at < p.n; at += step) {
+            chunk_write(s, &p, at, p.n - at < step ? p.n - at : step);
         }
         s->series_count++;
         w->samples += p.n;

@@ -2,6 +2,7 @@
 #include "metrics/tsdb/chunk.h"
 
 #include "base/mem.h"
+#include "metrics/tsdb/limits.h"
 #include "metrics/tsdb/values.h"
 
 struct chunk *chunk_new(uint32_t times_bytes, uint32_t value_bytes)
@@ -28,9 +29,27 @@ void chunk_unref(struct chunk *c)
     }
 }
 
-enum err chunk_values(const struct chunk *c, uint64_t *ret_v)
+enum err chunk_samples(const struct chunk *c, struct arena *a, struct rich_columns *out)
 {
-    return values_decode(c->mode, c->data + c->times_bytes, c->value_bytes, c->count, ret_v);
+    if (c->mode == CHUNK_RICH) {
+        return rich_read(str_of((const char *)c->data + c->times_bytes, c->value_bytes), c->count, a, out);
+    }
+    return values_decode(c->mode, c->data + c->times_bytes, c->value_bytes, c->count, out->bits);
+}
+
+enum err chunk_identities(const struct chunk *c, uint64_t *ret_v)
+{
+    const struct histogram *histograms[CHUNK_SAMPLES_MAX] = {NULL};
+    struct rich_columns out = {.bits = ret_v, .histograms = histograms};
+    struct arena memory AUTO_ARENA;
+    arena_init(&memory, 0, NULL);
+    enum err e = chunk_samples(c, &memory, &out);
+    for (uint32_t i = 0; e == ERR_OK && i < c->count; i++) {
+        if (histograms[i]) {
+            ret_v[i] = value_identity(&(struct sample_value){.h = histograms[i]});
+        }
+    }
+    return e;
 }
 
 enum err chunk_times(const struct chunk *c, ts_ms *ret_ts)

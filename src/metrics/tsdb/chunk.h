@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "metrics/tsdb/rich.h"
 
 #define CLOCK_NONE UINT32_MAX
 
@@ -17,7 +18,7 @@ struct chunk {
     uint32_t clock;      /* number of the clock in the head, or CLOCK_NONE: own timestamps */
     uint32_t first_tick; /* absolute number of the first tick */
     uint16_t count;
-    uint8_t mode; /* enum values_mode, or CHUNK_HISTOGRAMS */
+    uint8_t mode; /* enum values_mode, or CHUNK_RICH */
     uint8_t pad;
     ts_ms min_ts, max_ts;
     uint32_t times_bytes, value_bytes;
@@ -25,7 +26,7 @@ struct chunk {
 };
 
 enum {
-    CHUNK_HISTOGRAMS = 128
+    CHUNK_RICH = 128 /* a stream of rich samples (rich.h) */
 };
 
 /* One reference. NULL when out of memory. */
@@ -37,8 +38,10 @@ static inline size_t chunk_bytes(const struct chunk *c)
     return sizeof(*c) + c->times_bytes + c->value_bytes;
 }
 
-/* ret_v has count items. Errors: CORRUPT. */
-MUST_USE enum err chunk_values(const struct chunk *c, uint64_t *ret_v);
+/* ret_v has count items. Errors: CORRUPT; OOM of rich chunks. */
+MUST_USE enum err chunk_identities(const struct chunk *c, uint64_t *ret_v);
+/* Of a rich chunk, or of one that is not. */
+MUST_USE enum err chunk_samples(const struct chunk *c, struct arena *a, struct rich_columns *out);
 /* Of a chunk with own timestamps. */
 MUST_USE enum err chunk_times(const struct chunk *c, ts_ms *ret_ts);
 

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "metrics/model/histogram_ops.h"
 #include "metrics/tsdb/cursor_int.h"
 #include "metrics/tsdb/source_int.h"
 #include "metrics/tsdb/values.h"
@@ -11,6 +12,16 @@ struct point {
     ts_ms ts;
     double v;
     uint64_t rank;
+    const struct histogram *h;
+    ts_ms start;
+    uint32_t run, at; /* where it came from: of runs in sequence the points follow one another */
+};
+
+/* Decoded samples of a series. */
+struct columns_out {
+    double *values;
+    const struct histogram **histograms; /* these two NULL when the series is not rich */
+    ts_ms *starts;
 };
 
 static void part_release(struct metric_cursor *c)
@@ -193,17 +204,52 @@ static void sign(const struct metric_cursor *c, struct picked *s)
     s->signature = h | 1;
 }
 
-static enum err run_values(struct metric_cursor *c, const struct run *r, double *out)
+static enum err columns_new(struct metric_cursor *c, const struct picked *s, size_t n,
+                            struct columns_out *ret_out)
+{
+    struct columns_out out = {.values = arena_array(&c->out, n, sizeof(*out.values))};
+    if (s->rich) {
+        out.histograms = arena_zarray(&c->out, n, sizeof(*out.histograms));
+        out.starts = arena_zarray(&c->out, n, sizeof(*out.starts));
+    }
+    *ret_out = out;
+    return out.values && (!s->rich || (out.histograms && out.starts)) ? ERR_OK : arena_err(&c->out);
+}
+
+/* Decodes a run to position `at`. */
+static enum err run_values(struct metric_cursor *c, const struct run *r, struct columns_out *out, size_t at)
 {
     uint64_t *bits = arena_array(&c->out, r->count, sizeof(*bits));
     if (!bits) {
         return arena_err(&c->out);
     }
-    enum err e = values_decode(r->mode, r->values, r->value_bytes, r->count, bits);
+    enum err e = ERR_OK;
+    if (r->mode == CHUNK_RICH) {
+        struct rich_columns rich = {bits, out->histograms + at, out->starts + at};
+        e = rich_read(str_of((const char *)r->values, r->value_bytes), r->count, &c->out, &rich);
+    } else {
+        e = values_decode(r->mode, r->values, r->value_bytes, r->count, bits);
+    }
     if (e == ERR_OK) {
-        memcpy(out, bits, r->count * sizeof(*out));
+        memcpy(out->values + at, bits, r->count * sizeof(*bits));
     }
     return e;
+}
+
+/* A series of the batch; columns that say nothing are left out. */
+static struct metric_series series_of(const struct picked *s, const struct columns_out *out, size_t n)
+{
+    bool histograms = false, starts = false;
+    for (size_t i = 0; s->rich && i < n; i++) {
+        histograms |= out->histograms[i] != NULL;
+        starts |= out->starts[i] != 0;
+    }
+    return (struct metric_series){.labels = s->labels,
+                                  .id = s->hash,
+                                  .count = (uint32_t)n,
+                                  .values = out->values,
+                                  .histograms = histograms ? out->histograms : NULL,
+                                  .start_ts = starts ? out->starts : NULL};
 }
 
 static enum err run_times(const struct metric_cursor *c, const struct run *r, ts_ms *out)
@@ -264,19 +310,16 @@ static enum err emit_group(struct metric_cursor *c, const struct picked *first, 
     }
     for (size_t i = 0; e == ERR_OK && i < n; i++) {
         const struct picked *s = &first[i];
-        double *values = arena_array(&c->out, s->sample_count, sizeof(*values));
-        if (!values) {
-            return arena_err(&c->out);
-        }
+        struct columns_out columns = {0};
         size_t at = 0;
+        e = columns_new(c, s, s->sample_count, &columns);
         for (size_t k = 0; e == ERR_OK && k < s->run_count; at += s->runs[k++].count) {
-            e = run_values(c, &s->runs[k], values + at);
+            e = run_values(c, &s->runs[k], &columns, at);
         }
-        out[i] = (struct metric_series){.labels = s->labels,
-                                        .id = s->hash,
-                                        .clock_first = s->runs[0].first_tick - lo,
-                                        .count = (uint32_t)s->sample_count,
-                                        .values = values};
+        if (e == ERR_OK) {
+            out[i] = series_of(s, &columns, s->sample_count);
+            out[i].clock_first = s->runs[0].first_tick - lo;
+        }
     }
     b->series = out;
     b->series_count = (uint32_t)n;
@@ -308,21 +351,72 @@ static size_t merge(const struct point *a, size_t an, const struct point *b, siz
     return n;
 }
 
-static enum err run_points(struct metric_cursor *c, const struct run *r, struct point **ret_p)
+static enum err run_points(struct metric_cursor *c, const struct picked *s, uint32_t run,
+                           struct point **ret_p)
 {
+    const struct run *r = &s->runs[run];
     struct point *p = arena_array(&c->out, r->count, sizeof(*p));
     ts_ms *ts = arena_array(&c->out, r->count, sizeof(*ts));
-    double *v = arena_array(&c->out, r->count, sizeof(*v));
-    if (!p || !ts || !v) {
+    struct columns_out out = {0};
+    if (!p || !ts) {
         return arena_err(&c->out);
     }
-    enum err e = run_times(c, r, ts);
-    e = e == ERR_OK ? run_values(c, r, v) : e;
+    enum err e = columns_new(c, s, r->count, &out);
+    e = e == ERR_OK ? run_times(c, r, ts) : e;
+    e = e == ERR_OK ? run_values(c, r, &out, 0) : e;
     for (uint32_t i = 0; e == ERR_OK && i < r->count; i++) {
-        p[i] = (struct point){ts[i], v[i], r->rank};
+        p[i] = (struct point){.ts = ts[i], .v = out.values[i], .rank = r->rank, .run = run, .at = i};
+        if (s->rich) {
+            p[i].h = out.histograms[i];
+            p[i].start = out.starts[i];
+        }
     }
     *ret_p = p;
     return e;
+}
+
+static enum err late_points(struct metric_cursor *c, const struct picked *s, struct point **ret_p)
+{
+    struct point *p = arena_array(&c->out, s->late_count + 1, sizeof(*p));
+    if (!p) {
+        return arena_err(&c->out);
+    }
+    for (size_t i = 0; i < s->late_count; i++) {
+        const struct late_sample *l = &s->late[i];
+        struct sample_value v = {.bits = l->bits};
+        enum err e = l->rich ? rich_read_one(str_of(l->rich, l->rich_bytes), &c->out, &v) : ERR_OK;
+        if (e != ERR_OK) {
+            return e;
+        }
+        p[i] = (struct point){.ts = l->ts, .rank = UINT64_MAX, .h = v.h, .start = v.start, .run = UINT32_MAX};
+        memcpy(&p[i].v, &v.bits, sizeof(p[i].v));
+    }
+    *ret_p = p;
+    return ERR_OK;
+}
+
+/* What a histogram knows about resets it knows against the sample before it: when that is another one now,
+ * nothing is known. */
+static enum err hints_review(struct metric_cursor *c, const struct picked *s, struct point *p, size_t n)
+{
+    for (size_t i = 0; s->rich && i < n; i++) {
+        const struct point *q = i > 0 ? &p[i - 1] : NULL;
+        bool follows_it = q && q->run != UINT32_MAX &&
+                          ((q->run == p[i].run && q->at + 1 == p[i].at) ||
+                           (q->run + 1 == p[i].run && p[i].at == 0 && q->at + 1 == s->runs[q->run].count));
+        if (!p[i].h || p[i].h->reset_hint == HRESET_GAUGE || p[i].h->reset_hint == HRESET_UNKNOWN ||
+            follows_it || (i == 0 && p[i].run == 0 && p[i].at == 0)) {
+            continue;
+        }
+        struct histogram *h = arena_alloc(&c->out, sizeof(*h));
+        if (!h) {
+            return arena_err(&c->out);
+        }
+        *h = *p[i].h;
+        h->reset_hint = HRESET_UNKNOWN;
+        p[i].h = h;
+    }
+    return ERR_OK;
 }
 
 /* All samples of a series that has a clock of its own, in time order, each timestamp once. */
@@ -333,25 +427,19 @@ static enum err own_points(struct metric_cursor *c, const struct picked *s, stru
     struct point *all = arena_array(&c->out, max, sizeof(*all));
     struct point *spare = arena_array(&c->out, max, sizeof(*spare));
     struct point *more = NULL;
-    if (!all || !spare) {
-        return arena_err(&c->out);
+    enum err e = all && spare ? ERR_OK : arena_err(&c->out);
+    if (e != ERR_OK) {
+        return e;
     }
     for (size_t i = 0; i <= s->run_count; i++) {
         size_t count = i < s->run_count ? s->runs[i].count : s->late_count;
         if (i < s->run_count) {
-            enum err e = run_points(c, &s->runs[i], &more);
-            if (e != ERR_OK) {
-                return e;
-            }
+            e = run_points(c, s, (uint32_t)i, &more);
         } else {
-            more = arena_array(&c->out, count + 1, sizeof(*more));
-            for (size_t k = 0; more && k < count; k++) {
-                more[k] = (struct point){s->late[k].ts, 0, UINT64_MAX};
-                memcpy(&more[k].v, &s->late[k].bits, sizeof(more[k].v));
-            }
+            e = late_points(c, s, &more);
         }
-        if (!more) {
-            return arena_err(&c->out);
+        if (e != ERR_OK) {
+            return e;
         }
         if (n == 0 || (count && more[0].ts > all[n - 1].ts)) {
             if (count) {
@@ -367,7 +455,7 @@ static enum err own_points(struct metric_cursor *c, const struct picked *s, stru
     }
     *ret_p = all;
     *ret_n = mask(c, s, all, n);
-    return ERR_OK;
+    return hints_review(c, s, all, *ret_n);
 }
 
 static enum err emit_own(struct metric_cursor *c, const struct picked *s, struct metric_batch *b)
@@ -383,15 +471,20 @@ static enum err emit_own(struct metric_cursor *c, const struct picked *s, struct
     }
     struct metric_series *out = arena_zalloc(&c->out, sizeof(*out));
     ts_ms *ts = arena_array(&c->out, n + 1, sizeof(*ts));
-    double *values = arena_array(&c->out, n + 1, sizeof(*values));
-    if (e != ERR_OK || !out || !ts || !values) {
+    struct columns_out columns = {0};
+    e = e == ERR_OK ? columns_new(c, s, n + 1, &columns) : e;
+    if (e != ERR_OK || !out || !ts) {
         return e != ERR_OK ? e : arena_err(&c->out);
     }
     for (size_t i = 0; i < n; i++) {
         ts[i] = points[i].ts;
-        values[i] = points[i].v;
+        columns.values[i] = points[i].v;
+        if (s->rich) {
+            columns.histograms[i] = points[i].h;
+            columns.starts[i] = points[i].start;
+        }
     }
-    *out = (struct metric_series){.labels = s->labels, .id = s->hash, .count = (uint32_t)n, .values = values};
+    *out = series_of(s, &columns, n);
     *b = (struct metric_batch){ts, (uint32_t)n, n > 0, out};
     return ERR_OK;
 }
@@ -427,7 +520,11 @@ static enum err count_samples(struct metric_cursor *c, const struct metric_batch
 {
     uint64_t n = 0;
     for (uint32_t i = 0; i < b->series_count; i++) {
-        n += b->series[i].count;
+        const struct metric_series *s = &b->series[i];
+        n += s->count;
+        for (uint32_t k = 0; s->histograms && k < s->count; k++) {
+            n += s->histograms[k] ? histogram_point_cost(s->histograms[k]) : 0;
+        }
     }
     uint64_t sum = atomic_fetch_add_explicit(&c->q->samples, n, memory_order_relaxed) + n;
     if (c->q->samples_max && sum > c->q->samples_max) {

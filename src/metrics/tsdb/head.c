@@ -28,6 +28,15 @@ static void series_done(struct head *h, struct series *s)
     }
     if (s->ext) {
         h->late_count -= s->ext->late_count;
+        for (uint32_t i = 0; i < s->ext->late_count; i++) {
+            mem_free(s->ext->late[i].rich);
+        }
+        if (s->ext->rich) {
+            h->tail_bytes -= s->ext->rich->stream.cap;
+            buf_done(&s->ext->rich->stream);
+            mem_free(s->ext->rich->newest);
+            mem_free(s->ext->rich);
+        }
         mem_free(s->ext->times);
         mem_free(s->ext->late);
         mem_free(s->ext);

@@ -7,6 +7,7 @@
 #include "metrics/tsdb/chunk.h"
 #include "metrics/tsdb/index.h"
 #include "metrics/tsdb/limits.h"
+#include "metrics/tsdb/rich.h"
 #include "metrics/tsdb/values.h"
 
 /* Ticks of one target. Tick numbers are absolute: ts[i] is tick first + i. */
@@ -19,12 +20,23 @@ struct ticks {
 
 struct late_sample {
     ts_ms ts;
-    uint64_t bits;
-    uint64_t fresh; /* came while a flush was running, and is not part of its block */
+    uint64_t bits; /* identity (rich.h) */
+    char *rich;    /* on the heap: the sample's stream when it is more than a float */
+    uint32_t rich_bytes;
+    bool fresh; /* came while a flush was running, and is not part of its block */
 };
 
-/* What few series need: own timestamps of the tail, late samples. */
+/* The open tail of a series with histograms or start timestamps. */
+struct rich_tail {
+    struct buf stream;
+    struct rich_state state;
+    struct histogram *newest; /* on the heap: the newest that is no staleness marker */
+    bool newest_is_last;      /* nothing came after it */
+};
+
+/* What few series need: own timestamps of the tail, late samples, rich samples. */
 struct series_ext {
+    struct rich_tail *rich;
     uint8_t *times; /* varint stream of the tail's timestamps after the first */
     uint32_t times_bytes, times_cap;
     uint64_t times_delta;
@@ -38,6 +50,7 @@ enum series_flags {
     SERIES_STARTED = 4,   /* last_ts and last_bits hold */
     SERIES_OWN_TIMES = 8, /* the tail's timestamps are in ext */
     SERIES_DEFINED = 16,  /* its definition is in the record being written */
+    SERIES_RICH = 32,     /* the tail's samples are in ext->rich */
 };
 
 struct series {
@@ -47,8 +60,8 @@ struct series {
     struct series_ext *ext;
     uint8_t *tail;
     struct xor_state xor ;
-    ts_ms last_ts; /* of the newest sample that was accepted in order; the tail ends there */
-    uint64_t last_bits;
+    ts_ms last_ts;      /* of the newest sample that was accepted in order; the tail ends there */
+    uint64_t last_bits; /* its identity */
     ts_ms tail_ts;      /* of the tail's first sample */
     uint32_t clock;     /* number in clocks */
     uint32_t tail_tick; /* of the tail's first sample */
@@ -103,11 +116,15 @@ void head_remove(struct head *h, uint32_t slot);
 
 /* Appends after the newest sample. batch_tick: the timestamp most samples of the batch share, INT64_MIN for
  * none. Errors: OOM, and the series is as before. */
-MUST_USE enum err head_push(struct head *h, struct series *s, ts_ms ts, uint64_t bits, ts_ms batch_tick);
-/* The sample at ts in chunks, tail and late samples. */
-bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_bits);
+MUST_USE enum err head_push(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v,
+                            ts_ms batch_tick);
+/* The identity of the sample at ts in chunks, tail and late samples. */
+bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_identity);
 /* Enters a sample older than the newest. Errors: OOM, EXISTS (there is one at ts), LIMIT. */
-MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits, bool fresh);
+MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v,
+                                 bool fresh);
+/* Forgets the open tail. */
+void head_tail_clear(struct series *s);
 /* Turns the tail into a chunk. */
 MUST_USE enum err head_seal(struct head *h, struct series *s);
 /* The tail as a chunk outside the series' list, for readers; memory from the arena when `a` is given (it is

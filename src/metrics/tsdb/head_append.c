@@ -2,6 +2,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "codec/varint.h"
+#include "metrics/model/histogram_ops.h"
+#include "metrics/model/value.h"
 #include "metrics/tsdb/bits.h"
 #include "metrics/tsdb/head.h"
 
@@ -158,23 +160,115 @@ static enum err push_time(struct head *h, struct series *s, ts_ms ts, ts_ms batc
     return ERR_OK;
 }
 
-enum err head_push(struct head *h, struct series *s, ts_ms ts, uint64_t bits, ts_ms batch_tick)
+/* -- rich samples ---------------------------------------------------------------------------------------- */
+
+static enum err rich_reserve(struct head *h, struct series *s, const struct sample_value *v)
 {
-    if (s->tail_count == CHUNK_SAMPLES_MAX && head_seal(h, s) != ERR_OK) {
+    struct series_ext *x = ext_of(s);
+    if (x && !x->rich) {
+        x->rich = mem_zalloc(sizeof(*x->rich));
+    }
+    if (!x || !x->rich) {
         return ERR_OOM;
     }
+    struct buf *b = &x->rich->stream;
+    size_t before = b->cap;
+    bool room = buf_reserve(b, rich_bound(v));
+    b->err = ERR_OK; /* what is in it stays good */
+    h->tail_bytes += b->cap - before;
+    return room ? ERR_OK : ERR_OOM;
+}
+
+/* A private copy of a histogram with the hint it gets as a stored sample. */
+static struct histogram *rich_keep(const struct rich_tail *t, const struct histogram *in)
+{
+    void *mem = mem_alloc(histogram_copy_bytes(in));
+    struct histogram *own = mem ? histogram_copy(in, mem) : NULL;
+    if (own) {
+        own->reset_hint = (uint8_t)histogram_hint_after(in, t->newest_is_last ? t->newest : NULL);
+    }
+    return own;
+}
+
+/* Room is reserved. `own` (NULL for a float or a staleness marker) is taken. */
+static void rich_append(struct rich_tail *t, const struct sample_value *v, struct histogram *own)
+{
+    struct sample_value kept = *v;
+    kept.h = own ? own : v->h;
+    rich_write(&t->stream, &t->state, &kept);
+    ASSERT(t->stream.err == ERR_OK);
+    t->newest_is_last = own != NULL;
+    if (own) {
+        mem_free(t->newest);
+        t->newest = own;
+    }
+}
+
+static enum err push_rich(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v,
+                          ts_ms batch_tick)
+{
+    bool full =
+        s->tail_count > 0 && (!(s->flags & SERIES_RICH) || s->ext->rich->stream.n > RICH_TAIL_BYTES_MAX);
+    if ((full && head_seal(h, s) != ERR_OK) || rich_reserve(h, s, v) != ERR_OK) {
+        return ERR_OOM;
+    }
+    struct rich_tail *t = s->ext->rich;
+    struct histogram *own = NULL;
+    if (v->h && !is_stale_nan(v->h->sum) && !(own = rich_keep(t, v->h))) {
+        return ERR_OOM;
+    }
+    if (push_time(h, s, ts, batch_tick) != ERR_OK) {
+        mem_free(own);
+        return ERR_OOM;
+    }
+    rich_append(t, v, own);
+    s->flags |= SERIES_RICH;
+    return ERR_OK;
+}
+
+static enum err push_plain(struct head *h, struct series *s, ts_ms ts, uint64_t bits, ts_ms batch_tick)
+{
     if (tail_reserve(h, s) != ERR_OK || push_time(h, s, ts, batch_tick) != ERR_OK ||
         tail_reserve(h, s) != ERR_OK) {
         return ERR_OOM;
     }
     xor_append(s->tail, &s->xor, bits);
+    if (s->ext && s->ext->rich) {
+        s->ext->rich->newest_is_last = false;
+    }
+    return ERR_OK;
+}
+
+enum err head_push(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v, ts_ms batch_tick)
+{
+    if (s->tail_count == CHUNK_SAMPLES_MAX && head_seal(h, s) != ERR_OK) {
+        return ERR_OOM;
+    }
+    bool rich = value_is_rich(v) || (s->tail_count > 0 && (s->flags & SERIES_RICH));
+    enum err e = rich ? push_rich(h, s, ts, v, batch_tick) : push_plain(h, s, ts, v->bits, batch_tick);
+    if (e != ERR_OK) {
+        return e;
+    }
     s->tail_count++;
     s->last_ts = ts;
-    s->last_bits = bits;
+    s->last_bits = value_identity(v);
     s->flags |= SERIES_STARTED;
     h->min_ts = ts < h->min_ts ? ts : h->min_ts;
     h->max_ts = ts > h->max_ts ? ts : h->max_ts;
     return ERR_OK;
+}
+
+/* -- chunks ---------------------------------------------------------------------------------------------- */
+
+void head_tail_clear(struct series *s)
+{
+    if (s->flags & SERIES_RICH) {
+        buf_reset(&s->ext->rich->stream);
+        s->ext->rich->state = (struct rich_state){0};
+    }
+    s->tail_count = 0;
+    s->xor = (struct xor_state){0};
+    s->flags &= (uint8_t) ~(SERIES_OWN_TIMES | SERIES_RICH);
 }
 
 static void chunk_fill(struct chunk *c, const struct series *s)
@@ -193,7 +287,8 @@ static void chunk_fill(struct chunk *c, const struct series *s)
 struct chunk *head_tail_copy(const struct series *s, struct arena *a)
 {
     uint32_t times = s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0;
-    uint32_t values = (s->xor.bits + 7) / 8;
+    bool rich = (s->flags & SERIES_RICH) != 0;
+    uint32_t values = rich ? (uint32_t)s->ext->rich->stream.n : (s->xor.bits + 7) / 8;
     struct chunk *c = a ? arena_alloc(a, sizeof(*c) + times + values) : chunk_new(times, values);
     if (!c) {
         return NULL;
@@ -201,15 +296,31 @@ struct chunk *head_tail_copy(const struct series *s, struct arena *a)
     *c = (struct chunk){.times_bytes = times, .value_bytes = values};
     atomic_init(&c->refs, 1);
     chunk_fill(c, s);
-    c->mode = VALUES_XOR;
-    memcpy(c->data + times, s->tail, values);
+    c->mode = rich ? CHUNK_RICH : VALUES_XOR;
+    memcpy(c->data + times, rich ? (const void *)s->ext->rich->stream.p : s->tail, values);
     return c;
+}
+
+static void sealed_enter(struct head *h, struct series *s, struct chunk *c)
+{
+    c->older = s->sealed;
+    s->sealed = c;
+    h->chunk_count++;
+    h->chunk_bytes += chunk_bytes(c);
+    head_tail_clear(s);
 }
 
 enum err head_seal(struct head *h, struct series *s)
 {
     if (s->tail_count == 0) {
         return ERR_OK;
+    }
+    if (s->flags & SERIES_RICH) { /* the stream is as good as it gets */
+        struct chunk *as_is = head_tail_copy(s, NULL);
+        if (as_is) {
+            sealed_enter(h, s, as_is);
+        }
+        return as_is ? ERR_OK : ERR_OOM;
     }
     uint64_t values[CHUNK_SAMPLES_MAX];
     uint8_t coded[CHUNK_SAMPLES_MAX * XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES + 32];
@@ -224,17 +335,11 @@ enum err head_seal(struct head *h, struct series *s)
     chunk_fill(c, s);
     c->mode = mode;
     memcpy(c->data + c->times_bytes, coded, n);
-    c->older = s->sealed;
-    s->sealed = c;
-    h->chunk_count++;
-    h->chunk_bytes += chunk_bytes(c);
-    s->tail_count = 0;
-    s->xor = (struct xor_state){0};
-    s->flags &= (uint8_t)~SERIES_OWN_TIMES;
+    sealed_enter(h, s, c);
     return ERR_OK;
 }
 
-/* The value at ts in a chunk that spans it. */
+/* The identity of the sample at ts in a chunk that spans it. */
 static bool chunk_sample_at(const struct head *h, const struct chunk *c, ts_ms ts, uint64_t *ret_bits)
 {
     uint64_t values[CHUNK_SAMPLES_MAX];
@@ -246,7 +351,7 @@ static bool chunk_sample_at(const struct head *h, const struct chunk *c, ts_ms t
     } else if (chunk_times(c, own) != ERR_OK) {
         return false;
     }
-    if (chunk_values(c, values) != ERR_OK) {
+    if (chunk_identities(c, values) != ERR_OK) {
         return false;
     }
     for (uint32_t i = 0; i < c->count; i++) {
@@ -268,11 +373,11 @@ static uint32_t late_lower(const struct series_ext *x, ts_ms ts)
     return at;
 }
 
-bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_bits)
+bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_identity)
 {
     for (const struct chunk *c = s->sealed; c; c = c->older) {
         if (c->min_ts <= ts && ts <= c->max_ts) {
-            if (chunk_sample_at(h, c, ts, ret_bits)) {
+            if (chunk_sample_at(h, c, ts, ret_identity)) {
                 return true;
             }
             break;
@@ -280,7 +385,7 @@ bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint
     }
     if (s->tail_count > 0 && ts >= s->tail_ts && ts <= s->last_ts) {
         struct chunk *c = head_tail_copy(s, NULL);
-        bool found = c && chunk_sample_at(h, c, ts, ret_bits);
+        bool found = c && chunk_sample_at(h, c, ts, ret_identity);
         chunk_unref(c);
         if (found) {
             return true;
@@ -289,14 +394,35 @@ bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint
     if (s->ext && s->ext->late_count) {
         uint32_t at = late_lower(s->ext, ts);
         if (at < s->ext->late_count && s->ext->late[at].ts == ts) {
-            *ret_bits = s->ext->late[at].bits;
+            *ret_identity = s->ext->late[at].bits;
             return true;
         }
     }
     return false;
 }
 
-enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bits, bool fresh)
+/* The stream of a late sample. What comes before it in time is not looked at, so nothing is known of resets.
+ */
+static enum err late_rich(const struct sample_value *v, char **ret_p, uint32_t *ret_n)
+{
+    struct buf b AUTO_BUF = {0};
+    struct rich_state state = {0};
+    struct sample_value kept = *v;
+    struct histogram h;
+    if (v->h) {
+        h = *v->h;
+        h.reset_hint = (uint8_t)histogram_hint_after(v->h, NULL);
+        kept.h = &h;
+    }
+    rich_write(&b, &state, &kept);
+    size_t n = 0;
+    char *p = buf_take(&b, &n);
+    *ret_p = p;
+    *ret_n = (uint32_t)n;
+    return p ? ERR_OK : ERR_OOM;
+}
+
+enum err head_push_late(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v, bool fresh)
 {
     struct series_ext *x = ext_of(s);
     if (!x) {
@@ -314,9 +440,13 @@ enum err head_push_late(struct head *h, struct series *s, ts_ms ts, uint64_t bit
         return ERR_OOM;
     }
     x->late_cap = (uint32_t)cap;
+    struct late_sample late = {.ts = ts, .bits = value_identity(v), .fresh = fresh};
+    if (value_is_rich(v) && late_rich(v, &late.rich, &late.rich_bytes) != ERR_OK) {
+        return ERR_OOM;
+    }
     uint32_t at = late_lower(x, ts);
     memmove(x->late + at + 1, x->late + at, (x->late_count - at) * sizeof(*x->late));
-    x->late[at] = (struct late_sample){ts, bits, fresh};
+    x->late[at] = late;
     x->late_count++;
     h->late_count++;
     h->min_ts = ts < h->min_ts ? ts : h->min_ts;

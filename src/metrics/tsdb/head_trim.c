@@ -11,16 +11,62 @@ static const ts_ms *chunk_ts(const struct head *h, const struct chunk *c, ts_ms 
     return chunk_times(c, own) == ERR_OK ? own : NULL;
 }
 
+static void suffix_place(struct chunk *out, const struct chunk *c, uint16_t skip, ts_ms first)
+{
+    out->clock = c->clock;
+    out->first_tick = c->clock == CLOCK_NONE ? 0 : c->first_tick + skip;
+    out->count = (uint16_t)(c->count - skip);
+    out->min_ts = first;
+    out->max_ts = c->max_ts;
+}
+
+/* chunk_suffix of a rich chunk: the stream is written anew. */
+static struct chunk *rich_suffix(const struct head *h, const struct chunk *c, ts_ms from)
+{
+    uint64_t bits[CHUNK_SAMPLES_MAX];
+    const struct histogram *histograms[CHUNK_SAMPLES_MAX];
+    ts_ms starts[CHUNK_SAMPLES_MAX], own[CHUNK_SAMPLES_MAX];
+    uint8_t times[CHUNK_SAMPLES_MAX * 10];
+    struct rich_columns in = {bits, histograms, starts};
+    struct arena memory AUTO_ARENA;
+    struct buf stream AUTO_BUF = {0};
+    struct rich_state state = {0};
+    const ts_ms *ts = chunk_ts(h, c, own);
+    arena_init(&memory, 0, NULL);
+    if (!ts || chunk_samples(c, &memory, &in) != ERR_OK) {
+        return NULL;
+    }
+    uint16_t skip = 0;
+    while (skip < c->count && ts[skip] < from) {
+        skip++;
+    }
+    for (uint16_t i = skip; i < c->count; i++) {
+        rich_write(&stream, &state, &(struct sample_value){bits[i], starts[i], histograms[i]});
+    }
+    size_t n = c->clock == CLOCK_NONE ? times_encode(ts + skip, c->count - skip, times) : 0;
+    struct chunk *out = stream.err == ERR_OK ? chunk_new((uint32_t)n, (uint32_t)stream.n) : NULL;
+    if (out) {
+        suffix_place(out, c, skip, ts[skip]);
+        out->mode = CHUNK_RICH;
+        memcpy(out->data, times, n);
+        memcpy(out->data + n, stream.p, stream.n);
+    }
+    return out;
+}
+
 /* The samples of c at or after `from` as a new chunk, or NULL when there is no memory: then c stays whole and
  * readers drop what the block has too. */
 static struct chunk *chunk_suffix(const struct head *h, const struct chunk *c, ts_ms from)
 {
     uint64_t values[CHUNK_SAMPLES_MAX];
     ts_ms own[CHUNK_SAMPLES_MAX];
+    if (c->mode == CHUNK_RICH) {
+        return rich_suffix(h, c, from);
+    }
     uint8_t coded[CHUNK_SAMPLES_MAX * XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES + 64];
     uint8_t times[CHUNK_SAMPLES_MAX * 10];
     const ts_ms *ts = chunk_ts(h, c, own);
-    if (!ts || chunk_values(c, values) != ERR_OK) {
+    if (!ts || values_decode(c->mode, c->data + c->times_bytes, c->value_bytes, c->count, values) != ERR_OK) {
         return NULL;
     }
     uint16_t skip = 0;
@@ -35,12 +81,8 @@ static struct chunk *chunk_suffix(const struct head *h, const struct chunk *c, t
     if (!out) {
         return NULL;
     }
-    out->clock = c->clock;
-    out->first_tick = c->clock == CLOCK_NONE ? 0 : c->first_tick + skip;
-    out->count = n;
+    suffix_place(out, c, skip, ts[skip]);
     out->mode = mode;
-    out->min_ts = ts[skip];
-    out->max_ts = c->max_ts;
     memcpy(out->data, times, times_bytes);
     memcpy(out->data + times_bytes, coded, bytes);
     return out;
@@ -82,9 +124,7 @@ static void trim_tail(struct head *h, struct series *s, ts_ms before)
         (void)(head_seal(h, s) == ERR_OK); /* else the block has it too, and the next flush tries again */
         return;
     }
-    s->tail_count = 0;
-    s->xor = (struct xor_state){0};
-    s->flags &= (uint8_t)~SERIES_OWN_TIMES;
+    head_tail_clear(s);
 }
 
 static void trim_late(struct head *h, struct series *s, ts_ms before)
@@ -94,6 +134,8 @@ static void trim_late(struct head *h, struct series *s, ts_ms before)
     for (uint32_t i = 0; x && i < x->late_count; i++) {
         if (x->late[i].ts >= before || x->late[i].fresh) {
             x->late[kept++] = x->late[i];
+        } else {
+            mem_free(x->late[i].rich);
         }
     }
     if (x) {
@@ -154,7 +196,7 @@ void head_keep_fresh(struct head *h)
     for (uint32_t i = 0; i < h->slot_count && h->late_count; i++) {
         struct series_ext *x = head_series(h, i)->ext;
         for (uint32_t k = 0; x && k < x->late_count; k++) {
-            x->late[k].fresh = 0;
+            x->late[k].fresh = false;
         }
     }
 }

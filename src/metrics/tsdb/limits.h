@@ -3,8 +3,10 @@
 #define CAIRN_METRICS_TSDB_LIMITS_H
 
 enum {
-    PARTITIONS = 64,           /* fixed for ever: part of names and records (DESIGN.md section 8) */
-    CHUNK_SAMPLES_MAX = 120,   /* half an hour at 15 s; small enough that a read decodes little in excess */
+    PARTITIONS = 64,         /* fixed for ever: part of names and records (DESIGN.md section 8) */
+    CHUNK_SAMPLES_MAX = 120, /* half an hour at 15 s; small enough that a read decodes little in excess */
+    RICH_TAIL_BYTES_MAX =
+        16 << 10,              /* of histograms in an open tail: sealed beyond, so that reads decode little */
     CLOCK_SERIES_MIN = 4,      /* fewer series than this do not pay for a clock of their own */
     CUT_SAMPLES_MIN = 32,      /* a chunk this long is sealed at a gap; a shorter one gets own timestamps */
     LABELS_MAX = 256,          /* of a series */

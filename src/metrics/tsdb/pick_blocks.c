@@ -129,6 +129,7 @@ static enum err chunk_pick(struct metric_cursor *c, struct section_columns *k, s
                                            .min_ts = in->min_ts,
                                            .max_ts = in->max_ts,
                                            .rank = k->rank};
+    p->rich |= in->mode == CHUNK_RICH;
     p->sample_count += in->count;
     return ERR_OK;
 }

@@ -56,6 +56,7 @@ static enum err add_run(struct picker *p, struct picked *s, const struct chunk *
                                            .min_ts = k->min_ts,
                                            .max_ts = k->max_ts,
                                            .rank = UINT64_MAX};
+    s->rich |= k->mode == CHUNK_RICH;
     s->sample_count += k->count;
     return ERR_OK;
 }
@@ -91,6 +92,17 @@ static enum err pick_late(struct picker *p, struct picked *s, const struct serie
     }
     memcpy(s->late, x->late + from, (to - from) * sizeof(*s->late));
     s->late_count = to - from;
+    for (size_t i = 0; i < s->late_count; i++) {
+        struct late_sample *l = &s->late[i];
+        if (l->rich) {
+            struct str copy = arena_str(&p->c->part, str_of(l->rich, l->rich_bytes));
+            if (!copy.p) {
+                return arena_err(&p->c->part);
+            }
+            l->rich = (char *)(uintptr_t)copy.p;
+            s->rich = true;
+        }
+    }
     return ERR_OK;
 }
 

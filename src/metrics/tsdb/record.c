@@ -11,7 +11,8 @@ enum {
     CONTROL_SAME_TIME = 2,
     CONTROL_VALUE_SHIFT = 2,
     VALUE_BYTES_MAX = 8,
-    VALUE_INTEGER = 9
+    VALUE_INTEGER = 9,
+    VALUE_RICH = 10
 };
 
 void record_begin(struct record_writer *w, struct buf *b, struct str tenant)
@@ -49,12 +50,36 @@ static bool as_integer(uint64_t bits, int64_t *ret_i)
     return f64_bits((double)*ret_i) == bits;
 }
 
-void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, uint64_t bits)
+/* The value of a float, and the bits of the control byte that tell its form. */
+static unsigned put_float(uint8_t *p, size_t *n, uint64_t bits)
+{
+    int64_t i = 0;
+    unsigned bytes = bits ? 8 - (unsigned)__builtin_ctzll(bits) / 8 : 0;
+    if (bytes > 1 && as_integer(bits, &i) && varint_len(zigzag_encode(i)) <= bytes) {
+        *n += put_varint(p + *n, zigzag_encode(i));
+        return VALUE_INTEGER;
+    }
+    for (unsigned k = 0; k < bytes; k++) {
+        p[(*n)++] = (uint8_t)(bits >> (56 - 8 * k));
+    }
+    return bytes;
+}
+
+/* A rich sample after its control byte; its length is known when it is written. */
+static void append_rich(struct buf *b, const struct sample_value *v)
+{
+    struct buf own AUTO_BUF = {0};
+    struct rich_state state = {0};
+    rich_write(&own, &state, v);
+    write_str(b, buf_view(&own));
+    b->err = b->err == ERR_OK ? own.err : b->err;
+}
+
+void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, const struct sample_value *v)
 {
     uint8_t head[1 + 10 + 10 + 10];
     unsigned control = 0;
     size_t n = 1;
-    int64_t i = 0;
     if (slot == w->slot + 1) {
         control |= CONTROL_NEXT_SLOT;
     } else {
@@ -65,18 +90,13 @@ void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, uint64_t bi
     } else {
         n += put_varint(head + n, zigzag_encode((int64_t)((uint64_t)ts - (uint64_t)w->ts)));
     }
-    unsigned bytes = bits ? 8 - (unsigned)__builtin_ctzll(bits) / 8 : 0;
-    if (bytes > 1 && as_integer(bits, &i) && varint_len(zigzag_encode(i)) <= bytes) {
-        control |= VALUE_INTEGER << CONTROL_VALUE_SHIFT;
-        n += put_varint(head + n, zigzag_encode(i));
-    } else {
-        control |= bytes << CONTROL_VALUE_SHIFT;
-        for (unsigned k = 0; k < bytes; k++) {
-            head[n++] = (uint8_t)(bits >> (56 - 8 * k));
-        }
-    }
-    head[0] = (uint8_t)control;
+    bool rich = value_is_rich(v);
+    unsigned form = rich ? VALUE_RICH : put_float(head, &n, v->bits);
+    head[0] = (uint8_t)(control | form << CONTROL_VALUE_SHIFT);
     buf_append(w->b, head, n);
+    if (rich) {
+        append_rich(w->b, v);
+    }
     w->slot = slot;
     w->ts = ts;
 }
@@ -117,7 +137,28 @@ enum err record_next_definition(struct record_reader *r, uint32_t *ret_slot, str
     return ERR_OK;
 }
 
-enum err record_next_sample(struct record_reader *r, uint32_t *ret_slot, ts_ms *ret_ts, uint64_t *ret_bits)
+static enum err read_value(struct record_reader *r, unsigned form, struct sample_value *ret_v)
+{
+    *ret_v = (struct sample_value){0};
+    if (form == VALUE_RICH) {
+        struct str bytes = read_str(&r->r);
+        return r->r.bad ? ERR_CORRUPT : rich_read_one(bytes, r->memory, ret_v);
+    }
+    if (form == VALUE_INTEGER) {
+        ret_v->bits = f64_bits((double)read_zigzag(&r->r));
+        return ERR_OK;
+    }
+    if (form > VALUE_BYTES_MAX) {
+        return ERR_CORRUPT;
+    }
+    for (unsigned k = 0; k < form; k++) {
+        ret_v->bits |= (uint64_t)read_u8(&r->r) << (56 - 8 * k);
+    }
+    return ERR_OK;
+}
+
+enum err record_next_sample(struct record_reader *r, uint32_t *ret_slot, ts_ms *ret_ts,
+                            struct sample_value *ret_v)
 {
     if (reader_left(&r->r) == 0) {
         return ERR_NOT_FOUND;
@@ -125,21 +166,11 @@ enum err record_next_sample(struct record_reader *r, uint32_t *ret_slot, ts_ms *
     unsigned control = read_u8(&r->r), value = control >> CONTROL_VALUE_SHIFT;
     r->slot += control & CONTROL_NEXT_SLOT ? 1 : (uint32_t)read_zigzag(&r->r);
     r->ts = control & CONTROL_SAME_TIME ? r->ts : (ts_ms)((uint64_t)r->ts + (uint64_t)read_zigzag(&r->r));
-    uint64_t bits = 0;
-    if (value == VALUE_INTEGER) {
-        bits = f64_bits((double)read_zigzag(&r->r));
-    } else if (value <= VALUE_BYTES_MAX) {
-        for (unsigned k = 0; k < value; k++) {
-            bits |= (uint64_t)read_u8(&r->r) << (56 - 8 * k);
-        }
-    } else {
-        return ERR_CORRUPT;
-    }
-    if (r->r.bad || r->slot >= SLOTS_MAX) {
-        return ERR_CORRUPT;
+    enum err e = read_value(r, value, ret_v);
+    if (e != ERR_OK || r->r.bad || r->slot >= SLOTS_MAX) {
+        return e == ERR_OOM ? e : ERR_CORRUPT;
     }
     *ret_slot = r->slot;
     *ret_ts = r->ts;
-    *ret_bits = bits;
     return ERR_OK;
 }

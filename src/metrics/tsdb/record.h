@@ -6,7 +6,8 @@
  *   sample  = control byte, [slot difference], [time difference], value
  *
  * Control byte: bit 0 slot is the last + 1 (no difference follows), bit 1 time is that of the sample before,
- * bits 2-5 the value: 0..8 leading bytes of the float, 9 a zigzag integer, 10 a histogram. */
+ * bits 2-5 the value: 0..8 leading bytes of the float, 9 a zigzag integer, 10 a rich sample (rich.h) on its
+ * own (length, bytes). */
 #ifndef CAIRN_METRICS_TSDB_RECORD_H
 #define CAIRN_METRICS_TSDB_RECORD_H
 
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "codec/varint.h"
 #include "labels/labels.h"
+#include "metrics/tsdb/rich.h"
 
 struct record_writer {
     struct buf *b;
@@ -25,22 +27,23 @@ void record_begin(struct record_writer *w, struct buf *b, struct str tenant);
 void record_define(struct record_writer *w, uint32_t slot, struct labels ls);
 /* After the last definition, before the first sample. */
 void record_samples(struct record_writer *w);
-void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, uint64_t bits);
+void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, const struct sample_value *v);
 
 struct record_reader {
     struct reader r;
     uint32_t slot;
     ts_ms ts;
     struct label *labels; /* of LABELS_MAX, the caller's */
+    struct arena *memory; /* of histograms; the caller's */
 };
 
-/* Errors of all: CORRUPT. */
+/* Errors of all: CORRUPT; of histograms also OOM. */
 MUST_USE enum err record_open(struct record_reader *r, struct str record, struct str *ret_tenant);
 /* NOT_FOUND after the last definition. */
 MUST_USE enum err record_next_definition(struct record_reader *r, uint32_t *ret_slot,
                                          struct labels *ret_labels);
 /* NOT_FOUND at the end. */
 MUST_USE enum err record_next_sample(struct record_reader *r, uint32_t *ret_slot, ts_ms *ret_ts,
-                                     uint64_t *ret_bits);
+                                     struct sample_value *ret_v);
 
 #endif

@@ -29,14 +29,15 @@ static enum err define(struct tenant *t, struct head *h, uint32_t slot, struct l
     return ERR_OK;
 }
 
-static enum err sample(struct tenant *t, struct head *h, uint32_t slot, ts_ms ts, uint64_t bits, ts_ms tick)
+static enum err sample(struct tenant *t, struct head *h, uint32_t slot, ts_ms ts,
+                       const struct sample_value *v, ts_ms tick)
 {
     struct series *s = head_series(h, slot);
     enum err e = ERR_OK;
     if (!(s->flags & SERIES_STARTED) || ts > s->last_ts) {
-        e = head_push(h, s, ts, bits, tick);
+        e = head_push(h, s, ts, v, tick);
     } else if (ts < s->last_ts) {
-        e = head_push_late(h, s, ts, bits, false);
+        e = head_push_late(h, s, ts, v, false);
     }
     if (e == ERR_OK) {
         tenant_max_ts_raise(t, ts);
@@ -64,13 +65,13 @@ static enum err apply(struct tsdb *db, unsigned partition, uint64_t offset, stru
         }
     }
     ts_ms ts = 0, first = INT64_MIN;
-    uint64_t bits = 0;
-    while (e == ERR_NOT_FOUND && (e = record_next_sample(in, &slot, &ts, &bits)) == ERR_OK) {
+    struct sample_value v = {0};
+    while (e == ERR_NOT_FOUND && (e = record_next_sample(in, &slot, &ts, &v)) == ERR_OK) {
         first = first == INT64_MIN ? ts : first;
         if (flushed && ts < db->store.flushed_before) {
             e = ERR_OK; /* a block has it */
         } else if (slot < h->slot_count && (head_series(h, slot)->flags & SERIES_LIVE)) {
-            e = sample(t, h, slot, ts, bits, first);
+            e = sample(t, h, slot, ts, &v, first);
         } else {
             db->wal_orphans++;
         }
@@ -85,8 +86,10 @@ static enum err apply(struct tsdb *db, unsigned partition, uint64_t offset, stru
 enum err replay_record(struct tsdb *db, unsigned partition, uint64_t offset, struct str record)
 {
     struct label labels[LABELS_MAX];
-    struct record_reader in = {.labels = labels};
+    struct arena memory AUTO_ARENA;
+    struct record_reader in = {.labels = labels, .memory = &memory};
     struct str tenant = {0};
+    arena_init(&memory, 0, NULL);
     enum err e = partition < PARTITIONS ? record_open(&in, record, &tenant) : ERR_CORRUPT;
     return e == ERR_OK ? apply(db, partition, offset, &in, tenant) : e;
 }

@@ -3,6 +3,7 @@
 #define CAIRN_TESTS_TSDB_MODEL_H
 
 #include "base/rng.h"
+#include "metrics/model/histogram.h"
 #include "metrics/tsdb/tsdb.h"
 
 enum {
@@ -16,8 +17,23 @@ enum {
 
 struct model_sample {
     ts_ms ts;
-    uint64_t bits;
+    uint64_t bits; /* of a float, or the seed of a histogram: see model_is_histogram */
 };
+
+/* Series 6 of each target has histograms, named by small seeds, among floats; series 5 has start timestamps.
+ */
+bool model_is_histogram(size_t series, uint64_t bits);
+ts_ms model_start(size_t series, uint64_t bits);
+
+struct model_histogram {
+    struct histogram h;
+    struct histogram_span spans[4], negative_spans[1];
+    double counts[8], negative[2], bounds[4];
+};
+
+/* Another content for every seed: standard and custom buckets, integers and floats, gauges, and for seed 0 a
+ * staleness marker. The result points into *m. */
+const struct histogram *model_histogram(struct model_histogram *m, uint64_t seed);
 
 struct model_series {
     struct label labels[4];

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "metrics/model/histogram_ops.h"
 #include "metrics/model/value.h"
 #include "model.h"
 
@@ -37,6 +38,58 @@ void model_done(struct model *m)
     for (size_t i = 0; i < MODEL_SERIES; i++) {
         free(m->series[i].samples);
     }
+}
+
+bool model_is_histogram(size_t series, uint64_t bits)
+{
+    return series % MODEL_METRICS == 6 && bits < 1 << 20;
+}
+
+ts_ms model_start(size_t series, uint64_t bits)
+{
+    return series % MODEL_METRICS == 5 && bits % 3 ? MODEL_T0 - (ts_ms)(bits % 5) * 1000 : 0;
+}
+
+const struct histogram *model_histogram(struct model_histogram *m, uint64_t seed)
+{
+    static const struct histogram_span spans[4] = {{-3, 2}, {1, 0}, {4, 1}, {1000, 3}};
+    *m = (struct model_histogram){.h = {.sum = seed ? (double)seed : stale_nan()}};
+    struct histogram *h = &m->h;
+    if (seed == 0) {
+        return h;
+    }
+    unsigned layout = (unsigned)(seed >> 6) % 4;
+    memcpy(m->spans, spans, sizeof(spans));
+    h->is_float = layout == 1;
+    h->reset_hint = (seed >> 8) % 8 == 1 ? HRESET_GAUGE : (seed >> 9) % 8 == 2 ? HRESET_YES : HRESET_UNKNOWN;
+    h->schema = layout == 2 ? HISTOGRAM_SCHEMA_CUSTOM : (int8_t)((seed >> 10) % 13 - 4);
+    h->positive_spans = m->spans;
+    h->positive_span_count = layout == 2 ? 1 : 4;
+    h->positive_count = layout == 2 ? 2 : 6;
+    h->positive = m->counts;
+    for (uint32_t i = 0; i < h->positive_count; i++) {
+        m->counts[i] = layout == 1 ? (double)seed / (i + 1) : (double)(seed * (i + 1) / 3);
+        h->count += m->counts[i];
+    }
+    if (layout == 2) {
+        m->spans[0].offset = 0;
+        m->bounds[1] = 0.5;
+        m->bounds[2] = (double)(seed >> 12);
+        h->custom_values = m->bounds + (seed >> 12 ? 0 : 1);
+        m->bounds[0] = -1;
+        h->custom_value_count = seed >> 12 ? 3 : 1;
+        return h;
+    }
+    h->zero_threshold = layout == 3 ? 1e-128 : 0;
+    h->zero_count = layout == 3 ? 7 : 0;
+    m->negative_spans[0] = (struct histogram_span){5, 2};
+    h->negative_spans = m->negative_spans;
+    h->negative_span_count = layout == 3;
+    h->negative = m->negative;
+    h->negative_count = layout == 3 ? 2 : 0;
+    m->negative[0] = (double)(seed / 5);
+    h->count += h->zero_count + (layout == 3 ? m->negative[0] : 0);
+    return h;
 }
 
 static ts_ms model_max(const struct model *m)
@@ -80,6 +133,10 @@ static uint64_t model_value(struct model *m, size_t series)
                                    0x7ff800000000abcd, 0x8000000000000000,
                                    0x7ff0000000000000, 1,
                                    0xffffffffffffffff, 0};
+    if (series % MODEL_METRICS == 6) { /* counters that grow and start anew, among them a few floats */
+        uint64_t step = (uint64_t)(m->now - MODEL_T0) / 15000;
+        return rng_below(&m->rng, 20) ? (step * 2 + rng_below(&m->rng, 2)) % 5000 : f64_bits(0.5);
+    }
     switch (series % 4) {
     case 0:
         return f64_bits(1);
@@ -96,13 +153,22 @@ struct batch {
     struct sink_series series[MODEL_SERIES];
     struct sink_sample samples[BATCH_MAX];
     size_t which[BATCH_MAX], n;
+    uint64_t bits[BATCH_MAX];
+    struct model_histogram histograms[BATCH_MAX];
 };
 
 static void batch_add(struct batch *b, size_t series, ts_ms ts, uint64_t bits)
 {
     b->which[b->n] = series;
-    b->samples[b->n++] =
-        (struct sink_sample){.series_index = (uint32_t)series, .ts = ts, .value = f64_of_bits(bits)};
+    b->bits[b->n] = bits;
+    b->samples[b->n] = (struct sink_sample){.series_index = (uint32_t)series,
+                                            .ts = ts,
+                                            .start_ts = model_start(series, bits),
+                                            .value = f64_of_bits(bits)};
+    if (model_is_histogram(series, bits)) {
+        b->samples[b->n].histogram = model_histogram(&b->histograms[b->n], bits);
+    }
+    b->n++;
 }
 
 static void batch_fill(struct model *m, struct batch *b)
@@ -158,8 +224,7 @@ bool model_step(struct model *m, struct metric_sink *sink)
         m->refs[i] = b.series[i].ref;
     }
     for (size_t i = 0; i < b.n; i++) {
-        enum sample_status want =
-            model_append(&m->series[b.which[i]], max, b.samples[i].ts, f64_bits(b.samples[i].value));
+        enum sample_status want = model_append(&m->series[b.which[i]], max, b.samples[i].ts, b.bits[i]);
         bool again = want == SAMPLE_DUPLICATE || want == SAMPLE_CONFLICT;
         if (b.samples[i].status != want && !(m->flushed && again && b.samples[i].status <= SAMPLE_CONFLICT)) {
             test_fail_i64(__FILE__, __LINE__, "status of a sample", b.samples[i].status, want);
@@ -179,9 +244,29 @@ static size_t model_find(const struct model *m, struct labels ls)
     return MODEL_SERIES;
 }
 
-static bool series_same(const struct model_series *want, const struct metric_batch *b,
+/* A gauge stays one, and nothing else becomes one; what is said of resets is checked by others. */
+static bool histogram_same(uint64_t seed, const struct histogram *got)
+{
+    struct model_histogram m;
+    const struct histogram *want = model_histogram(&m, seed);
+    return got && histogram_equal(want, got) && got->is_float == want->is_float &&
+           (got->reset_hint == HRESET_GAUGE) == (want->reset_hint == HRESET_GAUGE);
+}
+
+static bool sample_same(size_t series, uint64_t want, const struct metric_series *got, uint32_t k)
+{
+    const struct histogram *h = got->histograms ? got->histograms[k] : NULL;
+    if (model_start(series, want) != (got->start_ts ? got->start_ts[k] : 0)) {
+        return false;
+    }
+    return model_is_histogram(series, want) ? histogram_same(want, h)
+                                            : !h && want == f64_bits(got->values[k]);
+}
+
+static bool series_same(const struct model *m, size_t series, const struct metric_batch *b,
                         const struct metric_series *got, ts_ms from, ts_ms to)
 {
+    const struct model_series *want = &m->series[series];
     size_t i = 0;
     while (i < want->n && want->samples[i].ts < from) {
         i++;
@@ -194,7 +279,8 @@ static bool series_same(const struct model_series *want, const struct metric_bat
         if (ts < from || ts > to) {
             continue;
         }
-        if (i == want->n || want->samples[i].ts != ts || want->samples[i].bits != f64_bits(got->values[k])) {
+        if (i == want->n || want->samples[i].ts != ts ||
+            !sample_same(series, want->samples[i].bits, got, k)) {
             return false;
         }
         i++;
@@ -229,8 +315,7 @@ bool model_check(const struct model *m, struct metric_source *src, ts_ms from, t
     while ((e = src->ops->next(c, &b, &info)) == ERR_OK) {
         for (uint32_t i = 0; i < b.series_count; i++) {
             size_t s = model_find(m, b.series[i].labels);
-            same = same && s < MODEL_SERIES && !seen[s] &&
-                   series_same(&m->series[s], &b, &b.series[i], from, to);
+            same = same && s < MODEL_SERIES && !seen[s] && series_same(m, s, &b, &b.series[i], from, to);
             seen[s % MODEL_SERIES] = true;
         }
     }
