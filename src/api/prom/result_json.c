@@ -4,6 +4,7 @@
 #include "api/prom/prom_call.h"
 #include "api/prom/result_json.h"
 #include "codec/num.h"
+#include "metrics/model/histogram_ops.h"
 
 void json_labels(struct json_writer *w, struct labels ls)
 {
@@ -43,100 +44,53 @@ static void json_point(struct json_writer *w, ts_ms ts, double v)
 
 /* -- histograms ------------------------------------------------------------------------------------------ */
 
-/* Upper bound of bucket `index` of a standard schema. */
-static double bucket_bound(int schema, int64_t index)
+/* Which bounds belong to the bucket, as the API numbers it. */
+static int boundary_rule(const struct histogram_bucket *b)
 {
-    if (schema < 0) {
-        return ldexp(1.0, (int)(index * ((int64_t)1 << -schema)));
+    enum {
+        LOWER_OPEN = 0,
+        UPPER_OPEN,
+        BOTH_OPEN,
+        BOTH_CLOSED
+    };
+    if (b->lower_inclusive) {
+        return b->upper_inclusive ? BOTH_CLOSED : UPPER_OPEN;
     }
-    int64_t per = (int64_t)1 << schema, whole = index >= 0 ? index / per : -((-index + per - 1) / per);
-    int64_t rest = index - whole * per;
-    return ldexp(exp2((double)rest / (double)per), (int)whole);
+    return b->upper_inclusive ? LOWER_OPEN : BOTH_OPEN;
 }
 
-static void json_bucket(struct json_writer *w, int rule, double lower, double upper, double count)
+static void json_bucket(struct json_writer *w, const struct histogram_bucket *b)
 {
-    if (count == 0) {
-        return;
-    }
     json_array_begin(w);
-    json_i64(w, rule);
-    json_number_text(w, lower);
-    json_number_text(w, upper);
-    json_number_text(w, count);
+    json_i64(w, boundary_rule(b));
+    json_number_text(w, b->lower);
+    json_number_text(w, b->upper);
+    json_number_text(w, b->count);
     json_array_end(w);
-}
-
-static double custom_bound(const struct histogram *h, int64_t index)
-{
-    if (index < 0) {
-        return -(double)INFINITY;
-    }
-    return index >= (int64_t)h->custom_value_count ? (double)INFINITY : h->custom_values[index];
-}
-
-static void json_positive(struct json_writer *w, const struct histogram *h)
-{
-    int64_t index = 0;
-    uint32_t at = 0;
-    for (uint32_t s = 0; s < h->positive_span_count; s++) {
-        index += h->positive_spans[s].offset;
-        for (uint32_t k = 0; k < h->positive_spans[s].length && at < h->positive_count; k++, index++) {
-            double count = h->positive[at++];
-            if (h->schema == HISTOGRAM_SCHEMA_CUSTOM) {
-                json_bucket(w, index == 0 ? 3 : 0, custom_bound(h, index - 1), custom_bound(h, index), count);
-            } else {
-                json_bucket(w, 0, bucket_bound(h->schema, index - 1), bucket_bound(h->schema, index), count);
-            }
-        }
-    }
-}
-
-/* The buckets below zero come from the most negative to the least. */
-static void json_negative(struct json_writer *w, const struct histogram *h)
-{
-    int64_t index = 0;
-    for (uint32_t s = 0; s < h->negative_span_count; s++) {
-        index += h->negative_spans[s].offset + (int64_t)h->negative_spans[s].length;
-    }
-    uint32_t at = h->negative_count;
-    for (uint32_t s = h->negative_span_count; s-- > 0;) {
-        for (uint32_t k = 0; k < h->negative_spans[s].length && at > 0; k++) {
-            index--;
-            double count = h->negative[--at];
-            json_bucket(w, 1, -bucket_bound(h->schema, index), -bucket_bound(h->schema, index - 1), count);
-        }
-        index -= h->negative_spans[s].offset;
-    }
-}
-
-static bool has_buckets(const struct histogram *h)
-{
-    bool any = h->zero_count != 0;
-    for (uint32_t i = 0; i < h->positive_count && !any; i++) {
-        any = h->positive[i] != 0;
-    }
-    for (uint32_t i = 0; i < h->negative_count && !any; i++) {
-        any = h->negative[i] != 0;
-    }
-    return any;
 }
 
 void json_histogram(struct json_writer *w, const struct histogram *h)
 {
+    struct histogram_iter it = histogram_iter_all(h, false);
+    struct histogram_bucket b;
+    bool any = false;
     json_object_begin(w);
     json_key(w, "count");
     json_number_text(w, h->count);
     json_key(w, "sum");
     json_number_text(w, h->sum);
-    if (has_buckets(h)) {
-        json_key(w, "buckets");
-        json_array_begin(w);
-        json_negative(w, h);
-        if (h->schema != HISTOGRAM_SCHEMA_CUSTOM) {
-            json_bucket(w, 3, -h->zero_threshold, h->zero_threshold, h->zero_count);
+    while (histogram_iter_next(&it, &b)) {
+        if (b.count == 0) {
+            continue;
         }
-        json_positive(w, h);
+        if (!any) {
+            json_key(w, "buckets");
+            json_array_begin(w);
+            any = true;
+        }
+        json_bucket(w, &b);
+    }
+    if (any) {
         json_array_end(w);
     }
     json_object_end(w);

@@ -3,6 +3,9 @@
  * all labels. */
 #include "metrics/ingest/remote_ingest.h"
 
+#include "metrics/model/histogram_arith.h"
+#include "metrics/model/value.h"
+
 #include "codec/remote_write.h"
 #include "metrics/ingest/series_cache.h"
 
@@ -61,15 +64,6 @@ static bool series_labels(struct job *j, const struct wire_series *s, struct lab
 
 /* -- histograms ------------------------------------------------------------------------------------------ */
 
-static size_t span_sum(const struct wire_span *spans, size_t n)
-{
-    size_t sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += spans[i].length;
-    }
-    return sum;
-}
-
 static struct histogram_span *copy_spans(struct arena *a, const struct wire_span *spans, size_t n)
 {
     struct histogram_span *out = arena_array(a, n + 1, sizeof(*out));
@@ -94,41 +88,6 @@ static double *bucket_counts(struct arena *a, bool is_float, const int64_t *delt
         }
     }
     return out;
-}
-
-static const char *histogram_flaw(const struct wire_histogram *h)
-{
-    bool custom = h->schema == HISTOGRAM_SCHEMA_CUSTOM;
-    if (!custom && (h->schema < -4 || h->schema > 8)) {
-        return "the histogram's schema is not between -4 and 8";
-    }
-    if (span_sum(h->positive_spans, h->positive_span_count) != h->positive_count ||
-        span_sum(h->negative_spans, h->negative_span_count) != h->negative_count) {
-        return "the histogram's spans need another number of buckets than were given";
-    }
-    if (custom && h->negative_count) {
-        return "a histogram with custom buckets has no negative ones";
-    }
-    for (size_t i = 1; i < h->custom_value_count; i++) {
-        if (!(h->custom_values[i] > h->custom_values[i - 1])) {
-            return "the histogram's custom bounds do not grow";
-        }
-    }
-    int64_t running = 0;
-    for (size_t i = 0; !h->is_float && i < h->positive_count; i++) {
-        running += h->positive_deltas[i];
-        if (running < 0) {
-            return "the histogram has a negative bucket count";
-        }
-    }
-    running = 0;
-    for (size_t i = 0; !h->is_float && i < h->negative_count; i++) {
-        running += h->negative_deltas[i];
-        if (running < 0) {
-            return "the histogram has a negative bucket count";
-        }
-    }
-    return NULL;
 }
 
 static struct histogram *convert(struct arena *a, const struct wire_histogram *w)
@@ -159,6 +118,48 @@ static struct histogram *convert(struct arena *a, const struct wire_histogram *w
     return h->positive_spans && h->negative_spans && h->positive && h->negative ? h : NULL;
 }
 
+/* Schemas finer than ours are known, and reduced. */
+static enum err reduce(struct arena *a, const struct histogram **h, struct err_info *info)
+{
+    struct histogram probe = **h;
+    struct histogram_acc acc;
+    probe.schema = HISTOGRAM_SCHEMA_MAX;
+    enum err e = histogram_check(&probe, info);
+    e = e == ERR_OK ? histogram_acc_init(&acc, a, *h) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    histogram_acc_reduce(&acc, HISTOGRAM_SCHEMA_MAX);
+    acc.is_float = (*h)->is_float;
+    return histogram_acc_value(&acc, h);
+}
+
+/* Errors: INVALID with the reason; those of the arena. */
+static enum err histogram_of(struct arena *a, const struct wire_histogram *w, const struct histogram **ret_h,
+                             struct err_info *info)
+{
+    bool custom = w->schema == HISTOGRAM_SCHEMA_CUSTOM;
+    if (!custom && (w->schema < HISTOGRAM_SCHEMA_KNOWN_MIN || w->schema > HISTOGRAM_SCHEMA_KNOWN_MAX)) {
+        return err_set(
+            info, ERR_INVALID,
+            "histogram has an unknown schema, which must be between %d and %d for exponential buckets, "
+            "or %d for custom buckets, got schema %d",
+            HISTOGRAM_SCHEMA_KNOWN_MIN, HISTOGRAM_SCHEMA_KNOWN_MAX, HISTOGRAM_SCHEMA_CUSTOM, (int)w->schema);
+    }
+    const struct histogram *h = convert(a, w);
+    if (!h) {
+        return arena_err(a);
+    }
+    if (!custom && h->schema > HISTOGRAM_SCHEMA_MAX) {
+        enum err e = reduce(a, &h, info);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    *ret_h = h;
+    return is_stale_nan(h->sum) ? ERR_OK : histogram_check(h, info);
+}
+
 /* -- the batch ------------------------------------------------------------------------------------------- */
 
 static enum err add_exemplars(struct job *j, const struct wire_series *s, uint32_t index)
@@ -180,6 +181,30 @@ static enum err add_exemplars(struct job *j, const struct wire_series *s, uint32
     return ERR_OK;
 }
 
+/* False: an error that ends all. */
+static bool add_histograms(struct job *j, const struct wire_series *s, uint32_t index, enum err *ret_e)
+{
+    for (size_t i = 0; i < s->histogram_count; i++) {
+        const struct histogram *h = NULL;
+        struct err_info info = {0};
+        *ret_e = histogram_of(j->a, &s->histograms[i], &h, &info);
+        if (*ret_e == ERR_INVALID) {
+            j->refused++;
+            j->first = j->first.p ? j->first : arena_str(j->a, str_c(info.message));
+            continue;
+        }
+        if (*ret_e != ERR_OK) {
+            return false;
+        }
+        j->samples[j->batch.sample_count++] = (struct sink_sample){.series_index = index,
+                                                                   .ts = s->histograms[i].ts,
+                                                                   .start_ts = s->histograms[i].start_ts,
+                                                                   .histogram = h};
+    }
+    *ret_e = ERR_OK;
+    return true;
+}
+
 static enum err add_series(struct job *j, struct wire_series *s, size_t number)
 {
     struct labels ls = {0};
@@ -199,23 +224,7 @@ static enum err add_series(struct job *j, struct wire_series *s, size_t number)
                                                                    .start_ts = s->samples[i].start_ts,
                                                                    .value = s->samples[i].value};
     }
-    for (size_t i = 0; i < s->histogram_count; i++) {
-        const char *flaw = histogram_flaw(&s->histograms[i]);
-        if (flaw) {
-            j->refused++;
-            j->first = j->first.p ? j->first : str_c(flaw);
-            continue;
-        }
-        struct histogram *h = convert(j->a, &s->histograms[i]);
-        if (!h) {
-            return arena_err(j->a);
-        }
-        j->samples[j->batch.sample_count++] = (struct sink_sample){.series_index = index,
-                                                                   .ts = s->histograms[i].ts,
-                                                                   .start_ts = s->histograms[i].start_ts,
-                                                                   .histogram = h};
-    }
-    return add_exemplars(j, s, index);
+    return add_histograms(j, s, index, &e) ? add_exemplars(j, s, index) : e;
 }
 
 static enum err allocate(struct job *j, const struct wire_write *w)
