@@ -1,5 +1,14 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, type Plugin, type Rollup } from "vite";
+
+/* Chunks that load further chunks list the entry's sheet among what those need: it is there already, so the list names
+ * the entry itself in its place, which the browser has. */
+function forgetSheet(bundle: Rollup.OutputBundle, sheet: string) {
+  const chunks = Object.values(bundle).filter((f) => f.type === "chunk");
+  const entry = chunks.find((c) => c.isEntry)!;
+  const here = (path: string) => JSON.stringify("./" + path.replace(/^.*\//, ""));
+  for (const c of chunks) c.code = c.code.replaceAll(here(sheet), here(entry.fileName));
+}
 
 /* The entry's style sheet goes into index.html: one round trip less before the first paint. Chunks find each other
  * relative to themselves, and the page names its assets from the root ("/assets/"), so a server below a sub path has
@@ -9,16 +18,20 @@ function inlineEntryCss(): Plugin {
     name: "cairn-inline-entry-css",
     apply: "build",
     enforce: "post",
-    generateBundle(_options, bundle) {
-      const html = bundle["index.html"];
-      if (!html || html.type !== "asset") return;
-      html.source = String(html.source).replace(/<link rel="stylesheet"[^>]*href="\.\/([^"]+\.css)"[^>]*>/g, (tag, name) => {
-        const css = bundle[name];
-        if (!css || css.type !== "asset") return tag;
-        delete bundle[name];
-        return `<style>${String(css.source).trim()}</style>`;
-      });
-      html.source = html.source.replaceAll('="./assets/', '="/assets/');
+    generateBundle: {
+      order: "post", /* the lists of chunks are written by then */
+      handler(_options, bundle) {
+        const html = bundle["index.html"];
+        if (!html || html.type !== "asset") return;
+        html.source = String(html.source).replace(/<link rel="stylesheet"[^>]*href="\.\/([^"]+\.css)"[^>]*>/g, (tag, name) => {
+          const css = bundle[name];
+          if (!css || css.type !== "asset") return tag;
+          delete bundle[name];
+          forgetSheet(bundle, name);
+          return `<style>${String(css.source).trim()}</style>`;
+        });
+        html.source = html.source.replaceAll('="./assets/', '="/assets/');
+      },
     },
   };
 }

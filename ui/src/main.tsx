@@ -16,6 +16,8 @@ import { navigate, place, usePlace } from "./lib/router";
 import DashboardList from "./pages/DashboardList";
 import Login from "./pages/Login";
 
+const Explore = lazy(() => import("./explore/Explore"));
+
 function Redirect({ to }: { to: string }) {
   useEffect(() => navigate(to, true), [to]);
   return null;
@@ -37,6 +39,7 @@ function NotFound() {
 function route(path: string): ReactNode {
   if (path === "/login") return <Login />;
   if (path === "/" || path === "/dashboards") return <DashboardList />;
+  if (path === "/explore") return <Explore />;
   return <NotFound />;
 }
 
@@ -57,8 +60,6 @@ function App() {
     </ErrorBoundary>
   );
 }
-
-void lazy;
 
 setUnauthorizedHandler(() => {
   const { path } = place();
