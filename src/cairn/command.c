@@ -8,6 +8,8 @@
 static const struct command table[] = {
     {"serve", "run the roles: metrics, logs, agent, dashboards (all, or --role=a,b)", command_serve},
     {"demo", "run the sample application alone", command_demo},
+    {"query", "ask a Cairn or a Prometheus: table, graph, CSV, JSON", command_query},
+    {"health", "ask every role whether it is well", command_health},
     {"version", "print the version", command_version},
     {"completion", "print a shell completion script: bash, zsh or fish", command_completion},
     {"help", "print this list", command_help},

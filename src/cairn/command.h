@@ -19,6 +19,8 @@ const struct command *command_find(const char *name);
 
 command_fn command_serve;
 command_fn command_demo;
+command_fn command_query;
+command_fn command_health;
 command_fn command_version;
 command_fn command_help;
 command_fn command_completion;
