@@ -1,0 +1,160 @@
+/* An open-addressing table with linear probing; exposition order is stable, so the successor of the last hit
+ * is tried before the table. */
+#include "metrics/scrape/cache.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+enum {
+    CACHE_MIN = 64
+};
+
+void series_cache_done(struct series_cache *c)
+{
+    for (size_t i = 0; i < c->cap; i++) {
+        mem_free(c->slots[i]);
+    }
+    mem_free(c->slots);
+    *c = (struct series_cache){0};
+}
+
+void series_cache_begin(struct series_cache *c)
+{
+    c->scrape++;
+    c->last = NULL;
+}
+
+static bool is(const struct cached_series *s, struct str text)
+{
+    return s->text_size == text.n && memcmp(s->text, text.p, text.n) == 0;
+}
+
+static void follows(struct series_cache *c, struct cached_series *s)
+{
+    if (c->last) {
+        c->last->guess = s;
+    } else {
+        c->first = s;
+    }
+    c->last = s;
+}
+
+struct cached_series *series_cache_find(struct series_cache *c, struct str text)
+{
+    struct cached_series *guess = c->last ? c->last->guess : c->first;
+    if (LIKELY(guess && is(guess, text))) {
+        c->last = guess;
+        return guess;
+    }
+    uint64_t hash = hash_seeded(text.p, text.n, hash_seed());
+    for (size_t i = hash & (c->cap - 1); c->cap && c->slots[i]; i = (i + 1) & (c->cap - 1)) {
+        if (c->slots[i]->text_hash == hash && is(c->slots[i], text)) {
+            follows(c, c->slots[i]);
+            return c->slots[i];
+        }
+    }
+    return NULL;
+}
+
+static void place(struct cached_series **slots, size_t cap, struct cached_series *s)
+{
+    size_t i = s->text_hash & (cap - 1);
+    while (slots[i]) {
+        i = (i + 1) & (cap - 1);
+    }
+    slots[i] = s;
+}
+
+static enum err resize(struct series_cache *c, size_t cap)
+{
+    struct cached_series **slots = mem_zarray(cap, sizeof(struct cached_series *));
+    if (!slots) {
+        return ERR_OOM;
+    }
+    for (size_t i = 0; i < c->cap; i++) {
+        if (c->slots[i]) {
+            place(slots, cap, c->slots[i]);
+        }
+    }
+    mem_free(c->slots);
+    c->slots = slots;
+    c->cap = cap;
+    return ERR_OK;
+}
+
+enum err series_cache_add(struct series_cache *c, struct str text, struct cached_series **ret_series)
+{
+    if (text.n > UINT32_MAX) {
+        return ERR_LIMIT;
+    }
+    if ((c->count + 1) * 4 > c->cap * 3 && resize(c, c->cap ? c->cap * 2 : CACHE_MIN)) {
+        return ERR_OOM;
+    }
+    struct cached_series *s = mem_alloc(sizeof(*s) + text.n);
+    if (!s) {
+        return ERR_OOM;
+    }
+    *s = (struct cached_series){.text_hash = hash_seeded(text.p, text.n, hash_seed()),
+                                .text_size = (uint32_t)text.n,
+                                .seen = 0};
+    memcpy(s->text, text.p, text.n);
+    place(c->slots, c->cap, s);
+    c->count++;
+    follows(c, s);
+    *ret_series = s;
+    return ERR_OK;
+}
+
+/* Moves back what a hole would hide, as linear probing wants it. */
+static void close_hole(struct series_cache *c, size_t hole)
+{
+    for (size_t i = (hole + 1) & (c->cap - 1); c->slots[i]; i = (i + 1) & (c->cap - 1)) {
+        size_t home = c->slots[i]->text_hash & (c->cap - 1);
+        if (((i - home) & (c->cap - 1)) >= ((i - hole) & (c->cap - 1))) {
+            c->slots[hole] = c->slots[i];
+            c->slots[i] = NULL;
+            hole = i;
+        }
+    }
+}
+
+void series_cache_trim(struct series_cache *c)
+{
+    bool gone = false;
+    for (size_t i = 0; i < c->cap; i++) {
+        gone |= c->slots[i] && c->slots[i]->seen != c->scrape;
+    }
+    if (!gone) {
+        return;
+    }
+    for (size_t i = 0; i < c->cap; i++) {
+        struct cached_series *s = c->slots[i];
+        if (s) {
+            s->guess = s->guess && s->guess->seen == c->scrape ? s->guess : NULL;
+        }
+    }
+    c->first = c->first && c->first->seen == c->scrape ? c->first : NULL;
+    c->last = NULL;
+    for (size_t i = 0; i < c->cap;) {
+        struct cached_series *s = c->slots[i];
+        if (s && s->seen != c->scrape) {
+            mem_free(s);
+            c->slots[i] = NULL;
+            c->count--;
+            close_hole(c, i); /* may bring another one here */
+        } else {
+            i++;
+        }
+    }
+}
+
+struct cached_series *series_cache_next(const struct series_cache *c, size_t *pos)
+{
+    while (*pos < c->cap) {
+        struct cached_series *s = c->slots[(*pos)++];
+        if (s) {
+            return s;
+        }
+    }
+    return NULL;
+}
