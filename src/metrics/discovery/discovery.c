@@ -180,7 +180,8 @@ static void discovery_main(void *ctx)
         if (stop) {
             return;
         }
-        struct pollfd fds[2] = {{.fd = d->wake_fd, .events = POLLIN}, {.fd = d->inotify_fd, .events = POLLIN}};
+        struct pollfd fds[2] = {{.fd = d->wake_fd, .events = POLLIN},
+                                {.fd = d->inotify_fd, .events = POLLIN}};
         if (poll(fds, 2, (int)wait) <= 0) {
             continue;
         }

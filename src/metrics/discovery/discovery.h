@@ -11,7 +11,7 @@ struct discovery;
 struct sd_provider;
 
 struct discovery_options {
-    struct str user_agent; /* "Prometheus/3.14.0"; borrowed for life */
+    struct str user_agent;      /* "Prometheus/3.14.0"; borrowed for life */
     void (*changed)(void *ctx); /* some provider has new groups; on a thread of discovery */
     void *ctx;
 };
@@ -26,8 +26,8 @@ MUST_USE enum err discovery_new(const struct discovery_options *o, struct discov
 void discovery_free(struct discovery *d);
 /* `config` is borrowed until `release(hold)` is called, which happens once, on any thread, after the removal.
  * A static provider has its groups at once. Errors: OOM. */
-MUST_USE enum err discovery_add(struct discovery *d, const struct sd_config *config, void (*release)(void *hold),
-                                void *hold, struct sd_provider **ret_provider);
+MUST_USE enum err discovery_add(struct discovery *d, const struct sd_config *config,
+                                void (*release)(void *hold), void *hold, struct sd_provider **ret_provider);
 void discovery_remove(struct discovery *d, struct sd_provider *p);
 /* A reference to the present groups; NULL before the first refresh succeeded. */
 struct target_groups *sd_provider_groups(struct sd_provider *p);

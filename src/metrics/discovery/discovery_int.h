@@ -42,6 +42,7 @@ struct discovery {
 /* One mechanism: the groups as they are now; `old` (may be NULL) is what a broken part keeps. */
 MUST_USE enum err sd_file_refresh(struct sd_provider *p, struct target_groups *old,
                                   struct target_groups **ret_groups, struct err_info *info);
-MUST_USE enum err sd_http_refresh(struct sd_provider *p, struct target_groups **ret_groups, struct err_info *info);
+MUST_USE enum err sd_http_refresh(struct sd_provider *p, struct target_groups **ret_groups,
+                                  struct err_info *info);
 
 #endif

@@ -4,20 +4,28 @@
 #include "base/attr.h"
 #include "base/clock.h"
 
-typedef enum err read_fn(struct arena *a, const struct yaml_node *n, struct sd_config *c, struct err_info *info);
+typedef enum err read_fn(struct arena *a, const struct yaml_node *n, struct sd_config *c,
+                         struct err_info *info);
 
 static read_fn read_file, read_http;
 
-const char *const sd_config_keys[] = {
-    "static_configs",        "file_sd_configs",       "http_sd_configs",       "aws_sd_configs",
-    "azure_sd_configs",      "consul_sd_configs",     "digitalocean_sd_configs", "docker_sd_configs",
-    "dockerswarm_sd_configs", "dns_sd_configs",       "ec2_sd_configs",        "eureka_sd_configs",
-    "gce_sd_configs",        "hetzner_sd_configs",    "ionos_sd_configs",      "kubernetes_sd_configs",
-    "kuma_sd_configs",       "lightsail_sd_configs",  "linode_sd_configs",     "marathon_sd_configs",
-    "nerve_sd_configs",      "nomad_sd_configs",      "oci_sd_configs",        "openstack_sd_configs",
-    "outscale_sd_configs",   "ovhcloud_sd_configs",   "puppetdb_sd_configs",   "scaleway_sd_configs",
-    "serverset_sd_configs",  "stackit_sd_configs",    "triton_sd_configs",     "uyuni_sd_configs",
-    "vultr_sd_configs",      NULL};
+const char *const sd_config_keys[] = {"static_configs",          "file_sd_configs",
+                                      "http_sd_configs",         "aws_sd_configs",
+                                      "azure_sd_configs",        "consul_sd_configs",
+                                      "digitalocean_sd_configs", "docker_sd_configs",
+                                      "dockerswarm_sd_configs",  "dns_sd_configs",
+                                      "ec2_sd_configs",          "eureka_sd_configs",
+                                      "gce_sd_configs",          "hetzner_sd_configs",
+                                      "ionos_sd_configs",        "kubernetes_sd_configs",
+                                      "kuma_sd_configs",         "lightsail_sd_configs",
+                                      "linode_sd_configs",       "marathon_sd_configs",
+                                      "nerve_sd_configs",        "nomad_sd_configs",
+                                      "oci_sd_configs",          "openstack_sd_configs",
+                                      "outscale_sd_configs",     "ovhcloud_sd_configs",
+                                      "puppetdb_sd_configs",     "scaleway_sd_configs",
+                                      "serverset_sd_configs",    "stackit_sd_configs",
+                                      "triton_sd_configs",       "uyuni_sd_configs",
+                                      "vultr_sd_configs",        NULL};
 
 static const struct {
     const char *key, *name;
@@ -67,7 +75,8 @@ static bool file_pattern_valid(struct str s)
     return known && (star == STR_NPOS || str_find_char(s, '/', star) == STR_NPOS);
 }
 
-static enum err read_file(struct arena *a, const struct yaml_node *n, struct sd_config *c, struct err_info *info)
+static enum err read_file(struct arena *a, const struct yaml_node *n, struct sd_config *c,
+                          struct err_info *info)
 {
     static const char *const keys[] = {"files", "refresh_interval", NULL};
     const struct str *given = NULL;
@@ -84,8 +93,8 @@ static enum err read_file(struct arena *a, const struct yaml_node *n, struct sd_
     }
     for (size_t i = 0; i < c->file_count && !e; i++) {
         if (!file_pattern_valid(given[i])) {
-            return yaml_error(yaml_get(n, "files"), info, "path name \"%.*s\" is not valid for file discovery",
-                              STR_FMT(given[i]));
+            return yaml_error(yaml_get(n, "files"), info,
+                              "path name \"%.*s\" is not valid for file discovery", STR_FMT(given[i]));
         }
         files[i] = sd_config_path(a, n, given[i]);
         e = files[i].p ? ERR_OK : no_memory(a, info);
@@ -94,7 +103,8 @@ static enum err read_file(struct arena *a, const struct yaml_node *n, struct sd_
     return e;
 }
 
-static enum err read_http(struct arena *a, const struct yaml_node *n, struct sd_config *c, struct err_info *info)
+static enum err read_http(struct arena *a, const struct yaml_node *n, struct sd_config *c,
+                          struct err_info *info)
 {
     const char *keys[64] = {"url", "refresh_interval"};
     (void)a;
@@ -114,7 +124,8 @@ static enum err read_http(struct arena *a, const struct yaml_node *n, struct sd_
     return e ? e : http_config_parse(n, &c->http, info);
 }
 
-static enum err add(struct arena *a, struct sd_configs *s, struct sd_config **ret_config, struct err_info *info)
+static enum err add(struct arena *a, struct sd_configs *s, struct sd_config **ret_config,
+                    struct err_info *info)
 {
     enum err e = arena_reserve(a, (void **)&s->items, &s->cap, s->n + 1, sizeof(*s->items));
     if (e) {

@@ -39,8 +39,8 @@ const char *sd_mechanism_name(enum sd_kind kind);
 
 /* Reads every such key of `map`. Strings live in the arena; what the configs own is released by
  * sd_configs_done. Errors: INVALID with place, OOM. */
-MUST_USE enum err sd_configs_parse(struct arena *a, const struct yaml_node *map, struct sd_configs *ret_configs,
-                                   struct err_info *reterr_info);
+MUST_USE enum err sd_configs_parse(struct arena *a, const struct yaml_node *map,
+                                   struct sd_configs *ret_configs, struct err_info *reterr_info);
 void sd_configs_done(struct sd_configs *s);
 /* A file name of a configuration file, relative to that file. p == NULL: out of memory. */
 struct str sd_config_path(struct arena *a, const struct yaml_node *at, struct str path);

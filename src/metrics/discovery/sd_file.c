@@ -49,7 +49,8 @@ static enum err read_groups(struct target_groups *g, const char *path, struct er
 }
 
 /* The file's groups into `g`, or the old ones when it is broken. */
-static enum err add_file(struct sd_provider *p, struct target_groups *old, struct target_groups *g, const char *path)
+static enum err add_file(struct sd_provider *p, struct target_groups *old, struct target_groups *g,
+                         const char *path)
 {
     struct err_info info = {0};
     size_t from = g->n;
@@ -64,7 +65,8 @@ static enum err add_file(struct sd_provider *p, struct target_groups *old, struc
     char text[800];
     g->n = from;
     atomic_fetch_add(&p->d->file_read_errors, 1);
-    LOG_EVENT(LVL_ERROR, "file_sd_read_failed", F_C("path", path), F_C("err", err_render(&info, text, sizeof(text))),
+    LOG_EVENT(LVL_ERROR, "file_sd_read_failed", F_C("path", path),
+              F_C("err", err_render(&info, text, sizeof(text))),
               F_C("action", "kept the targets read before"));
     return old ? target_groups_copy(g, old, str_c(path)) : ERR_OK;
 }

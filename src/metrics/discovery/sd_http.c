@@ -36,8 +36,8 @@ enum err sd_http_refresh(struct sd_provider *p, struct target_groups **ret_group
     e = e ? e : check_answer(&answer, info);
     e = e ? e : target_groups_new(&g);
     e = e ? e
-          : target_groups_add_json(g, buf_view(&answer.body), (struct label){STR("__meta_url"), p->config->url},
-                                   info);
+          : target_groups_add_json(g, buf_view(&answer.body),
+                                   (struct label){STR("__meta_url"), p->config->url}, info);
     http_answer_done(&answer);
     if (e) {
         atomic_fetch_add(&p->d->http_failures, 1);

@@ -38,7 +38,8 @@ void target_groups_unref(struct target_groups *g); /* accepts NULL */
 MUST_USE enum err target_groups_add_yaml(struct target_groups *g, const struct yaml_node *list,
                                          struct label extra, struct err_info *reterr_info);
 /* A deep copy of the groups of `from` whose source is `source`. Errors: LIMIT, OOM. */
-MUST_USE enum err target_groups_copy(struct target_groups *to, const struct target_groups *from, struct str source);
+MUST_USE enum err target_groups_copy(struct target_groups *to, const struct target_groups *from,
+                                     struct str source);
 /* The same list as JSON text. */
 MUST_USE enum err target_groups_add_json(struct target_groups *g, struct str text, struct label extra,
                                          struct err_info *reterr_info);

@@ -9,16 +9,16 @@ enum {
     CACHE_MIN = 64
 };
 
-void series_cache_done(struct series_cache *c)
+void scrape_cache_done(struct scrape_cache *c)
 {
     for (size_t i = 0; i < c->cap; i++) {
         mem_free(c->slots[i]);
     }
     mem_free(c->slots);
-    *c = (struct series_cache){0};
+    *c = (struct scrape_cache){0};
 }
 
-void series_cache_begin(struct series_cache *c)
+void scrape_cache_begin(struct scrape_cache *c)
 {
     c->scrape++;
     c->last = NULL;
@@ -29,7 +29,7 @@ static bool is(const struct cached_series *s, struct str text)
     return s->text_size == text.n && memcmp(s->text, text.p, text.n) == 0;
 }
 
-static void follows(struct series_cache *c, struct cached_series *s)
+static void follows(struct scrape_cache *c, struct cached_series *s)
 {
     if (c->last) {
         c->last->guess = s;
@@ -39,7 +39,7 @@ static void follows(struct series_cache *c, struct cached_series *s)
     c->last = s;
 }
 
-struct cached_series *series_cache_find(struct series_cache *c, struct str text)
+struct cached_series *scrape_cache_find(struct scrape_cache *c, struct str text)
 {
     struct cached_series *guess = c->last ? c->last->guess : c->first;
     if (LIKELY(guess && is(guess, text))) {
@@ -65,7 +65,7 @@ static void place(struct cached_series **slots, size_t cap, struct cached_series
     slots[i] = s;
 }
 
-static enum err resize(struct series_cache *c, size_t cap)
+static enum err resize(struct scrape_cache *c, size_t cap)
 {
     struct cached_series **slots = mem_zarray(cap, sizeof(struct cached_series *));
     if (!slots) {
@@ -82,7 +82,7 @@ static enum err resize(struct series_cache *c, size_t cap)
     return ERR_OK;
 }
 
-enum err series_cache_add(struct series_cache *c, struct str text, struct cached_series **ret_series)
+enum err scrape_cache_add(struct scrape_cache *c, struct str text, struct cached_series **ret_series)
 {
     if (text.n > UINT32_MAX) {
         return ERR_LIMIT;
@@ -94,9 +94,8 @@ enum err series_cache_add(struct series_cache *c, struct str text, struct cached
     if (!s) {
         return ERR_OOM;
     }
-    *s = (struct cached_series){.text_hash = hash_seeded(text.p, text.n, hash_seed()),
-                                .text_size = (uint32_t)text.n,
-                                .seen = 0};
+    *s = (struct cached_series){
+        .text_hash = hash_seeded(text.p, text.n, hash_seed()), .text_size = (uint32_t)text.n, .seen = 0};
     memcpy(s->text, text.p, text.n);
     place(c->slots, c->cap, s);
     c->count++;
@@ -105,8 +104,28 @@ enum err series_cache_add(struct series_cache *c, struct str text, struct cached
     return ERR_OK;
 }
 
+bool scrape_cache_see(struct scrape_cache *c, struct cached_series *s)
+{
+    if (s->seen == c->scrape) {
+        return false;
+    }
+    s->before = s->seen;
+    s->seen = c->scrape;
+    return true;
+}
+
+void scrape_cache_rollback(struct scrape_cache *c)
+{
+    for (size_t i = 0; i < c->cap; i++) {
+        struct cached_series *s = c->slots[i];
+        if (s && s->seen == c->scrape) {
+            s->seen = s->before;
+        }
+    }
+}
+
 /* Moves back what a hole would hide, as linear probing wants it. */
-static void close_hole(struct series_cache *c, size_t hole)
+static void close_hole(struct scrape_cache *c, size_t hole)
 {
     for (size_t i = (hole + 1) & (c->cap - 1); c->slots[i]; i = (i + 1) & (c->cap - 1)) {
         size_t home = c->slots[i]->text_hash & (c->cap - 1);
@@ -118,7 +137,7 @@ static void close_hole(struct series_cache *c, size_t hole)
     }
 }
 
-void series_cache_trim(struct series_cache *c)
+void scrape_cache_trim(struct scrape_cache *c)
 {
     bool gone = false;
     for (size_t i = 0; i < c->cap; i++) {
@@ -148,7 +167,7 @@ void series_cache_trim(struct series_cache *c)
     }
 }
 
-struct cached_series *series_cache_next(const struct series_cache *c, size_t *pos)
+struct cached_series *scrape_cache_next(const struct scrape_cache *c, size_t *pos)
 {
     while (*pos < c->cap) {
         struct cached_series *s = c->slots[(*pos)++];

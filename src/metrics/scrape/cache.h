@@ -20,12 +20,13 @@ struct cached_series {
     struct cached_series *guess; /* what followed it last time */
     uint64_t text_hash, labels_hash;
     series_ref ref;
-    uint32_t text_size, seen; /* scrape number */
+    uint32_t text_size;
+    uint32_t seen, before; /* number of the last scrape with it, and of the one before; 0 = none */
     uint8_t flags;
     char text[];
 };
 
-struct series_cache {
+struct scrape_cache {
     struct cached_series **slots;
     size_t count, cap; /* cap 0 or a power of two */
     uint32_t scrape;   /* number of the running scrape, from 1 */
@@ -33,16 +34,21 @@ struct series_cache {
     struct cached_series *first; /* seen first in the last scrape */
 };
 
-void series_cache_done(struct series_cache *c);
+void scrape_cache_done(struct scrape_cache *c);
 /* A new scrape. */
-void series_cache_begin(struct series_cache *c);
+void scrape_cache_begin(struct scrape_cache *c);
 /* NULL when it is not known. */
-struct cached_series *series_cache_find(struct series_cache *c, struct str text);
+struct cached_series *scrape_cache_find(struct scrape_cache *c, struct str text);
 /* Errors: OOM. */
-MUST_USE enum err series_cache_add(struct series_cache *c, struct str text, struct cached_series **ret_series);
+MUST_USE enum err scrape_cache_add(struct scrape_cache *c, struct str text,
+                                   struct cached_series **ret_series);
+/* Marks it as seen by this scrape; false when it was already. */
+bool scrape_cache_see(struct scrape_cache *c, struct cached_series *s);
+/* A scrape that failed saw nothing. */
+void scrape_cache_rollback(struct scrape_cache *c);
 /* Forgets what this scrape did not see; for scrapes that succeeded. */
-void series_cache_trim(struct series_cache *c);
+void scrape_cache_trim(struct scrape_cache *c);
 /* Iteration over all; NULL at the end. *pos starts at 0. */
-struct cached_series *series_cache_next(const struct series_cache *c, size_t *pos);
+struct cached_series *scrape_cache_next(const struct scrape_cache *c, size_t *pos);
 
 #endif

@@ -10,11 +10,16 @@
 #include "metrics/scrape/config_int.h"
 
 static const struct config_field top_fields[] = {
-    {"global", CONFIG_OTHER, 0},       {"runtime", CONFIG_OTHER, 0},
-    {"alerting", CONFIG_OTHER, 0},     {"rule_files", CONFIG_OTHER, 0},
-    {"scrape_config_files", CONFIG_OTHER, 0}, {"scrape_configs", CONFIG_OTHER, 0},
-    {"storage", CONFIG_OTHER, 0},      {"tracing", CONFIG_OTHER, 0},
-    {"remote_write", CONFIG_OTHER, 0}, {"remote_read", CONFIG_OTHER, 0},
+    {"global", CONFIG_OTHER, 0},
+    {"runtime", CONFIG_OTHER, 0},
+    {"alerting", CONFIG_OTHER, 0},
+    {"rule_files", CONFIG_OTHER, 0},
+    {"scrape_config_files", CONFIG_OTHER, 0},
+    {"scrape_configs", CONFIG_OTHER, 0},
+    {"storage", CONFIG_OTHER, 0},
+    {"tracing", CONFIG_OTHER, 0},
+    {"remote_write", CONFIG_OTHER, 0},
+    {"remote_read", CONFIG_OTHER, 0},
     {"otlp", CONFIG_OTHER, 0},
 };
 
@@ -37,7 +42,8 @@ static enum err expand_env(struct config_reader *r, struct str in, struct str *r
             continue;
         }
         to = from += brace;
-        while (to < in.n && (brace ? in.p[to] != '}' : label_name_is_legacy(str_of(in.p + from, to + 1 - from)))) {
+        while (to < in.n &&
+               (brace ? in.p[to] != '}' : label_name_is_legacy(str_of(in.p + from, to + 1 - from)))) {
             to++;
         }
         char name[256];
@@ -167,7 +173,8 @@ static enum err read_includes(struct config_reader *r, const struct yaml_node *l
             for (size_t k = 0; k < g.gl_pathc && !e; k++) {
                 e = files++ < SCRAPE_INCLUDE_FILES_MAX
                         ? read_included(r, g.gl_pathv[k])
-                        : yaml_error(list, r->info, "more than %d scrape config files", SCRAPE_INCLUDE_FILES_MAX);
+                        : yaml_error(list, r->info, "more than %d scrape config files",
+                                     SCRAPE_INCLUDE_FILES_MAX);
             }
         }
         globfree(&g);
@@ -182,7 +189,8 @@ static enum err read_root(struct config_reader *r, const struct yaml_node *root)
     struct prom_config *c = r->c;
     c->root = root;
     c->exemplars_max = 100000;
-    enum err e = config_fields(r, root, "the configuration", top_fields, ARRAY_LEN(top_fields), CONFIG_PLAIN, c);
+    enum err e =
+        config_fields(r, root, "the configuration", top_fields, ARRAY_LEN(top_fields), CONFIG_PLAIN, c);
     e = e ? e : read_global(r, yaml_get(root, "global"));
     e = e ? e : read_patterns(r, yaml_get(root, "rule_files"), "rule", &c->rule_files, &c->rule_file_count);
     e = e ? e : config_read_jobs(r, yaml_get(root, "scrape_configs"));
@@ -203,7 +211,8 @@ static enum err make(struct str text, const char *name, bool file, struct prom_c
     struct str own = arena_str(&c->memory, str_c(name));
     enum err e = own.p ? ERR_OK : config_no_memory(&r);
     if (!e) {
-        e = file ? yaml_load(&c->memory, own.p, &root, info) : yaml_parse(&c->memory, text, own.p, &root, info);
+        e = file ? yaml_load(&c->memory, own.p, &root, info)
+                 : yaml_parse(&c->memory, text, own.p, &root, info);
         c->path = file ? own : (struct str){0};
     }
     e = e ? e : read_root(&r, root);

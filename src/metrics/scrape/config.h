@@ -12,11 +12,11 @@
 #include "net/http_config.h"
 
 enum scrape_protocol {
-    SCRAPE_PROTO = 0,    /* PrometheusProto */
-    SCRAPE_OM_1_0_0,     /* OpenMetricsText1.0.0 */
-    SCRAPE_OM_0_0_1,     /* OpenMetricsText0.0.1 */
-    SCRAPE_TEXT_1_0_0,   /* PrometheusText1.0.0 */
-    SCRAPE_TEXT_0_0_4,   /* PrometheusText0.0.4 */
+    SCRAPE_PROTO = 0,  /* PrometheusProto */
+    SCRAPE_OM_1_0_0,   /* OpenMetricsText1.0.0 */
+    SCRAPE_OM_0_0_1,   /* OpenMetricsText0.0.1 */
+    SCRAPE_TEXT_1_0_0, /* PrometheusText1.0.0 */
+    SCRAPE_TEXT_0_0_4, /* PrometheusText0.0.4 */
     SCRAPE_PROTOCOL_COUNT
 };
 
@@ -62,7 +62,7 @@ struct scrape_job {
     struct http_client_config *http;
     struct sd_configs sd;
     const struct yaml_node *node;
-    struct str identity; /* equal: nothing changed */
+    struct str identity;        /* equal: nothing changed */
     struct str series_identity; /* equal: the same series come out, only timing, limits or client changed */
 };
 
@@ -82,7 +82,7 @@ struct remote_config { /* a remote_write or remote_read entry, as far as it is u
 struct prom_config {
     atomic_uint refs;
     struct arena memory;
-    struct str path;      /* of the main file; empty: built in */
+    struct str path; /* of the main file; empty: built in */
     struct scrape_defaults global;
     int64_t evaluation_interval_ms, rule_query_offset_ms;
     struct labels external_labels;

@@ -59,18 +59,19 @@ MUST_USE enum err config_read_rest(struct config_reader *r, const struct yaml_no
 void config_canonical(struct buf *b, const struct yaml_node *n, const char *const *skip);
 
 /* The keys of what config_read_defaults reads, for the sections that have them. */
-#define CONFIG_DEFAULT_FIELDS                                                                        \
-    {"scrape_interval", CONFIG_OTHER, 0}, {"scrape_timeout", CONFIG_OTHER, 0},                       \
-        {"body_size_limit", CONFIG_OTHER, 0}, {"sample_limit", CONFIG_OTHER, 0},                     \
-        {"target_limit", CONFIG_OTHER, 0}, {"label_limit", CONFIG_OTHER, 0},                         \
-        {"label_name_length_limit", CONFIG_OTHER, 0}, {"label_value_length_limit", CONFIG_OTHER, 0}, \
-        {"keep_dropped_targets", CONFIG_OTHER, 0}, {"scrape_protocols", CONFIG_OTHER, 0},            \
-        {"scrape_native_histograms", CONFIG_OTHER, 0},                                               \
-        {"always_scrape_classic_histograms", CONFIG_OTHER, 0},                                       \
-        {"convert_classic_histograms_to_nhcb", CONFIG_OTHER, 0},                                     \
-        {"extra_scrape_metrics", CONFIG_OTHER, 0},                                                   \
-        {"metric_name_validation_scheme", CONFIG_OTHER, 0},                                          \
-        {"metric_name_escaping_scheme", CONFIG_OTHER, 0},                                            \
-        {"scrape_failure_log_file", CONFIG_OTHER, 0}
+#define CONFIG_DEFAULT_FIELDS                                                                               \
+    {"scrape_interval", CONFIG_OTHER, 0}, {"scrape_timeout", CONFIG_OTHER, 0},                              \
+        {"body_size_limit", CONFIG_OTHER, 0}, {"sample_limit", CONFIG_OTHER, 0},                            \
+        {"target_limit", CONFIG_OTHER, 0}, {"label_limit", CONFIG_OTHER, 0},                                \
+        {"label_name_length_limit", CONFIG_OTHER, 0}, {"label_value_length_limit", CONFIG_OTHER, 0},        \
+        {"keep_dropped_targets", CONFIG_OTHER, 0}, {"scrape_protocols", CONFIG_OTHER, 0},                   \
+        {"scrape_native_histograms", CONFIG_OTHER, 0},                                                      \
+        {"always_scrape_classic_histograms", CONFIG_OTHER, 0},                                              \
+        {"convert_classic_histograms_to_nhcb", CONFIG_OTHER, 0}, {"extra_scrape_metrics", CONFIG_OTHER, 0}, \
+        {"metric_name_validation_scheme", CONFIG_OTHER, 0},                                                 \
+        {"metric_name_escaping_scheme", CONFIG_OTHER, 0},                                                   \
+    {                                                                                                       \
+        "scrape_failure_log_file", CONFIG_OTHER, 0                                                          \
+    }
 
 #endif

@@ -6,10 +6,8 @@
 #include "metrics/scrape/config_int.h"
 
 static const char *const protocol_names[SCRAPE_PROTOCOL_COUNT] = {
-    [SCRAPE_PROTO] = "PrometheusProto",
-    [SCRAPE_OM_1_0_0] = "OpenMetricsText1.0.0",
-    [SCRAPE_OM_0_0_1] = "OpenMetricsText0.0.1",
-    [SCRAPE_TEXT_1_0_0] = "PrometheusText1.0.0",
+    [SCRAPE_PROTO] = "PrometheusProto",          [SCRAPE_OM_1_0_0] = "OpenMetricsText1.0.0",
+    [SCRAPE_OM_0_0_1] = "OpenMetricsText0.0.1",  [SCRAPE_TEXT_1_0_0] = "PrometheusText1.0.0",
     [SCRAPE_TEXT_0_0_4] = "PrometheusText0.0.4",
 };
 
@@ -34,7 +32,8 @@ static enum err protocol_of(struct config_reader *r, const struct yaml_node *n, 
         }
     }
     const char *near = str_nearest(name, protocol_names, SCRAPE_PROTOCOL_COUNT);
-    return yaml_error(n, r->info, "unknown scrape protocol \"%.*s\"%s%s%s; supported: OpenMetricsText0.0.1, "
+    return yaml_error(n, r->info,
+                      "unknown scrape protocol \"%.*s\"%s%s%s; supported: OpenMetricsText0.0.1, "
                       "OpenMetricsText1.0.0, PrometheusProto, PrometheusText0.0.4, PrometheusText1.0.0",
                       STR_FMT(name), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 }
@@ -77,8 +76,10 @@ static enum err read_names(struct config_reader *r, const struct yaml_node *map,
         return e;
     }
     if (!str_eq_c(text, "utf8") && !str_eq_c(text, "legacy")) {
-        return yaml_error(scheme, r->info, "unknown global name validation method specified, must be either "
-                          "'', 'legacy' or 'utf8', got %.*s", STR_FMT(text));
+        return yaml_error(scheme, r->info,
+                          "unknown global name validation method specified, must be either "
+                          "'', 'legacy' or 'utf8', got %.*s",
+                          STR_FMT(text));
     }
     bool legacy = str_eq_c(text, "legacy");
     if (legacy != d->legacy_names && yaml_is_null(escaping)) {
@@ -94,10 +95,11 @@ static enum err read_names(struct config_reader *r, const struct yaml_node *map,
         known |= str_eq_c(d->escaping, escapings[i]);
     }
     if (!known || (legacy && str_eq_c(d->escaping, "allow-utf-8"))) {
-        return yaml_error(escaping, r->info,
-                          known ? "utf8 metric names requested but validation scheme is not set to utf8: \"%.*s\""
-                                : "unknown name escaping method \"%.*s\" (one of allow-utf-8, underscores, dots, values)",
-                          STR_FMT(d->escaping));
+        return yaml_error(
+            escaping, r->info,
+            known ? "utf8 metric names requested but validation scheme is not set to utf8: \"%.*s\""
+                  : "unknown name escaping method \"%.*s\" (one of allow-utf-8, underscores, dots, values)",
+            STR_FMT(d->escaping));
     }
     return ERR_OK;
 }
@@ -180,7 +182,8 @@ static enum err read_params(struct config_reader *r, const struct yaml_node *map
 
 static enum err read_timing(struct config_reader *r, const struct yaml_node *n, struct scrape_job *j)
 {
-    const struct yaml_node *interval = yaml_get(n, "scrape_interval"), *timeout = yaml_get(n, "scrape_timeout");
+    const struct yaml_node *interval = yaml_get(n, "scrape_interval"),
+                           *timeout = yaml_get(n, "scrape_timeout");
     enum err e = yaml_duration(interval, false, &j->d.interval_ms, r->info);
     if (e) {
         return e;
@@ -189,13 +192,12 @@ static enum err read_timing(struct config_reader *r, const struct yaml_node *n, 
     int64_t own = 0;
     e = yaml_duration(timeout, false, &own, r->info);
     if (!e && own > j->d.interval_ms) {
-        return yaml_error(timeout, r->info,
-                          "scrape timeout greater than scrape interval for scrape config with job name \"%.*s\"",
-                          STR_FMT(j->name));
+        return yaml_error(
+            timeout, r->info,
+            "scrape timeout greater than scrape interval for scrape config with job name \"%.*s\"",
+            STR_FMT(j->name));
     }
-    j->d.timeout_ms = own ? own
-                      : j->d.timeout_ms > j->d.interval_ms ? j->d.interval_ms
-                                                             : j->d.timeout_ms;
+    j->d.timeout_ms = own ? own : j->d.timeout_ms > j->d.interval_ms ? j->d.interval_ms : j->d.timeout_ms;
     return e;
 }
 
@@ -218,13 +220,30 @@ static enum err check_static(struct config_reader *r, const struct yaml_node *n,
 
 static enum err set_identities(struct config_reader *r, struct scrape_job *j)
 {
-    static const char *const timing[] = {"scrape_interval", "scrape_timeout", "sample_limit", "label_limit",
-                                         "label_name_length_limit", "label_value_length_limit",
-                                         "body_size_limit", "target_limit", "keep_dropped_targets",
-                                         "basic_auth", "authorization", "oauth2", "bearer_token",
-                                         "bearer_token_file", "tls_config", "follow_redirects", "enable_http2",
-                                         "proxy_url", "no_proxy", "proxy_from_environment",
-                                         "proxy_connect_header", "http_headers", "scrape_failure_log_file", NULL};
+    static const char *const timing[] = {"scrape_interval",
+                                         "scrape_timeout",
+                                         "sample_limit",
+                                         "label_limit",
+                                         "label_name_length_limit",
+                                         "label_value_length_limit",
+                                         "body_size_limit",
+                                         "target_limit",
+                                         "keep_dropped_targets",
+                                         "basic_auth",
+                                         "authorization",
+                                         "oauth2",
+                                         "bearer_token",
+                                         "bearer_token_file",
+                                         "tls_config",
+                                         "follow_redirects",
+                                         "enable_http2",
+                                         "proxy_url",
+                                         "no_proxy",
+                                         "proxy_from_environment",
+                                         "proxy_connect_header",
+                                         "http_headers",
+                                         "scrape_failure_log_file",
+                                         NULL};
     struct buf whole AUTO_BUF = {0}, part AUTO_BUF = {0};
     const struct scrape_defaults *d = &j->d;
     config_canonical(&whole, j->node, NULL);
@@ -238,8 +257,8 @@ static enum err set_identities(struct config_reader *r, struct scrape_job *j)
     }
     const struct scrape_limits *l = &d->limits;
     buf_printf(&whole, "|%lld %lld %llu %llu %llu %llu %llu %llu %llu", (long long)d->interval_ms,
-               (long long)d->timeout_ms, (unsigned long long)l->body_size_bytes, (unsigned long long)l->samples,
-               (unsigned long long)l->targets, (unsigned long long)l->labels,
+               (long long)d->timeout_ms, (unsigned long long)l->body_size_bytes,
+               (unsigned long long)l->samples, (unsigned long long)l->targets, (unsigned long long)l->labels,
                (unsigned long long)l->label_name_length, (unsigned long long)l->label_value_length,
                (unsigned long long)l->keep_dropped_targets);
     j->identity = whole.err ? (struct str){0} : arena_str(r->a, buf_view(&whole));
@@ -290,7 +309,8 @@ static enum err read_job(struct config_reader *r, const struct yaml_node *n, str
                              .honor_timestamps = true,
                              .compression = true,
                              .fallback_protocol = -1};
-    enum err e = config_fields(r, n, "scrape_config", fields, ARRAY_LEN(fields), CONFIG_WITH_HTTP | CONFIG_WITH_SD, j);
+    enum err e =
+        config_fields(r, n, "scrape_config", fields, ARRAY_LEN(fields), CONFIG_WITH_HTTP | CONFIG_WITH_SD, j);
     if (!e && j->name.n == 0) {
         e = yaml_error(n, r->info, "job_name is empty");
     }
@@ -302,7 +322,9 @@ static enum err read_job(struct config_reader *r, const struct yaml_node *n, str
     e = e ? e : read_timing(r, n, j);
     e = e ? e : read_params(r, yaml_get(n, "params"), j);
     e = e ? e : read_fallback(r, yaml_get(n, "fallback_scrape_protocol"), j);
-    e = e ? e : relabel_config_parse(r->a, yaml_get(n, "relabel_configs"), &j->relabel, &j->relabel_count, r->info);
+    e = e ? e
+          : relabel_config_parse(r->a, yaml_get(n, "relabel_configs"), &j->relabel, &j->relabel_count,
+                                 r->info);
     e = e ? e
           : relabel_config_parse(r->a, yaml_get(n, "metric_relabel_configs"), &j->metric_relabel,
                                  &j->metric_relabel_count, r->info);

@@ -4,8 +4,9 @@
 
 static bool is_secret(const struct yaml_node *n)
 {
-    static const char *const keys[] = {"password", "credentials", "bearer_token", "client_secret", "secret_key",
-                                       "secrets", "token", "key", "client_certificate_key"};
+    static const char *const keys[] = {"password",      "credentials", "bearer_token",
+                                       "client_secret", "secret_key",  "secrets",
+                                       "token",         "key",         "client_certificate_key"};
     for (size_t i = 0; n->kind == YAML_SCALAR && i < ARRAY_LEN(keys); i++) {
         if (str_eq_c(n->key, keys[i])) {
             return true;
@@ -81,7 +82,8 @@ static void indent(struct buf *b, unsigned depth)
     }
 }
 
-static void print_node(struct buf *b, const struct yaml_node *n, unsigned depth, bool first_inline, bool secret);
+static void print_node(struct buf *b, const struct yaml_node *n, unsigned depth, bool first_inline,
+                       bool secret);
 
 static void print_value(struct buf *b, const struct yaml_node *n, unsigned depth, bool secret)
 {
@@ -101,7 +103,8 @@ static void print_value(struct buf *b, const struct yaml_node *n, unsigned depth
 }
 
 /* A list's dashes stand below their key, as Prometheus prints them. */
-static void print_node(struct buf *b, const struct yaml_node *n, unsigned depth, bool first_inline, bool secret)
+static void print_node(struct buf *b, const struct yaml_node *n, unsigned depth, bool first_inline,
+                       bool secret)
 {
     for (const struct yaml_node *c = n->child; c; c = c->next) {
         if (!(first_inline && c == n->child)) {

@@ -1,12 +1,13 @@
-/* alerting, remote_write, remote_read, storage, tracing, otlp, runtime: read, checked, and kept as far as they
- * are used. */
+/* alerting, remote_write, remote_read, storage, tracing, otlp, runtime: read, checked, and kept as far as
+ * they are used. */
 #include <stddef.h>
 
 #include "metrics/scrape/config_int.h"
 
 /* -- alerting -------------------------------------------------------------------------------------------- */
 
-static enum err read_alertmanager(struct config_reader *r, const struct yaml_node *n, struct alertmanager_config *m)
+static enum err read_alertmanager(struct config_reader *r, const struct yaml_node *n,
+                                  struct alertmanager_config *m)
 {
     static const struct config_field fields[] = {
         {"scheme", CONFIG_STR, offsetof(struct alertmanager_config, scheme)},
@@ -24,9 +25,12 @@ static enum err read_alertmanager(struct config_reader *r, const struct yaml_nod
     e = e ? e : yaml_str(yaml_get(n, "api_version"), &version, r->info);
     if (!e && !str_eq_c(version, "v2")) {
         return yaml_error(yaml_get(n, "api_version"), r->info,
-                          "expected Alertmanager api version to be one of [v2] but got %.*s", STR_FMT(version));
+                          "expected Alertmanager api version to be one of [v2] but got %.*s",
+                          STR_FMT(version));
     }
-    e = e ? e : relabel_config_parse(r->a, yaml_get(n, "relabel_configs"), &m->relabel, &m->relabel_count, r->info);
+    e = e ? e
+          : relabel_config_parse(r->a, yaml_get(n, "relabel_configs"), &m->relabel, &m->relabel_count,
+                                 r->info);
     e = e ? e
           : relabel_config_parse(r->a, yaml_get(n, "alert_relabel_configs"), &m->alert_relabel,
                                  &m->alert_relabel_count, r->info);
@@ -60,13 +64,15 @@ static enum err read_alerting(struct config_reader *r, const struct yaml_node *n
 
 /* -- remote write and read ------------------------------------------------------------------------------- */
 
-static enum err check_url(struct config_reader *r, const struct yaml_node *n, struct str url, const char *what)
+static enum err check_url(struct config_reader *r, const struct yaml_node *n, struct str url,
+                          const char *what)
 {
     if (url.n == 0) {
         return yaml_error(n, r->info, "url for %s is empty", what);
     }
     if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://"))) {
-        return yaml_error(yaml_get(n, "url"), r->info, "url for %s must begin with http:// or https://", what);
+        return yaml_error(yaml_get(n, "url"), r->info, "url for %s must begin with http:// or https://",
+                          what);
     }
     return ERR_OK;
 }
@@ -88,10 +94,19 @@ static enum err check_map(struct config_reader *r, const struct yaml_node *map, 
 
 static enum err check_auth_headers(struct config_reader *r, const struct yaml_node *map)
 {
-    static const char *const reserved[] = {"Authorization", "Host", "Content-Encoding", "Content-Length",
-                                           "Content-Type", "User-Agent", "Connection", "Keep-Alive",
-                                           "Proxy-Authenticate", "Proxy-Authorization", "Www-Authenticate",
-                                           "Accept-Encoding", "X-Prometheus-Remote-Write-Version",
+    static const char *const reserved[] = {"Authorization",
+                                           "Host",
+                                           "Content-Encoding",
+                                           "Content-Length",
+                                           "Content-Type",
+                                           "User-Agent",
+                                           "Connection",
+                                           "Keep-Alive",
+                                           "Proxy-Authenticate",
+                                           "Proxy-Authorization",
+                                           "Www-Authenticate",
+                                           "Accept-Encoding",
+                                           "X-Prometheus-Remote-Write-Version",
                                            "X-Prometheus-Remote-Read-Version"};
     for (const struct yaml_node *n = map ? map->child : NULL; n; n = n->next) {
         for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
@@ -109,17 +124,21 @@ static enum err check_auth_headers(struct config_reader *r, const struct yaml_no
 
 static enum err check_queue(struct config_reader *r, const struct yaml_node *n)
 {
-    static const struct config_field queue[] = {
-        {"capacity", CONFIG_U64, 0},           {"min_shards", CONFIG_U64, 0},
-        {"max_shards", CONFIG_U64, 0},         {"max_samples_per_send", CONFIG_U64, 0},
-        {"batch_send_deadline", CONFIG_DURATION, 0}, {"min_backoff", CONFIG_DURATION, 0},
-        {"max_backoff", CONFIG_DURATION, 0},   {"retry_on_http_429", CONFIG_BOOL, 0},
-        {"sample_age_limit", CONFIG_DURATION, 0}};
+    static const struct config_field queue[] = {{"capacity", CONFIG_U64, 0},
+                                                {"min_shards", CONFIG_U64, 0},
+                                                {"max_shards", CONFIG_U64, 0},
+                                                {"max_samples_per_send", CONFIG_U64, 0},
+                                                {"batch_send_deadline", CONFIG_DURATION, 0},
+                                                {"min_backoff", CONFIG_DURATION, 0},
+                                                {"max_backoff", CONFIG_DURATION, 0},
+                                                {"retry_on_http_429", CONFIG_BOOL, 0},
+                                                {"sample_age_limit", CONFIG_DURATION, 0}};
     static const struct config_field metadata[] = {{"send", CONFIG_BOOL, 0},
                                                    {"send_interval", CONFIG_DURATION, 0},
                                                    {"max_samples_per_send", CONFIG_U64, 0}};
     enum err e = check_map(r, yaml_get(n, "queue_config"), "queue_config", queue, ARRAY_LEN(queue));
-    return e ? e : check_map(r, yaml_get(n, "metadata_config"), "metadata_config", metadata, ARRAY_LEN(metadata));
+    return e ? e
+             : check_map(r, yaml_get(n, "metadata_config"), "metadata_config", metadata, ARRAY_LEN(metadata));
 }
 
 struct remote_entry {
@@ -131,7 +150,8 @@ struct remote_entry {
     } ignored;
 };
 
-static enum err read_remote_write(struct config_reader *r, const struct yaml_node *n, struct remote_config *to)
+static enum err read_remote_write(struct config_reader *r, const struct yaml_node *n,
+                                  struct remote_config *to)
 {
     static const struct config_field fields[] = {
         {"url", CONFIG_STR, offsetof(struct remote_entry, c.url)},
@@ -160,11 +180,13 @@ static enum err read_remote_write(struct config_reader *r, const struct yaml_nod
         !str_eq_c(entry.protobuf_message, "io.prometheus.write.v2.Request")) {
         e = yaml_error(yaml_get(n, "protobuf_message"), r->info,
                        "unknown remote write protobuf message %.*s, supported: prometheus.WriteRequest, "
-                       "io.prometheus.write.v2.Request", STR_FMT(entry.protobuf_message));
+                       "io.prometheus.write.v2.Request",
+                       STR_FMT(entry.protobuf_message));
     }
     e = e ? e : check_auth_headers(r, yaml_get(n, "headers"));
     e = e ? e : check_queue(r, n);
-    e = e ? e : relabel_config_parse(r->a, yaml_get(n, "write_relabel_configs"), &rules, &rule_count, r->info);
+    e = e ? e
+          : relabel_config_parse(r->a, yaml_get(n, "write_relabel_configs"), &rules, &rule_count, r->info);
     e = e ? e : http_config_parse(n, &http, r->info);
     relabel_rules_done(rules, rule_count);
     http_config_free(http);
@@ -218,7 +240,8 @@ static enum err read_remotes(struct config_reader *r, const struct yaml_node *ro
         for (size_t i = 0; i < n; i++) {
             if (items[n].name.n && str_eq(items[i].name, items[n].name)) {
                 return yaml_error(yaml_get(c, "name"), r->info,
-                                  "found multiple %s configs with job name \"%.*s\"", key, STR_FMT(items[n].name));
+                                  "found multiple %s configs with job name \"%.*s\"", key,
+                                  STR_FMT(items[n].name));
             }
         }
         n++;
@@ -275,8 +298,8 @@ static enum err read_storage(struct config_reader *r, const struct yaml_node *n)
 static enum err check_tracing(struct config_reader *r, const struct yaml_node *n)
 {
     static const struct config_field fields[] = {
-        {"client_type", CONFIG_STR, 0}, {"endpoint", CONFIG_STR, 0},  {"sampling_fraction", CONFIG_F64, 0},
-        {"insecure", CONFIG_BOOL, 0},   {"headers", CONFIG_OTHER, 0}, {"compression", CONFIG_STR, 0},
+        {"client_type", CONFIG_STR, 0},  {"endpoint", CONFIG_STR, 0},    {"sampling_fraction", CONFIG_F64, 0},
+        {"insecure", CONFIG_BOOL, 0},    {"headers", CONFIG_OTHER, 0},   {"compression", CONFIG_STR, 0},
         {"timeout", CONFIG_DURATION, 0}, {"tls_config", CONFIG_OTHER, 0}};
     if (yaml_is_null(n)) {
         return ERR_OK;
@@ -292,16 +315,15 @@ static enum err check_otlp(struct config_reader *r, const struct yaml_node *n)
 {
     static const char *const strategies[] = {"UnderscoreEscapingWithSuffixes", "NoUTF8EscapingWithSuffixes",
                                              "UnderscoreEscapingWithoutSuffixes", "NoTranslation"};
-    static const struct config_field fields[] = {
-        {"promote_all_resource_attributes", CONFIG_BOOL, 0},
-        {"keep_identifying_resource_attributes", CONFIG_BOOL, 0},
-        {"convert_histograms_to_nhcb", CONFIG_BOOL, 0},
-        {"promote_scope_metadata", CONFIG_BOOL, 0},
-        {"label_name_underscore_sanitization", CONFIG_BOOL, 0},
-        {"label_name_preserve_multiple_underscores", CONFIG_BOOL, 0},
-        {"translation_strategy", CONFIG_OTHER, 0},
-        {"promote_resource_attributes", CONFIG_OTHER, 0},
-        {"ignore_resource_attributes", CONFIG_OTHER, 0}};
+    static const struct config_field fields[] = {{"promote_all_resource_attributes", CONFIG_BOOL, 0},
+                                                 {"keep_identifying_resource_attributes", CONFIG_BOOL, 0},
+                                                 {"convert_histograms_to_nhcb", CONFIG_BOOL, 0},
+                                                 {"promote_scope_metadata", CONFIG_BOOL, 0},
+                                                 {"label_name_underscore_sanitization", CONFIG_BOOL, 0},
+                                                 {"label_name_preserve_multiple_underscores", CONFIG_BOOL, 0},
+                                                 {"translation_strategy", CONFIG_OTHER, 0},
+                                                 {"promote_resource_attributes", CONFIG_OTHER, 0},
+                                                 {"ignore_resource_attributes", CONFIG_OTHER, 0}};
     struct str strategy = STR("UnderscoreEscapingWithSuffixes");
     bool known = false;
     if (yaml_is_null(n)) {
@@ -330,8 +352,10 @@ enum err config_read_rest(struct config_reader *r, const struct yaml_node *root)
     struct prom_config *c = r->c;
     enum err e = read_alerting(r, yaml_get(root, "alerting"));
     e = e ? e
-          : read_remotes(r, root, "remote_write", read_remote_write, &c->remote_write, &c->remote_write_count);
-    e = e ? e : read_remotes(r, root, "remote_read", read_remote_read, &c->remote_read, &c->remote_read_count);
+          : read_remotes(r, root, "remote_write", read_remote_write, &c->remote_write,
+                         &c->remote_write_count);
+    e = e ? e
+          : read_remotes(r, root, "remote_read", read_remote_read, &c->remote_read, &c->remote_read_count);
     e = e ? e : read_storage(r, yaml_get(root, "storage"));
     e = e ? e : check_tracing(r, yaml_get(root, "tracing"));
     e = e ? e : check_otlp(r, yaml_get(root, "otlp"));

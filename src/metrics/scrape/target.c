@@ -91,8 +91,8 @@ static enum err read_interval(struct labels ls, const char *name, int64_t *value
 {
     struct str text = labels_get(ls, str_c(name));
     if (units_duration_parse(text, value) != ERR_OK || *value <= 0) {
-        return err_set(info, ERR_INVALID, "error parsing %s label \"%.*s\": not a valid duration above 0", name,
-                       STR_FMT(text));
+        return err_set(info, ERR_INVALID, "error parsing %s label \"%.*s\": not a valid duration above 0",
+                       name, STR_FMT(text));
     }
     return ERR_OK;
 }
@@ -113,13 +113,15 @@ static enum err read_settings(struct labels ls, struct target_spec *s, struct er
     enum err e = read_interval(ls, "__scrape_interval__", &s->interval_ms, info);
     e = e ? e : read_interval(ls, "__scrape_timeout__", &s->timeout_ms, info);
     if (!e && s->timeout_ms > s->interval_ms) {
-        return err_set(info, ERR_INVALID, "scrape timeout cannot be greater than scrape interval (\"%.*s\" > \"%.*s\")",
+        return err_set(info, ERR_INVALID,
+                       "scrape timeout cannot be greater than scrape interval (\"%.*s\" > \"%.*s\")",
                        STR_FMT(labels_get(ls, STR("__scrape_timeout__"))),
                        STR_FMT(labels_get(ls, STR("__scrape_interval__"))));
     }
     e = e ? e : read_bool(ls, "__scrape_native_histograms__", &s->native_histograms, info);
     e = e ? e : read_bool(ls, "__always_scrape_classic_histograms__", &s->classic_histograms, info);
-    return e ? e : read_bool(ls, "__convert_classic_histograms_to_nhcb__", &s->convert_classic_histograms, info);
+    return e ? e
+             : read_bool(ls, "__convert_classic_histograms_to_nhcb__", &s->convert_classic_histograms, info);
 }
 
 /* As url.QueryEscape. */
@@ -185,7 +187,8 @@ static struct str make_url(struct arena *a, const struct scrape_job *job, struct
     return b.err ? (struct str){0} : arena_str(a, buf_view(&b));
 }
 
-static enum err public_labels(struct arena *a, struct labels ls, struct labels *ret_labels, struct err_info *info)
+static enum err public_labels(struct arena *a, struct labels ls, struct labels *ret_labels,
+                              struct err_info *info)
 {
     struct label *l = arena_array(a, ls.n + 1, sizeof(*l));
     size_t n = 0;
@@ -197,7 +200,8 @@ static enum err public_labels(struct arena *a, struct labels ls, struct labels *
             continue;
         }
         if (!str_utf8_valid(ls.l[i].value)) {
-            return err_set(info, ERR_INVALID, "invalid label value for \"%.*s\": not UTF-8", STR_FMT(ls.l[i].name));
+            return err_set(info, ERR_INVALID, "invalid label value for \"%.*s\": not UTF-8",
+                           STR_FMT(ls.l[i].name));
         }
         l[n++] = ls.l[i];
     }
