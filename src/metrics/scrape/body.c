@@ -238,7 +238,7 @@ static enum err new_series(struct body_reader *r, const struct exposition_item *
 {
     bool keep = false;
     struct labels ls = {0};
-    struct cached_series *s;
+    struct cached_series *s = NULL;
     enum err e = make_labels(r, item->raw, flags, &ls, &keep, info);
     if (!e && keep) {
         e = check_names(r, ls, info);
