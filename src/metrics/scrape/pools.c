@@ -363,6 +363,20 @@ static void hand_over(struct scrape_manager *m, struct scrape_pool *old, struct 
     }
 }
 
+static void replace(struct scrape_manager *m, struct scrape_pool *before, struct scrape_pool *fresh)
+{
+    bool sync = only_known(before, fresh);
+    if (before) {
+        hand_over(m, before, fresh);
+    }
+    if (sync) {
+        (void)sync_pool(m, fresh); /* logged */
+    }
+    if (before) {
+        pool_forget(m, before);
+    }
+}
+
 enum err pools_apply(struct scrape_manager *m, struct prom_config *c, struct err_info *info)
 {
     enum err result = ERR_OK;
@@ -370,26 +384,20 @@ enum err pools_apply(struct scrape_manager *m, struct prom_config *c, struct err
     struct scrape_pool *old = m->pools, **end = &m->pools;
     m->pools = NULL;
     for (size_t i = 0; i < c->job_count; i++) {
-        struct scrape_pool *before = take_pool(&old, c->jobs[i].name), *p = before;
+        struct scrape_pool *before = take_pool(&old, c->jobs[i].name), *fresh = NULL;
         bool same = before && str_eq(before->job->identity, c->jobs[i].identity);
-        enum err e = same ? ERR_OK : pool_make(m, c, &c->jobs[i], &p);
+        enum err e = same ? ERR_OK : pool_make(m, c, &c->jobs[i], &fresh);
         if (e) {
             COUNT(m, pools_failed, 1);
             result = err_set(info, e, "scrape pool \"%.*s\": %s", STR_FMT(c->jobs[i].name), err_text(e));
-            p = before; /* better the old one than none */
         }
-        if (!same && before && !e) {
-            hand_over(m, before, p);
+        if (fresh) {
+            replace(m, before, fresh);
         }
+        struct scrape_pool *p = fresh ? fresh : before; /* better the old one than none */
         if (p) {
             *end = p;
             end = &p->next;
-        }
-        if (!same && !e && only_known(before, p)) {
-            (void)sync_pool(m, p); /* logged */
-        }
-        if (!same && before && !e) {
-            pool_forget(m, before);
         }
     }
     while (old) {
