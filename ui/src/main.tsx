@@ -13,6 +13,7 @@ import { Link } from "./components/Link";
 import { Empty, SkeletonRows } from "./components/States";
 import { mark } from "./lib/marks";
 import { navigate, place, usePlace } from "./lib/router";
+import DashboardPage, { askEarly } from "./pages/Dashboard";
 import DashboardList from "./pages/DashboardList";
 import Login from "./pages/Login";
 
@@ -40,6 +41,7 @@ function route(path: string): ReactNode {
   if (path === "/login") return <Login />;
   if (path === "/" || path === "/dashboards") return <DashboardList />;
   if (path === "/explore") return <Explore />;
+  if (path.startsWith("/d/")) return <DashboardPage />;
   return <NotFound />;
 }
 
@@ -66,7 +68,9 @@ setUnauthorizedHandler(() => {
   if (boot().role === "dashboards" && path !== "/login") navigate("/login?redirectTo=" + encodeURIComponent(path + location.search), true);
 });
 
-void loadBoot().then((b) => {
+const started = loadBoot();
+askEarly();
+void started.then((b) => {
   setBoot(b);
   mark("shell");
   createRoot(document.getElementById("root")!).render(
