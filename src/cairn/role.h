@@ -78,6 +78,7 @@ struct role {
 
 extern const struct role_ops role_metrics;
 extern const struct role_ops role_demo;
+extern const struct role_ops role_agent;
 extern const struct role_ops role_dashboards;
 
 /* Where the role listens: --<role>-address, else `own` (the original's flag; may be empty), else serve's host

@@ -1,0 +1,29 @@
+/* Receipts: who must hear that a piece of input has been dealt with.
+ *
+ * An input makes one receipt for what it hands on at a time (a chunk of a file, a request). Everything that
+ * keeps a line of it beyond the call takes a reference: a stage that holds a line back, a batch that waits to
+ * be sent. When the last reference goes the piece is settled: delivered, or dropped on purpose and counted.
+ * After receipt_fail it is settled as failed: the input must not move its position past it.
+ *
+ * References may be taken and dropped on any thread. */
+#ifndef CAIRN_AGENT_MODEL_RECEIPT_H
+#define CAIRN_AGENT_MODEL_RECEIPT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct receipt {
+    atomic_uint refs;   /* released with acq_rel: whoever settles sees all that happened before */
+    atomic_bool failed; /* set before the reference is dropped that orders it */
+    /* Called once, on the thread that dropped the last reference; owns the receipt. Must not block. */
+    void (*settled)(struct receipt *r, bool ok);
+};
+
+/* With one reference, the caller's. */
+void receipt_init(struct receipt *r, void (*settled)(struct receipt *r, bool ok));
+void receipt_ref(struct receipt *r);
+/* Accepts NULL, as receipt_fail does. */
+void receipt_unref(struct receipt *r);
+void receipt_fail(struct receipt *r);
+
+#endif
