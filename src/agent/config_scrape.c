@@ -161,7 +161,7 @@ static enum err read_group(struct agent_config *c, struct scrape_job *j, size_t 
     static const struct str localhost = STR_INIT("localhost");
     const struct str *targets = NULL;
     size_t count = 0;
-    struct labels group;
+    struct labels group = {0};
     enum err e = yaml_check_keys(n, "static_configs", keys, info);
     e = e ? e : yaml_str_list(&c->arena, yaml_get(n, "targets"), &targets, &count, info);
     e = e ? e : config_labels(c, yaml_get(n, "labels"), &group, info);
