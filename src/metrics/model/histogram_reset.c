@@ -177,18 +177,15 @@ bool histogram_reset_since(const struct histogram *h, const struct histogram *be
 
 enum histogram_reset histogram_hint_after(const struct histogram *h, const struct histogram *before)
 {
-    if (h->reset_hint == HRESET_GAUGE || h->reset_hint == HRESET_YES) {
-        return (enum histogram_reset)h->reset_hint;
+    if (h->reset_hint == HRESET_GAUGE) {
+        return HRESET_GAUGE;
     }
-    if (!before || before->reset_hint == HRESET_GAUGE || before->is_float != h->is_float ||
+    if (!before || h->reset_hint == HRESET_YES || before->reset_hint == HRESET_GAUGE || before->is_float != h->is_float ||
         is_stale_nan(before->sum)) {
         return HRESET_UNKNOWN;
     }
     if (is_stale_nan(h->sum)) {
         return HRESET_NO;
-    }
-    if (h->count < before->count) {
-        return HRESET_YES;
     }
     if (h->schema != before->schema || h->zero_threshold != before->zero_threshold ||
         !histogram_bounds_equal(h, before)) {
@@ -196,5 +193,5 @@ enum histogram_reset histogram_hint_after(const struct histogram *h, const struc
     }
     struct histogram unknown = *h;
     unknown.reset_hint = HRESET_UNKNOWN;
-    return histogram_reset_since(&unknown, before) ? HRESET_YES : HRESET_NO;
+    return histogram_reset_since(&unknown, before) ? HRESET_UNKNOWN : HRESET_NO;
 }

@@ -226,7 +226,7 @@ TEST(hints_of_stored_samples)
     other.schema = 1;
     CHECK_EQ(histogram_hint_after(&h, NULL), HRESET_UNKNOWN);
     CHECK_EQ(histogram_hint_after(&more, &h), HRESET_NO);
-    CHECK_EQ(histogram_hint_after(&h, &more), HRESET_YES);
+    CHECK_EQ(histogram_hint_after(&h, &more), HRESET_UNKNOWN);
     CHECK_EQ(histogram_hint_after(&other, &h), HRESET_UNKNOWN);
     CHECK_EQ(histogram_hint_after(&h, &stale), HRESET_UNKNOWN);
     more.reset_hint = HRESET_GAUGE;
