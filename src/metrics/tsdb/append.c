@@ -502,9 +502,7 @@ static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, str
     a.future = clock_wall_ms(db->o.clock) + FUTURE_MS_MAX;
     arena_init(&a.memory, 0, NULL);
     e = append_all(&a);
-    if (e == ERR_OK && (e = side_store(a.tenant, batch)) != ERR_OK) {
-        (void)err_set(reterr_info, e, "no memory for metadata and exemplars");
-    }
+    e = e == ERR_OK ? side_store(db, a.tenant, batch, reterr_info) : e;
     arena_done(&a.memory);
     if (e != ERR_OK) {
         return e;

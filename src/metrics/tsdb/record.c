@@ -6,7 +6,6 @@
 #include "metrics/tsdb/limits.h"
 
 enum {
-    RECORD_VERSION = 1,
     CONTROL_NEXT_SLOT = 1,
     CONTROL_SAME_TIME = 2,
     CONTROL_VALUE_SHIFT = 2,
@@ -19,7 +18,7 @@ void record_begin(struct record_writer *w, struct buf *b, struct str tenant)
 {
     *w = (struct record_writer){.b = b, .slot = UINT32_MAX};
     buf_reset(b);
-    write_u8(b, RECORD_VERSION);
+    write_u8(b, RECORD_SAMPLES);
     write_str(b, tenant);
 }
 
@@ -108,7 +107,7 @@ enum err record_open(struct record_reader *r, struct str record, struct str *ret
     r->ts = 0;
     uint8_t version = read_u8(&r->r);
     struct str tenant = read_str(&r->r);
-    if (r->r.bad || version != RECORD_VERSION || tenant.n == 0) {
+    if (r->r.bad || version != RECORD_SAMPLES || tenant.n == 0) {
         return ERR_CORRUPT;
     }
     *ret_tenant = tenant;

@@ -17,6 +17,11 @@
 #include "labels/labels.h"
 #include "metrics/tsdb/rich.h"
 
+enum record_version { /* the first byte */
+    RECORD_SAMPLES = 1,
+    RECORD_SIDE = 2 /* exemplars and metadata: see side.c */
+};
+
 struct record_writer {
     struct buf *b;
     uint32_t slot;

@@ -3,6 +3,7 @@
 
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/record.h"
+#include "metrics/tsdb/side.h"
 
 enum {
     MARK_EVERY = 256 /* records */
@@ -90,6 +91,9 @@ enum err replay_record(struct tsdb *db, unsigned partition, uint64_t offset, str
     struct record_reader in = {.labels = labels, .memory = &memory};
     struct str tenant = {0};
     arena_init(&memory, 0, NULL);
+    if (record.n && (uint8_t)record.p[0] == RECORD_SIDE) {
+        return side_replay(db, record);
+    }
     enum err e = partition < PARTITIONS ? record_open(&in, record, &tenant) : ERR_CORRUPT;
     return e == ERR_OK ? apply(db, partition, offset, &in, tenant) : e;
 }

@@ -1,7 +1,7 @@
-/* The file of series definitions that stands in for trimmed records:
+/* The file of series definitions, exemplars and metadata that stands in for trimmed records:
  *
  *   file  = "CAIRNTS1", entry*
- *   entry = partition u32, length u32, CRC32C u32, record (record.h, without samples)
+ *   entry = partition u32, length u32, CRC32C u32, record (record.h, without samples; side.c)
  */
 #include <stdio.h>
 
@@ -9,6 +9,7 @@
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/record.h"
 #include "metrics/tsdb/replay.h"
+#include "metrics/tsdb/side.h"
 
 #define SERIES_MAGIC "CAIRNTS1"
 
@@ -65,6 +66,21 @@ static enum err partition_save(struct partition *p, unsigned number, int fd, str
     return e;
 }
 
+static enum err sides_save(struct tsdb *db, int fd, struct buf *record, struct err_info *info)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK; i++) {
+        mutex_lock(&db->tenants_lock);
+        struct tenant *t = i < db->tenant_count ? db->tenants[i] : NULL;
+        mutex_unlock(&db->tenants_lock);
+        if (!t) {
+            break;
+        }
+        e = side_save(t, record) ? entry_write(fd, 0, record, info) : ERR_OK;
+    }
+    return e;
+}
+
 enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info)
 {
     char path[4096], dir[4096];
@@ -80,6 +96,7 @@ enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *inf
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
         e = partition_save(&db->partitions[p], p, fd, &record, info);
     }
+    e = e == ERR_OK ? sides_save(db, fd, &record, info) : e;
     e = e == ERR_OK ? file_sync_data(fd, info) : e;
     file_close(fd);
     e = e == ERR_OK ? dir_sync(dir, info) : e;

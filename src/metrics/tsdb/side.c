@@ -1,8 +1,24 @@
-/* What is kept beside the samples: exemplars in a ring, metadata by metric name. In memory only: both are
- * sent again with every scrape. */
+/* What is kept beside the samples: exemplars (exemplars.c), and metadata by metric name. Both are small, live
+ * in memory, and are logged when they are new:
+ *
+ *   record   = 2, tenant (length, bytes), entry*
+ *   entry    = 1, labels of the series, labels of the exemplar, time, value bits u64
+ *            | 2, metric, type, help, unit
+ *   labels   = count, (name, value)*
+ *
+ * The file of series definitions has such records too, for what trimmed log records held. */
 #include "metrics/tsdb/side.h"
+
 #include "base/mem.h"
+#include "codec/varint.h"
+#include "metrics/model/value.h"
+#include "metrics/tsdb/record.h"
 #include "metrics/tsdb/source_int.h"
+
+enum {
+    ENTRY_EXEMPLAR = 1,
+    ENTRY_METADATA = 2
+};
 
 /* One per metric name: what its targets say, newest first, few. */
 struct metadata_row {
@@ -50,8 +66,9 @@ static void rows_free(void *value)
     }
 }
 
-static enum err metadata_store(struct tenant *t, const struct sink_metadata *m)
+static enum err metadata_store(struct tenant *t, const struct sink_metadata *m, bool *ret_new)
 {
+    *ret_new = false;
     struct metadata_row *first = strmap_get(&t->metadata, m->metric);
     size_t rows = 0;
     for (struct metadata_row *r = first; r; r = r->next, rows++) {
@@ -72,162 +89,188 @@ static enum err metadata_store(struct tenant *t, const struct sink_metadata *m)
         return ERR_OOM;
     }
     r->next = first;
+    *ret_new = true;
     return ERR_OK;
 }
 
-static enum err exemplar_store(struct tenant *t, const struct sink_exemplar *x, struct labels series)
-{
-    if (!t->exemplars) {
-        t->exemplars = mem_zarray(EXEMPLARS_MAX, sizeof(*t->exemplars));
-        if (!t->exemplars) {
-            return ERR_OOM;
-        }
-    }
-    struct exemplar *e = &t->exemplars[t->exemplar_next];
-    struct arena memory;
-    arena_init(&memory, 0, NULL);
-    struct exemplar fresh = {.value = x->value, .ts = x->ts};
-    if (labels_dup(&memory, series, &fresh.series) != ERR_OK ||
-        labels_dup(&memory, x->labels, &fresh.labels) != ERR_OK) {
-        arena_done(&memory);
-        return ERR_OOM;
-    }
-    fresh.memory = memory;
-    if (e->series.n) {
-        arena_done(&e->memory);
-    }
-    *e = fresh;
-    t->exemplar_next = (t->exemplar_next + 1) % EXEMPLARS_MAX;
-    return ERR_OK;
-}
+/* -- records --------------------------------------------------------------------------------------------- */
 
-/* The series' newest exemplar in the ring. */
-static const struct exemplar *exemplar_newest(const struct tenant *t, struct labels series)
+static void write_labels(struct buf *b, struct labels ls)
 {
-    for (size_t i = 1; t->exemplars && i <= EXEMPLARS_MAX; i++) {
-        const struct exemplar *e = &t->exemplars[(t->exemplar_next + EXEMPLARS_MAX - i) % EXEMPLARS_MAX];
-        if (e->series.n == 0) {
-            return NULL;
-        }
-        if (labels_eq(e->series, series)) {
-            return e;
-        }
-    }
-    return NULL;
-}
-
-static size_t runes(struct labels ls)
-{
-    size_t n = 0;
+    write_varint(b, ls.n);
     for (size_t i = 0; i < ls.n; i++) {
-        for (size_t k = 0; k < ls.l[i].name.n + ls.l[i].value.n; k++) {
-            char ch = k < ls.l[i].name.n ? ls.l[i].name.p[k] : ls.l[i].value.p[k - ls.l[i].name.n];
-            n += (ch & 0xc0) != 0x80;
-        }
+        write_str(b, ls.l[i].name);
+        write_str(b, ls.l[i].value);
     }
-    return n;
 }
 
-enum err side_store(struct tenant *t, const struct sink_batch *b)
+static void write_exemplar(struct buf *b, struct labels series, struct labels labels, ts_ms ts, double value)
 {
-    enum err e = ERR_OK;
-    if (b->exemplar_count == 0 && b->metadata_count == 0) {
-        return ERR_OK;
+    write_u8(b, ENTRY_EXEMPLAR);
+    write_labels(b, series);
+    write_labels(b, labels);
+    write_zigzag(b, ts);
+    write_u64(b, f64_bits(value));
+}
+
+static void write_metadata(struct buf *b, const struct sink_metadata *m)
+{
+    write_u8(b, ENTRY_METADATA);
+    write_str(b, m->metric);
+    write_str(b, m->type);
+    write_str(b, m->help);
+    write_str(b, m->unit);
+}
+
+static void begin(struct buf *b, const struct tenant *t)
+{
+    buf_reset(b);
+    write_u8(b, RECORD_SIDE);
+    write_str(b, t->name);
+}
+
+static struct labels read_labels(struct reader *r, struct label *out)
+{
+    uint64_t n = read_varint(r);
+    if (n > LABELS_MAX) {
+        r->bad = true;
+        n = 0;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        out[i].name = read_str(r);
+        out[i].value = read_str(r);
+    }
+    return (struct labels){out, (size_t)n};
+}
+
+static enum err read_exemplar(struct reader *r, struct tenant *t)
+{
+    struct label series[LABELS_MAX], own[LABELS_MAX];
+    struct labels of = read_labels(r, series);
+    struct sink_exemplar x = {.labels = read_labels(r, own)};
+    bool fresh;
+    x.ts = read_zigzag(r);
+    x.value = f64_of_bits(read_u64(r));
+    return r->bad ? ERR_CORRUPT : exemplar_store(t, &x, of, &fresh);
+}
+
+static enum err read_metadata(struct reader *r, struct tenant *t)
+{
+    bool fresh;
+    struct sink_metadata m = {.metric = read_str(r)};
+    m.type = read_str(r);
+    m.help = read_str(r);
+    m.unit = read_str(r);
+    return r->bad || m.metric.n == 0 ? ERR_CORRUPT : metadata_store(t, &m, &fresh);
+}
+
+enum err side_replay(struct tsdb *db, struct str record)
+{
+    struct reader r = reader_of(record);
+    struct tenant *t = NULL;
+    (void)read_u8(&r);
+    struct str name = read_str(&r);
+    enum err e = r.bad || name.n == 0 ? ERR_CORRUPT : tenant_get(db, name, true, &t);
+    if (e != ERR_OK) {
+        return e;
     }
     mutex_lock(&t->side_lock);
-    for (size_t i = 0; e == ERR_OK && i < b->metadata_count; i++) {
-        e = metadata_store(t, &b->metadata[i]);
-    }
-    for (size_t i = 0; e == ERR_OK && i < b->exemplar_count; i++) {
-        const struct sink_exemplar *x = &b->exemplars[i];
-        if (x->series_index >= b->series_count || runes(x->labels) > EXEMPLAR_RUNES_MAX) {
-            continue;
-        }
-        struct labels series = b->series[x->series_index].labels;
-        const struct exemplar *newest = exemplar_newest(t, series);
-        if (series.n && (!newest || x->ts > newest->ts)) {
-            e = exemplar_store(t, x, series);
-        }
+    while (e == ERR_OK && reader_left(&r)) {
+        uint8_t kind = read_u8(&r);
+        e = kind == ENTRY_EXEMPLAR   ? read_exemplar(&r, t)
+            : kind == ENTRY_METADATA ? read_metadata(&r, t)
+                                     : ERR_CORRUPT;
     }
     mutex_unlock(&t->side_lock);
     return e;
 }
 
-void side_done(struct tenant *t)
+static void save_metadata(struct buf *b, struct str metric, const struct metadata_row *r)
 {
-    for (size_t i = 0; t->exemplars && i < EXEMPLARS_MAX; i++) {
-        if (t->exemplars[i].series.n) {
-            arena_done(&t->exemplars[i].memory);
+    if (r->next) {
+        save_metadata(b, metric,
+                      r->next); /* at most ROWS_PER_METRIC_MAX deep; the oldest first, as they came */
+    }
+    struct sink_metadata m = {metric, str_of(r->text, r->type_n), str_of(r->text + r->type_n, r->help_n),
+                              str_of(r->text + r->type_n + r->help_n, r->unit_n)};
+    write_metadata(b, &m);
+}
+
+bool side_save(struct tenant *t, struct buf *b)
+{
+    struct str metric;
+    void *rows = NULL;
+    size_t pos = 0;
+    begin(b, t);
+    size_t empty = b->n;
+    mutex_lock(&t->side_lock);
+    for (size_t i = 0; t->exemplars && i < EXEMPLARS_MAX; i++) { /* from the oldest */
+        const struct exemplar *x = &t->exemplars[(t->exemplar_next + i) % EXEMPLARS_MAX];
+        if (x->series.n) {
+            write_exemplar(b, x->series, x->labels, x->ts, x->value);
         }
     }
-    mem_free(t->exemplars);
+    while (strmap_next(&t->metadata, &pos, &metric, &rows)) {
+        save_metadata(b, metric, rows);
+    }
+    mutex_unlock(&t->side_lock);
+    return b->n > empty;
+}
+
+/* -- storing --------------------------------------------------------------------------------------------- */
+
+/* Keeps what is new, and writes it to the record. */
+static enum err keep(struct tenant *t, const struct sink_batch *b, struct buf *record)
+{
+    enum err e = ERR_OK;
+    bool fresh = false;
+    for (size_t i = 0; e == ERR_OK && i < b->metadata_count; i++) {
+        e = metadata_store(t, &b->metadata[i], &fresh);
+        if (fresh) {
+            write_metadata(record, &b->metadata[i]);
+        }
+    }
+    for (size_t i = 0; e == ERR_OK && i < b->exemplar_count; i++) {
+        const struct sink_exemplar *x = &b->exemplars[i];
+        if (x->series_index >= b->series_count) {
+            continue;
+        }
+        struct labels series = b->series[x->series_index].labels;
+        e = exemplar_store(t, x, series, &fresh);
+        if (fresh) {
+            write_exemplar(record, series, x->labels, x->ts, x->value);
+        }
+    }
+    return e == ERR_OK ? record->err : e;
+}
+
+enum err side_store(struct tsdb *db, struct tenant *t, const struct sink_batch *b, struct err_info *info)
+{
+    struct buf record AUTO_BUF = {.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX};
+    if (b->exemplar_count == 0 && b->metadata_count == 0) {
+        return ERR_OK;
+    }
+    begin(&record, t);
+    size_t empty = record.n;
+    mutex_lock(&t->side_lock);
+    enum err e = keep(t, b, &record);
+    mutex_unlock(&t->side_lock);
+    if (e != ERR_OK) {
+        return err_set(info, e, "no memory for metadata and exemplars");
+    }
+    struct str part = buf_view(&record);
+    uint64_t offset = 0;
+    return record.n > empty ? ingest_log_append(db->log, 0, &part, 1, &offset, info) : ERR_OK;
+}
+
+void side_done(struct tenant *t)
+{
+    exemplars_done(t);
     strmap_clear(&t->metadata, rows_free);
     strmap_done(&t->metadata);
 }
 
-static enum err exemplar_add(struct arena *a, struct metric_exemplar_series *s, size_t *cap,
-                             const struct exemplar *e)
-{
-    struct metric_exemplar *items = (struct metric_exemplar *)(uintptr_t)s->exemplars;
-    if (arena_reserve(a, (void **)&items, cap, s->exemplar_count + 1, sizeof(*items)) != ERR_OK) {
-        return arena_err(a);
-    }
-    struct metric_exemplar *x = &items[s->exemplar_count];
-    *x = (struct metric_exemplar){.value = e->value, .ts = e->ts};
-    s->exemplars = items;
-    s->exemplar_count++;
-    return labels_dup(a, e->labels, &x->labels);
-}
-
-static enum err exemplars_collect(struct tenant *t, const struct metric_select *sel, struct arena *a,
-                                  struct metric_exemplar_series *rows, size_t *caps, size_t *n)
-{
-    for (size_t i = 0; i < EXEMPLARS_MAX; i++) { /* from the oldest */
-        const struct exemplar *e = &t->exemplars[(t->exemplar_next + i) % EXEMPLARS_MAX];
-        if (e->series.n == 0 || e->ts < sel->start_ms || e->ts > sel->end_ms ||
-            !matchers_match(sel->matchers, sel->matcher_count, e->series)) {
-            continue;
-        }
-        size_t at = 0;
-        while (at < *n && !labels_eq(rows[at].labels, e->series)) {
-            at++;
-        }
-        enum err err = ERR_OK;
-        if (at == *n) {
-            rows[at] = (struct metric_exemplar_series){0};
-            caps[at] = 0;
-            err = labels_dup(a, e->series, &rows[at].labels);
-            *n += 1;
-        }
-        err = err == ERR_OK ? exemplar_add(a, &rows[at], &caps[at], e) : err;
-        if (err != ERR_OK) {
-            return err;
-        }
-    }
-    return ERR_OK;
-}
-
-enum err source_exemplars(struct metric_source *s, struct query_ctx *q, const struct metric_select *sel,
-                          struct arena *a, const struct metric_exemplar_series **ret_series, size_t *ret_n,
-                          struct err_info *reterr_info)
-{
-    struct tenant *t = NULL;
-    size_t n = 0;
-    struct metric_exemplar_series *rows = arena_array(a, EXEMPLARS_MAX, sizeof(*rows));
-    size_t *caps = arena_array(a, EXEMPLARS_MAX, sizeof(*caps));
-    enum err e = rows && caps ? tenant_get(tsdb_of_source(s), q->tenant, false, &t) : arena_err(a);
-    if (e == ERR_OK && t) {
-        mutex_lock(&t->side_lock);
-        e = t->exemplars ? exemplars_collect(t, sel, a, rows, caps, &n) : ERR_OK;
-        mutex_unlock(&t->side_lock);
-    }
-    if (e != ERR_OK) {
-        return err_set(reterr_info, e, "no memory left for exemplars");
-    }
-    *ret_series = rows;
-    *ret_n = n;
-    return ERR_OK;
-}
+/* -- queries --------------------------------------------------------------------------------------------- */
 
 static enum err rows_collect(struct arena *a, struct str metric, const struct metadata_row *r,
                              struct metric_metadata **items, size_t *n, size_t *cap)

@@ -4,8 +4,18 @@
 
 #include "metrics/tsdb/tsdb_int.h"
 
-/* Errors: OOM. */
-MUST_USE enum err side_store(struct tenant *t, const struct sink_batch *b);
+/* Keeps and logs what is new. Errors: OOM, those of the log. */
+MUST_USE enum err side_store(struct tsdb *db, struct tenant *t, const struct sink_batch *b,
+                             struct err_info *info);
+/* Errors: CORRUPT, OOM. */
+MUST_USE enum err side_replay(struct tsdb *db, struct str record);
+/* Everything as one record; false when there is nothing. */
+bool side_save(struct tenant *t, struct buf *b);
 void side_done(struct tenant *t);
+
+/* exemplars.c, under the side lock. *ret_new: it was neither known nor older than the series' newest. */
+MUST_USE enum err exemplar_store(struct tenant *t, const struct sink_exemplar *x, struct labels series,
+                                 bool *ret_new);
+void exemplars_done(struct tenant *t);
 
 #endif

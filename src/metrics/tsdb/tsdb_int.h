@@ -14,6 +14,7 @@
 struct exemplar {
     struct arena memory; /* of the labels */
     struct labels series, labels;
+    uint64_t hash; /* of series */
     double value;
     ts_ms ts;
 };
@@ -27,7 +28,8 @@ struct tenant {
     struct mutex side_lock;     /* guards what follows */
     struct exemplar *exemplars; /* ring of EXEMPLARS_MAX */
     size_t exemplar_next;
-    struct strmap metadata; /* metric -> struct metadata_row list */
+    struct u64map exemplar_of; /* hash of a series -> place of its newest exemplar; a hint */
+    struct strmap metadata;    /* metric -> struct metadata_row list */
 };
 
 struct partition {

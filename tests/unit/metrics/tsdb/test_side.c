@@ -1,0 +1,130 @@
+/* Exemplars and metadata: kept once, found by matchers, and there again after the store was closed, also when
+ * the log that held them was trimmed. */
+#include <stdio.h>
+
+#include "harness.h"
+#include "metrics/tsdb/limits.h"
+#include "model.h"
+
+static struct tsdb *open_at(const char *dir, struct clock *clock)
+{
+    struct tsdb_options o = {.dir = dir, .durability = DURABILITY_OS, .clock = clock, .block_ms = 600000};
+    struct tsdb *db = NULL;
+    struct err_info info = {0};
+    if (tsdb_open(&o, &db, &info) != ERR_OK) {
+        test_fail(__FILE__, __LINE__, info.message);
+    }
+    return db;
+}
+
+static bool append(struct tsdb *db, const char *instance, ts_ms ts, const char *trace, const char *help)
+{
+    struct label series[] = {{STR("__name__"), STR("m")}, {STR("instance"), str_c(instance)}};
+    struct label own[] = {{STR("trace"), str_c(trace)}};
+    struct sink_series s = {.labels = {series, 2}};
+    struct sink_sample m = {.ts = ts, .value = 1};
+    struct sink_exemplar x = {.labels = {own, 1}, .value = 0.5, .ts = ts};
+    struct sink_metadata meta = {STR("m"), STR("counter"), str_c(help), STR("bytes")};
+    struct sink_batch b = {.tenant = STR("anonymous"),
+                           .series = &s,
+                           .series_count = 1,
+                           .samples = &m,
+                           .sample_count = 1,
+                           .exemplars = &x,
+                           .exemplar_count = 1,
+                           .metadata = &meta,
+                           .metadata_count = 1,
+                           .allow_late = true};
+    struct sink_result r;
+    struct err_info info = {0};
+    return tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, &info) == ERR_OK;
+}
+
+/* All exemplars as "instance=trace@seconds ...", then the help texts. */
+static struct str shown(struct tsdb *db, struct arena *a)
+{
+    struct buf b AUTO_BUF = {0};
+    struct matcher all = {.op = MATCH_EQ, .name = STR("__name__"), .value = STR("m")};
+    struct metric_select sel = {
+        .matchers = &all, .matcher_count = 1, .start_ms = INT64_MIN, .end_ms = INT64_MAX};
+    struct query_ctx q = {.tenant = STR("anonymous")};
+    struct metric_source *src = tsdb_source(db);
+    const struct metric_exemplar_series *rows = NULL;
+    const struct metric_metadata *meta = NULL;
+    size_t n = 0, meta_n = 0;
+    if (src->ops->exemplars(src, &q, &sel, a, &rows, &n, NULL) != ERR_OK ||
+        src->ops->metadata(src, &q, STR(""), 0, a, &meta, &meta_n, NULL) != ERR_OK) {
+        return STR("failed");
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < rows[i].exemplar_count; k++) {
+            const struct metric_exemplar *x = &rows[i].exemplars[k];
+            buf_printf(&b, "%.*s=%.*s@%lld ", STR_FMT(labels_get(rows[i].labels, STR("instance"))),
+                       STR_FMT(labels_get(x->labels, STR("trace"))), (long long)(x->ts - MODEL_T0) / 1000);
+        }
+    }
+    for (size_t i = 0; i < meta_n; i++) {
+        buf_printf(&b, "%.*s:%.*s:%.*s ", STR_FMT(meta[i].type), STR_FMT(meta[i].help),
+                   STR_FMT(meta[i].unit));
+    }
+    return arena_str(a, buf_view(&b));
+}
+
+TEST(exemplars_and_metadata_survive_restarts)
+{
+    const char *dir = test_dir(), *want = "a=1@0 a=3@20 b=2@10 counter:two:bytes counter:one:bytes ";
+    struct arena a AUTO_ARENA;
+    struct clock clock;
+    clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
+    arena_init(&a, 0, NULL);
+    struct tsdb *db = open_at(dir, &clock);
+    CHECK(db);
+    CHECK(append(db, "a", MODEL_T0, "1", "one"));
+    CHECK(append(db, "b", MODEL_T0 + 10000, "2", "one"));
+    CHECK(append(db, "a", MODEL_T0 + 20000, "3", "two"));
+    CHECK(append(db, "a", MODEL_T0 + 20000, "3", "two")); /* again: nothing new */
+    CHECK(append(db, "a", MODEL_T0 + 15000, "late", "two"));
+    CHECK_STR(shown(db, &a), want);
+    tsdb_close(db);
+    db = open_at(dir, &clock);
+    CHECK(db);
+    CHECK_STR(shown(db, &a), want);
+    /* Hours later the log's first records are gone. */
+    for (int i = 1; i < 200; i++) {
+        struct sink_series s = {.labels = {(struct label[]){{STR("__name__"), STR("other")}}, 1}};
+        struct sink_sample m = {.ts = MODEL_T0 + (ts_ms)i * 60000, .value = i};
+        struct sink_batch b = {
+            .tenant = STR("anonymous"), .series = &s, .series_count = 1, .samples = &m, .sample_count = 1};
+        struct sink_result r;
+        CHECK_OK(tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, NULL));
+        if (i % 20 == 0) {
+            CHECK_OK(tsdb_maintain(db, NULL));
+        }
+    }
+    tsdb_close(db);
+    db = open_at(dir, &clock);
+    CHECK(db);
+    CHECK_STR(shown(db, &a), want);
+    tsdb_close(db);
+}
+
+TEST(the_ring_forgets_the_oldest)
+{
+    const char *dir = test_dir();
+    struct arena a AUTO_ARENA;
+    struct clock clock;
+    char trace[16];
+    clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
+    arena_init(&a, 0, NULL);
+    struct tsdb *db = open_at(dir, &clock);
+    CHECK(db);
+    CHECK(append(db, "old", MODEL_T0, "x", "h"));
+    for (int i = 0; i < EXEMPLARS_MAX; i++) {
+        (void)snprintf(trace, sizeof(trace), "%d", i);
+        CHECK(append(db, i % 2 ? "b" : "c", MODEL_T0 + (ts_ms)i, trace, "h"));
+    }
+    struct str text = shown(db, &a);
+    tsdb_close(db);
+    CHECK(str_find(text, STR("old"), 0) == STR_NPOS);
+    CHECK(str_find(text, STR("c=0@0"), 0) != STR_NPOS);
+}
