@@ -90,8 +90,9 @@ size_t histogram_point_cost(const struct histogram *h);
 
 /* True when `h` shows that the counter was reset since `before`. Trusts the hints YES and NO. */
 bool histogram_reset_since(const struct histogram *h, const struct histogram *before);
-/* The hint of a sample that is stored after `before` (NULL: nothing comparable comes before it): a gauge stays
- * one; NO when it plainly goes on; else UNKNOWN, because what was before it may be gone when it is read. */
+/* The hint of a sample that is stored after `before` (NULL: nothing comparable comes before it): a gauge
+ * stays one; NO when it plainly goes on; else UNKNOWN, because what was before it may be gone when it is
+ * read. */
 enum histogram_reset histogram_hint_after(const struct histogram *h, const struct histogram *before);
 
 /* -- statistics ------------------------------------------------------------------------------------------ */

@@ -180,8 +180,8 @@ enum histogram_reset histogram_hint_after(const struct histogram *h, const struc
     if (h->reset_hint == HRESET_GAUGE) {
         return HRESET_GAUGE;
     }
-    if (!before || h->reset_hint == HRESET_YES || before->reset_hint == HRESET_GAUGE || before->is_float != h->is_float ||
-        is_stale_nan(before->sum)) {
+    if (!before || h->reset_hint == HRESET_YES || before->reset_hint == HRESET_GAUGE ||
+        before->is_float != h->is_float || is_stale_nan(before->sum)) {
         return HRESET_UNKNOWN;
     }
     if (is_stale_nan(h->sum)) {
