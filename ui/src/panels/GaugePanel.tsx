@@ -38,7 +38,7 @@ function Gauge({ v, p, w, h, several }: { v: ShownValue; p: PanelProps; w: numbe
   const text = plain(v.shown);
   const steps = v.field.config.thresholds?.steps ?? [];
   const share = (s: number) => within(v.field.config.thresholds?.mode === "percentage" ? s / 100 : (s - min) / (max - min));
-  const size = opt<number>(p.panel, "text.valueSize", 0) || fontFor(text.length, r * 1.5, r * 0.62, 52);
+  const size = opt<number>(p.panel, "text.valueSize", 0) || fontFor(text.length, r * 1.35, r * 0.5, 44);
   const markers = opt(p.panel, "showThresholdMarkers", true) && steps.length > 1 && !isContinuous(v.field.config.color);
   return (
     <figure className="gauge" style={{ width: w, height: h }} role="meter" aria-valuemin={min} aria-valuemax={max} aria-valuenow={Number.isFinite(v.shown.numeric) ? v.shown.numeric : undefined} aria-valuetext={text} aria-label={v.title}>

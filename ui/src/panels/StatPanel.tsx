@@ -36,7 +36,7 @@ function Tile({ v, p, w, h }: { v: ShownValue; p: PanelProps; w: number; h: numb
   const change = opt(p.panel, "showPercentChange", false) && v.change !== null ? v.change : null;
   const nameSize = opt<number>(p.panel, "text.titleSize", 0) || Math.min(15, Math.max(12, h / 7));
   const room = h - (showName && showValue ? nameSize * 1.5 : 0) - (change !== null ? 18 : 0) - 8;
-  const valueSize = opt<number>(p.panel, "text.valueSize", 0) || fontFor(text.length, w - 24, room * (graph ? 0.62 : 0.8), 64);
+  const valueSize = opt<number>(p.panel, "text.valueSize", 0) || fontFor(text.length, w - 24, room * (graph ? 0.5 : 0.7), 46);
   const graphHeight = Math.max(14, Math.min(h * 0.4, h - valueSize * 1.25 - (showName ? nameSize * 1.5 : 0)));
   const path = graph && h > 48 ? sparkPath(v.field.values, v.times, w, graphHeight) : null;
   const center = opt<string>(p.panel, "justifyMode", "auto") === "center" || !path;
