@@ -16,7 +16,8 @@ struct reader {
 
 static inline struct reader reader_of(struct str s)
 {
-    return (struct reader){(const uint8_t *)s.p, (const uint8_t *)s.p + s.n, false};
+    const uint8_t *p = (const uint8_t *)s.p;
+    return (struct reader){p, p ? p + s.n : p, false};
 }
 
 static inline size_t reader_left(const struct reader *r)

@@ -1,0 +1,35 @@
+/* DEPS codec base */
+/* Exposition text in both formats: the parser ends, stays inside the text, and the labels of what it takes
+ * can be read. */
+#include "base/assert.h"
+#include "codec/exposition.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void parse(enum exposition_format format, struct str text)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct exposition_parser p;
+    struct exposition_item item = {0};
+    enum exposition_event event = EXPOSITION_END;
+    struct err_info info = {0};
+    size_t events = 0;
+    exposition_init(&p, format, text);
+    while (exposition_next(&p, &a, &event, &item, &info) == ERR_OK && event != EXPOSITION_END) {
+        ASSERT(++events <= text.n + 1);
+        if (event == EXPOSITION_SAMPLE) {
+            const struct wire_label *labels = NULL;
+            size_t n = 0;
+            ASSERT(item.raw.p >= text.p && item.raw.p + item.raw.n <= text.p + text.n);
+            (void)(exposition_labels(&a, item.raw, &labels, &n, &info) == ERR_OK);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str text = str_of((const char *)data, size);
+    parse(EXPOSITION_TEXT, text);
+    parse(EXPOSITION_OPENMETRICS, text);
+    return 0;
+}
