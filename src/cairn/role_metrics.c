@@ -1,49 +1,13 @@
-/* The role metrics: what Prometheus does, on its port, with its flags. */
-#include "api/prom/prom_api.h"
+/* The role metrics: what Prometheus does, on its port, with its flags and its configuration file. */
+#include <signal.h>
+#include <unistd.h>
+
 #include "base/log.h"
 #include "base/mem.h"
-#include "cairn/role.h"
-#include "codec/yaml.h"
-#include "metrics/ingest/series_cache.h"
+#include "cairn/role_metrics_int.h"
+#include "codec/units.h"
 
-struct metrics_role {
-    struct role role;
-    /* flags */
-    struct str path, web_config, config_text_flag;
-    struct flag_list listen, features;
-    int64_t retention_ms, lookback_ms, timeout_ms;
-    uint64_t retention_bytes, samples_max, concurrency;
-    bool remote_write, admin, lifecycle;
-    struct str cors_origin;
-    int64_t late_window_ms;
-    /* parts */
-    struct web_config *web;
-    struct http_server *server;
-    struct tsdb *db;
-    struct series_cache *series_cache;
-    struct prom_api api;
-};
-
-#define AT(field) offsetof(struct metrics_role, field)
-
-static const struct flag flags[] = {
-    {"config.file", FLAG_STR, offsetof(struct role, config_file), "prometheus.yml", "configuration file"},
-    {"storage.tsdb.path", FLAG_STR, AT(path), "data/", "folder of the store"},
-    {"storage.tsdb.retention.time", FLAG_DURATION, AT(retention_ms), "15d", "how long samples are kept"},
-    {"storage.tsdb.retention.size", FLAG_SIZE, AT(retention_bytes), "", "how much disk the store may take"},
-    {"web.listen-address", FLAG_LIST, AT(listen), "0.0.0.0:9090", "where to listen"},
-    {"web.config.file", FLAG_STR, AT(web_config), "", "TLS and authentication"},
-    {"web.cors.origin", FLAG_STR, AT(cors_origin), ".*",
-     "regular expression of origins that may read the API"},
-    {"web.enable-remote-write-receiver", FLAG_BOOL, AT(remote_write), "", "accept remote write"},
-    {"web.enable-admin-api", FLAG_BOOL, AT(admin), "", "allow deletes and snapshots"},
-    {"web.enable-lifecycle", FLAG_BOOL, AT(lifecycle), "", "allow reload and quit over HTTP"},
-    {"query.lookback-delta", FLAG_DURATION, AT(lookback_ms), "5m", "how far back an instant selector looks"},
-    {"query.timeout", FLAG_DURATION, AT(timeout_ms), "2m", "how long a query may take"},
-    {"query.max-samples", FLAG_U64, AT(samples_max), "50000000", "samples a query may hold"},
-    {"query.max-concurrency", FLAG_U64, AT(concurrency), "20", "queries that run at once"},
-    {"enable-feature", FLAG_LIST, AT(features), "", "feature names, comma-separated"},
-};
+#define RETENTION_NONE_MS (INT64_C(100) * 365 * 86400 * MS_PER_S)
 
 static struct role *make(void)
 {
@@ -52,143 +16,235 @@ static struct role *make(void)
         return NULL;
     }
     m->role.ops = &role_metrics;
-    m->retention_ms = (int64_t)15 * 86400 * MS_PER_S;
-    m->lookback_ms = 5 * 60 * MS_PER_S;
-    m->timeout_ms = 2 * 60 * MS_PER_S;
-    m->samples_max = 50000000;
-    m->concurrency = 20;
-    m->cors_origin = STR(".*");
+    m->f = (struct metrics_flags){.lookback_ms = 5 * 60 * MS_PER_S,
+                                  .timeout_ms = 2 * 60 * MS_PER_S,
+                                  .samples_max = 50000000,
+                                  .concurrency = 20,
+                                  .connections_max = 512,
+                                  .cors_origin = STR(".*")};
+    mutex_init(&m->reload_lock);
     return &m->role;
 }
 
 static size_t flag_sets(struct role *r, struct flag_set *sets, size_t max)
 {
     (void)max;
-    sets[0] = (struct flag_set){"Prometheus' own", flags, ARRAY_LEN(flags), r};
+    sets[0] = (struct flag_set){"Prometheus' own", metrics_flag_table, metrics_flag_count, r};
     return 1;
+}
+
+/* -- listening ------------------------------------------------------------------------------------------- */
+
+/* "/prom" of "http://host/prom/" or "prom/"; empty for the root. */
+static struct str prefix_of(struct str url)
+{
+    size_t scheme = str_find(url, STR("://"), 0);
+    struct str path = url;
+    if (scheme != STR_NPOS) {
+        size_t slash = str_find_char(url, '/', scheme + 3);
+        path = slash == STR_NPOS ? STR("") : str_slice(url, slash, url.n);
+    }
+    while (path.n && path.p[path.n - 1] == '/') {
+        path.n--;
+    }
+    return path;
+}
+
+static enum err external_url(struct metrics_role *m, struct err_info *info)
+{
+    char host[256] = {0};
+    struct buf b AUTO_BUF = {0};
+    bool tls = web_config_tls(m->web ? m->web : m->serve->web);
+    if (m->f.external_url.n) {
+        buf_str(&b, m->f.external_url);
+    } else {
+        if (gethostname(host, sizeof(host) - 1) != 0) {
+            host[0] = '\0';
+        }
+        buf_printf(&b, "%s://%s:%u%.*s", tls ? "https" : "http", host[0] ? host : "localhost",
+                   http_server_port(m->server), STR_FMT(m->f.route_prefix));
+    }
+    m->external_url = buf_take(&b, NULL);
+    return m->external_url ? ERR_OK : err_set(info, ERR_OOM, "out of memory");
+}
+
+static enum err serve_start(struct metrics_role *m, struct str address, struct err_info *info)
+{
+    m->f.route_prefix = prefix_of(m->f.route_prefix.n ? m->f.route_prefix : m->f.external_url);
+    struct http_server_options o = {.role = "metrics",
+                                    .listen_address = address,
+                                    .web = m->web ? m->web : m->serve->web,
+                                    .connections_max = (unsigned)m->f.connections_max,
+                                    .path_prefix = m->f.route_prefix,
+                                    .cors_origin = m->f.cors_origin,
+                                    .on_done = metrics_self_request,
+                                    .on_done_ctx = m->self};
+    if (!o.web && role_address_is_open(o.listen_address)) {
+        LOG_EVENT(LVL_WARN, "open_listener", F_C("role", "metrics"), F_STR("address", o.listen_address),
+                  F_C("cure", "set --web.config.file or listen on 127.0.0.1"));
+    }
+    enum err e = http_server_start(&o, &m->server, info);
+    if (!e) {
+        http_server_set_loading(m->server, "Service Unavailable: the metrics store is loading.");
+        m->serve->services.metrics_server = m->server;
+    }
+    return e ? e : external_url(m, info);
 }
 
 static enum err listen_role(struct role *r, struct serve *s, struct err_info *reterr_info)
 {
     struct metrics_role *m = (struct metrics_role *)r;
-    char *address = role_address(r, s, m->listen.n ? m->listen.items[0] : (struct str){0});
+    m->serve = s;
+    char *address = role_address(r, s, m->f.listen.n ? m->f.listen.items[0] : (struct str){0});
     if (!address) {
         return err_set(reterr_info, ERR_OOM, "no memory for an address");
     }
-    enum err e = m->web_config.n ? web_config_load(m->web_config.p, &m->web, reterr_info) : ERR_OK;
-    struct http_server_options o = {.role = "metrics",
-                                    .listen_address = str_c(address),
-                                    .web = m->web ? m->web : s->web,
-                                    .cors_origin = m->cors_origin};
-    if (!e && !o.web && role_address_is_open(o.listen_address)) {
-        LOG_EVENT(LVL_WARN, "open_listener", F_C("role", "metrics"), F_STR("address", o.listen_address),
-                  F_C("cure", "set --web.config.file or listen on 127.0.0.1"));
+    enum err e = m->f.web_config.n ? web_config_load(m->f.web_config.p, &m->web, reterr_info) : ERR_OK;
+    if (!e && metrics_self_new(m, &m->self)) {
+        e = err_set(reterr_info, ERR_OOM, "the self-metrics: out of memory");
     }
-    if (!e) {
-        e = http_server_start(&o, &m->server, reterr_info);
-    }
-    if (!e) {
-        http_server_set_loading(m->server, "The metrics store is loading.");
-        s->services.metrics_server = m->server;
-    }
+    e = e ? e : serve_start(m, str_c(address), reterr_info);
     mem_free(address);
     return e;
 }
 
-static bool feature(const struct metrics_role *m, const char *name)
+/* -- the store ------------------------------------------------------------------------------------------- */
+
+/* The file's retention block wins over the flags, and switches the default off. */
+static void settle_retention(struct metrics_role *m, const struct prom_config *c)
 {
-    for (size_t i = 0; i < m->features.n; i++) {
-        for (struct str rest = m->features.items[i]; rest.p;) {
-            if (str_eq_c(str_cut(&rest, ','), name)) {
-                return true;
-            }
-        }
+    if (c->has_retention) {
+        m->f.retention_ms = c->retention_ms;
+        m->f.retention_bytes = c->retention_bytes;
     }
-    return false;
+    if (m->f.retention_ms == 0 && m->f.retention_bytes == 0) {
+        m->f.retention_ms = 15 * (int64_t)86400 * MS_PER_S;
+    }
 }
 
-/* What the store needs to know of the configuration file before it opens. */
-static enum err config_read(struct metrics_role *m, struct err_info *reterr_info)
+static enum err retention_text(struct metrics_role *m, struct err_info *info)
 {
-    struct arena a AUTO_ARENA = {0};
-    const struct yaml_node *root = NULL;
-    if (!m->role.config_file.n) {
-        return ERR_OK;
+    struct buf b AUTO_BUF = {0};
+    if (m->f.retention_ms) {
+        units_duration_format(&b, m->f.retention_ms);
     }
-    enum err e = yaml_load(&a, m->role.config_file.p, &root, reterr_info);
-    if (e) {
-        return e;
+    if (m->f.retention_bytes) {
+        buf_c(&b, m->f.retention_ms ? " or " : "");
+        units_size_format(&b, m->f.retention_bytes);
     }
-    const struct yaml_node *tsdb = yaml_get(yaml_get(root, "storage"), "tsdb");
-    return yaml_duration(yaml_get(tsdb, "out_of_order_time_window"), false, &m->late_window_ms, reterr_info);
+    m->retention = buf_take(&b, NULL);
+    return m->retention ? ERR_OK : err_set(info, ERR_OOM, "out of memory");
 }
 
-static enum err store_open(struct metrics_role *m, struct serve *s, struct err_info *reterr_info)
+static enum err store_open(struct metrics_role *m, const struct prom_config *c, struct err_info *info)
 {
-    char *own = m->path.n ? NULL : role_data_dir(s, "metrics", reterr_info);
-    if (!m->path.n && !own) {
-        return ERR_IO;
+    settle_retention(m, c);
+    m->data_dir = m->f.path.n ? mem_dup(m->f.path.p, m->f.path.n) : role_data_dir(m->serve, "metrics", info);
+    if (!m->data_dir) {
+        return m->f.path.n ? err_set(info, ERR_OOM, "out of memory") : ERR_IO;
     }
-    struct tsdb_options o = {.dir = own ? own : m->path.p,
-                             .durability = s->durability,
-                             .retention_ms = m->retention_ms,
-                             .retention_bytes = m->retention_bytes,
-                             .late_window_ms = m->late_window_ms,
-                             .memory_bytes = s->memory_bytes};
-    enum err e = tsdb_open(&o, &m->db, reterr_info);
-    mem_free(own);
-    return e;
+    struct tsdb_options o = {.dir = m->data_dir,
+                             .durability = m->serve->durability,
+                             .retention_ms = m->f.retention_ms ? m->f.retention_ms : RETENTION_NONE_MS,
+                             .retention_bytes = m->f.retention_bytes,
+                             .late_window_ms =
+                                 c->has_late_window ? c->late_window_ms ? c->late_window_ms : -1 : 0,
+                             .memory_bytes = m->serve->memory_bytes};
+    enum err e = tsdb_open(&o, &m->db, info);
+    return e ? e : retention_text(m, info);
+}
+
+/* -- life ------------------------------------------------------------------------------------------------ */
+
+static void quit(void *role)
+{
+    (void)role;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static void api_fill(struct metrics_role *m)
+{
+    struct prom_api *a = &m->api;
+    a->clock = clock_real();
+    a->source = tsdb_source(m->db);
+    a->sink = tsdb_sink(m->db);
+    a->db = m->db;
+    a->series_cache = m->series_cache;
+    a->scrape = m->scrape;
+    a->promql = (struct promql_options){.lookback_ms = m->f.lookback_ms,
+                                        .experimental = metrics_feature(m, "promql-experimental-functions"),
+                                        .delayed_name = metrics_feature(m, "promql-delayed-name-removal")};
+    a->query_timeout_ms = m->f.timeout_ms;
+    a->query_samples_max = m->f.samples_max;
+    a->query_memory_bytes = (size_t)1 << 30;
+    a->query_concurrency = (unsigned)m->f.concurrency;
+    a->write_body_bytes_max = (size_t)32 << 20;
+    a->remote_write = m->f.remote_write || !m->serve->alone;
+    a->admin = m->f.admin;
+    a->snapshot_dir = m->data_dir;
+    a->started_ms = clock_wall_ms(clock_real());
+    a->retention = str_c(m->retention);
+    a->cairn_version = str_c(CAIRN_VERSION);
+    a->external_url = str_c(m->external_url);
+    a->listen_address = http_server_address(m->server);
+    a->config_text = metrics_config_text;
+    a->reload = m->f.lifecycle ? metrics_reload : NULL;
+    a->quit = m->f.lifecycle ? quit : NULL;
+    a->ctx = m;
 }
 
 static enum err start(struct role *r, struct serve *s, struct err_info *reterr_info)
 {
     struct metrics_role *m = (struct metrics_role *)r;
-    enum err e = config_read(m, reterr_info);
-    if (!e) {
-        e = store_open(m, s, reterr_info);
-    }
+    struct prom_config *c = NULL;
+    enum err e = metrics_config_load(m, &c, reterr_info);
+    e = e ? e : store_open(m, c, reterr_info);
     if (!e && series_cache_new(&m->series_cache)) {
         e = err_set(reterr_info, ERR_OOM, "no memory for the metrics role");
     }
+    e = e ? e : metrics_scrape_start(m, c, reterr_info);
+    prom_config_unref(c);
     if (e) {
         return e;
     }
-    m->api = (struct prom_api){
-        .clock = clock_real(),
-        .source = tsdb_source(m->db),
-        .sink = tsdb_sink(m->db),
-        .db = m->db,
-        .series_cache = m->series_cache,
-        .promql = {.lookback_ms = m->lookback_ms,
-                   .experimental = feature(m, "promql-experimental-functions"),
-                   .delayed_name = feature(m, "promql-delayed-name-removal")},
-        .query_timeout_ms = m->timeout_ms,
-        .query_samples_max = m->samples_max,
-        .query_memory_bytes = (size_t)1 << 30,
-        .query_concurrency = (unsigned)m->concurrency,
-        .write_body_bytes_max = (size_t)32 << 20,
-        .admin = m->admin,
-        .started_ms = clock_wall_ms(clock_real()),
-        .retention = STR("15d"),
-        .cairn_version = str_c(CAIRN_VERSION),
-    };
-    e = prom_api_routes(&m->api, m->server);
+    api_fill(m);
+    e = metrics_flag_rows(m);
+    e = e ? e : prom_api_routes(&m->api, m->server);
+    e = e ? e : metrics_self_start(m);
     if (e) {
         return err_set(reterr_info, e, "the metrics API: %s", err_text(e));
     }
+    metrics_flags_log(m);
     s->services.metric_source = m->api.source;
     s->services.metric_sink = m->api.sink;
     http_server_set_loading(m->server, NULL);
     return ERR_OK;
 }
 
+static void reload(struct role *r)
+{
+    struct err_info info = {0};
+    (void)metrics_reload(r, &info); /* logged */
+}
+
 static void stop(struct role *r)
 {
     struct metrics_role *m = (struct metrics_role *)r;
+    scrape_manager_stop(m->scrape);
     http_server_stop(m->server, 3000);
-    series_cache_free(m->series_cache);
+    scrape_manager_free(m->scrape);
     tsdb_close(m->db);
+    series_cache_free(m->series_cache);
     web_config_free(m->web);
+    metrics_self_free(m->self);
+    for (size_t i = 0; i < m->api.flag_count; i++) {
+        mem_free((void *)(uintptr_t)m->flag_rows[i].value.p);
+    }
+    mem_free(m->flag_rows);
+    mem_free(m->external_url);
+    mem_free(m->retention);
+    mem_free(m->data_dir);
+    mutex_done(&m->reload_lock);
     mem_free(m);
 }
 
@@ -200,5 +256,6 @@ const struct role_ops role_metrics = {
     .flags = flag_sets,
     .listen = listen_role,
     .start = start,
+    .reload = reload,
     .stop = stop,
 };

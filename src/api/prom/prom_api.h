@@ -35,6 +35,7 @@ struct prom_api {
     size_t query_memory_bytes;   /* of one query */
     unsigned query_concurrency;  /* 20 unless told; more wait for their turn */
     size_t write_body_bytes_max; /* decompressed remote write; 32 MiB unless told */
+    bool remote_write;           /* accept remote write */
     bool admin;                  /* delete_series and snapshot */
     const char *snapshot_dir;    /* where snapshots go */
     ts_ms started_ms;
@@ -42,6 +43,8 @@ struct prom_api {
     size_t flag_count;
     struct str retention; /* "15d or 512MB" */
     struct str cairn_version;
+    struct str external_url;   /* "http://host:9090": for links from elsewhere */
+    struct str listen_address; /* "0.0.0.0:9090" */
 
     /* The configuration file's text as loaded; the caller frees it with mem_free. NULL: none. */
     char *(*config_text)(void *ctx);

@@ -51,6 +51,10 @@ static void write(struct prom_call *c)
     struct arena work AUTO_ARENA = {0};
     struct wire_write w;
     struct remote_outcome o;
+    if (!c->api->remote_write) {
+        refuse(c, 404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver");
+        return;
+    }
     if (!content_is_v1(c)) {
         return;
     }

@@ -1,11 +1,13 @@
 /* Housekeeping: what is due, done by the store's own thread once a second or when a head is full; with a fake
  * clock by whoever moves it. */
 #include "base/log.h"
+#include "disk/file.h"
 #include "logs/store/store_int.h"
 
 enum {
     EVERY_MS = 1000,
     SPAN_OF_RETENTION = 8, /* a merged block spans at most this part, so that lines go in time */
+    AHEAD_OF_CAP = 16,     /* of the size cap, kept free for what comes before the next look */
     WAL_OF_HEAD = 6,       /* a head is cut when the log has grown to so many times its size */
 };
 
@@ -86,6 +88,20 @@ static enum err drop(struct log_store *s, struct block *b, const char *why, stru
     return e;
 }
 
+/* The folder as it is, spare segments and what was put aside included, plus what may come until next time. */
+static enum err size_due(struct log_store *s, struct err_info *info)
+{
+    uint64_t cap = s->o.retention_bytes, used = 0, ahead = cap / AHEAD_OF_CAP;
+    enum err e = cap ? dir_used_bytes(s->dir, &used, info) : ERR_OK;
+    used += ahead < s->o.head_bytes ? ahead : s->o.head_bytes;
+    while (!e && cap && used > cap && s->blocks.n) {
+        struct block *b = oldest_block(&s->blocks);
+        used -= b->file_bytes < used ? b->file_bytes : used;
+        e = drop(s, b, "the folder is at its size limit", info);
+    }
+    return e;
+}
+
 static enum err retention_due(struct log_store *s, struct err_info *info)
 {
     enum err e = ERR_OK;
@@ -96,11 +112,7 @@ static enum err retention_due(struct log_store *s, struct err_info *info)
             i++;
         }
     }
-    while (!e && s->o.retention_bytes && s->blocks.n &&
-           s->blocks.file_bytes + ingest_log_bytes(s->wal) > s->o.retention_bytes) {
-        e = drop(s, oldest_block(&s->blocks), "the folder is at its size limit", info);
-    }
-    return e;
+    return e ? e : size_due(s, info);
 }
 
 /* --- merging --- */

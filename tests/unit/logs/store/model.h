@@ -25,8 +25,8 @@ struct model {
 
 struct labels model_labels(unsigned stream);
 void model_done(struct model *m);
-/* Pushes random entries into the store and, when it said OK, into the model. `disorder` is how far back in
- * time entries may lie, and one in eight repeats an earlier one. */
+/* Pushes random entries into the store (NULL: the model alone) and, when it said OK, into the model.
+ * `disorder` is how far back in time entries may lie, and one in eight repeats an earlier one. */
 enum err model_push(struct model *m, struct log_store *s, struct rng *rng, size_t entries, ts_ns *now,
                     ts_ns disorder);
 /* Runs one random query against both. False after a failed check (already reported). */

@@ -1,0 +1,141 @@
+/* The metrics role's configuration: the file, what stands in for it, and reloading.
+ *
+ * Without a file the role watches itself and, when it runs here, the sample application. */
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cairn/role_metrics_int.h"
+
+#define BUILTIN_INTERVAL "10s"
+
+/* An address others can dial: a wildcard becomes localhost. */
+static void print_reachable(struct buf *b, struct str address)
+{
+    size_t colon = address.n;
+    while (colon && address.p[colon - 1] != ':') {
+        colon--;
+    }
+    struct str host = str_of(address.p, colon ? colon - 1 : 0),
+               port = str_of(address.p + colon, address.n - colon);
+    bool any = host.n == 0 || str_eq_c(host, "0.0.0.0") || str_eq_c(host, "[::]");
+    buf_printf(b, "%.*s:%.*s", any ? 9 : (int)host.n, any ? "localhost" : host.p, STR_FMT(port));
+}
+
+static enum err builtin(struct metrics_role *m, struct prom_config **ret_config, struct err_info *info)
+{
+    const struct services *v = &m->serve->services;
+    bool tls = web_config_tls(m->web ? m->web : m->serve->web);
+    struct buf b AUTO_BUF = {0};
+    buf_c(&b, "global:\n  scrape_interval: " BUILTIN_INTERVAL "\n  evaluation_interval: " BUILTIN_INTERVAL
+              "\nscrape_configs:\n- job_name: prometheus\n");
+    if (m->f.route_prefix.n > 1) {
+        buf_printf(&b, "  metrics_path: %.*s/metrics\n", STR_FMT(m->f.route_prefix));
+    }
+    if (tls) { /* its own certificate need not name localhost */
+        buf_c(&b, "  scheme: https\n  tls_config: {insecure_skip_verify: true}\n");
+    }
+    buf_c(&b, "  static_configs:\n  - targets: [\"");
+    print_reachable(&b, http_server_address(m->server));
+    buf_c(&b, "\"]\n");
+    if (v->demo) {
+        buf_c(&b, "- job_name: flask-app\n  static_configs:\n  - targets: [\"");
+        print_reachable(&b, v->demo_address);
+        buf_c(&b, "\"]\n");
+    }
+    return b.err ? err_set(info, b.err, "no memory for the configuration")
+                 : prom_config_parse(buf_view(&b), "built-in configuration", ret_config, info);
+}
+
+enum err metrics_config_load(struct metrics_role *m, struct prom_config **ret_config,
+                             struct err_info *reterr_info)
+{
+    const char *usual = "prometheus.yml";
+    if (m->role.config_file.n) {
+        return prom_config_load(m->role.config_file.p, ret_config, reterr_info);
+    }
+    if (m->serve->alone && access(usual, R_OK) == 0) {
+        return prom_config_load(usual, ret_config, reterr_info);
+    }
+    return builtin(m, ret_config, reterr_info);
+}
+
+static void log_unused(const struct prom_config *c)
+{
+    for (size_t i = 0; i < c->unused_count; i++) {
+        LOG_EVENT(LVL_WARN, "config_without_effect", F_C("what", c->unused[i]),
+                  F_C("why", "understood, but nothing acts on it yet"));
+    }
+    if (c->rule_file_count) {
+        LOG_EVENT(LVL_WARN, "rules_not_evaluated", F_U64("rule_files", c->rule_file_count),
+                  F_C("why", "rule files are listed, their rules are not evaluated yet"));
+    }
+    if (c->alertmanager_count) {
+        LOG_EVENT(LVL_WARN, "alerts_not_sent", F_U64("alertmanagers", c->alertmanager_count),
+                  F_C("why", "alerts are not sent yet"));
+    }
+}
+
+static void mark_loaded(struct metrics_role *m, bool ok)
+{
+    atomic_store(&m->api.reload_ok, ok);
+    if (ok) {
+        atomic_store(&m->api.reload_ms, clock_wall_ms(clock_real()));
+    }
+}
+
+enum err metrics_scrape_start(struct metrics_role *m, struct prom_config *c, struct err_info *reterr_info)
+{
+    const struct scrape_options o = {.clock = clock_real(),
+                                     .sink = tsdb_sink(m->db),
+                                     .tenant = QUERY_TENANT_DEFAULT,
+                                     .user_agent = STR("Prometheus/" PROMETHEUS_VERSION_TEXT),
+                                     .on_interval = metrics_self_interval,
+                                     .ctx = m->self};
+    enum err e = scrape_manager_new(&o, &m->scrape);
+    if (e) {
+        return err_set(reterr_info, e, "the scrape manager: %s", err_text(e));
+    }
+    log_unused(c);
+    e = scrape_manager_apply(m->scrape, c, reterr_info);
+    mark_loaded(m, e == ERR_OK);
+    return e;
+}
+
+enum err metrics_reload(void *role, struct err_info *reterr_info)
+{
+    struct metrics_role *m = role;
+    struct prom_config *c = NULL;
+    mutex_lock(&m->reload_lock);
+    enum err e = metrics_config_load(m, &c, reterr_info);
+    if (!e) {
+        log_unused(c);
+        e = scrape_manager_apply(m->scrape, c, reterr_info);
+        prom_config_unref(c);
+    }
+    mark_loaded(m, e == ERR_OK);
+    mutex_unlock(&m->reload_lock);
+    if (e) {
+        char text[1024];
+        LOG_EVENT(LVL_ERROR, "config_reload_failed", F_C("err", err_render(reterr_info, text, sizeof(text))),
+                  F_C("action", "kept the configuration loaded before"));
+    } else {
+        LOG_EVENT(LVL_INFO, "config_loaded", F_STR("file", m->role.config_file));
+    }
+    return e;
+}
+
+char *metrics_config_text(void *role)
+{
+    struct metrics_role *m = role;
+    struct prom_config *c = scrape_manager_config(m->scrape);
+    struct buf text = {0};
+    if (!c) {
+        return NULL;
+    }
+    prom_config_print(&text, c, NULL);
+    prom_config_unref(c);
+    char *out = buf_take(&text, NULL);
+    buf_done(&text);
+    return out;
+}

@@ -1,0 +1,74 @@
+/* The metrics role's struct, shared by its files. */
+#ifndef CAIRN_CAIRN_ROLE_METRICS_INT_H
+#define CAIRN_CAIRN_ROLE_METRICS_INT_H
+
+#include "api/prom/prom_api.h"
+#include "base/thread.h"
+#include "cairn/role.h"
+#include "metrics/ingest/series_cache.h"
+#include "metrics/scrape/scrape.h"
+
+enum {
+    METRICS_IGNORED_MAX = 48,
+    METRICS_NO_EFFECT_MAX = 16
+};
+
+/* Values of Prometheus' flags. */
+struct metrics_flags {
+    struct str path, web_config, cors_origin, external_url, route_prefix;
+    struct flag_list listen, features;
+    int64_t retention_ms, lookback_ms, timeout_ms;
+    uint64_t retention_bytes, samples_max, concurrency, connections_max;
+    bool remote_write, admin, lifecycle;
+    struct str ignored[METRICS_IGNORED_MAX]; /* accepted, without effect */
+    bool no_effect[METRICS_NO_EFFECT_MAX];   /* the same, booleans */
+};
+
+struct metrics_self;
+
+struct metrics_role {
+    struct role role;
+    struct metrics_flags f;
+    struct serve *serve;
+    struct web_config *web;
+    struct http_server *server;
+    struct tsdb *db;
+    struct series_cache *series_cache; /* of remote write */
+    struct scrape_manager *scrape;
+    struct metrics_self *self;
+    struct mutex reload_lock; /* one reload at a time */
+    struct prom_flag *flag_rows;
+    char *external_url, *retention, *data_dir;
+    struct prom_api api;
+};
+
+/* role_metrics_flags.c */
+extern const struct flag metrics_flag_table[];
+extern const size_t metrics_flag_count;
+/* The flags' values as /api/v1/status/flags shows them, into m->flag_rows and m->api. */
+MUST_USE enum err metrics_flag_rows(struct metrics_role *m);
+bool metrics_feature(const struct metrics_role *m, const char *name);
+/* Names flags that were given and have no effect, and features that are unknown, once in the log. */
+void metrics_flags_log(const struct metrics_role *m);
+
+/* role_metrics_config.c */
+/* The configuration file, or what stands in for it. */
+MUST_USE enum err metrics_config_load(struct metrics_role *m, struct prom_config **ret_config,
+                                      struct err_info *reterr_info);
+/* Makes the scrape manager and applies the configuration (takes the reference). */
+MUST_USE enum err metrics_scrape_start(struct metrics_role *m, struct prom_config *c,
+                                       struct err_info *reterr_info);
+/* For prom_api.reload and SIGHUP: a wrong file leaves everything as it is. */
+enum err metrics_reload(void *role, struct err_info *reterr_info);
+char *metrics_config_text(void *role);
+
+/* role_metrics_self.c: /metrics */
+MUST_USE enum err metrics_self_new(struct metrics_role *m, struct metrics_self **ret_self);
+void metrics_self_free(struct metrics_self *s); /* accepts NULL */
+/* Adds what needs the store and the scrape manager, and the route. */
+MUST_USE enum err metrics_self_start(struct metrics_role *m);
+void metrics_self_request(void *self, const char *route, struct str method, int status, double seconds,
+                          uint64_t bytes);
+void metrics_self_interval(void *self, int64_t interval_ms, double seconds);
+
+#endif

@@ -1,0 +1,526 @@
+/* What the metrics role says of itself at /metrics, under Prometheus' own names.
+ *
+ * Figures of the store and the scrape manager are read once for each answer, under one lock, and handed out
+ * by one row each of the table below; request and interval figures are kept by libcairn as they come. */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cairn/metrics.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cairn/role_metrics_int.h"
+#include "codec/units.h"
+
+/* Read once for an answer. */
+struct snapshot {
+    struct tsdb_stats db;
+    struct scrape_stats scrape;
+    const struct scrape_pool_stats *pools;
+    size_t pool_count;
+    uint64_t queries_running, queries_done, queries_failed, write_samples, write_refused, reload_ok,
+        concurrency;
+    uint64_t ready, retention_bytes, log_errors, log_warnings, memory_budget;
+    int64_t reload_ms, retention_ms;
+};
+
+enum row_kind {
+    ROW_U64,
+    ROW_MS,      /* milliseconds, shown as such; the limits of int64 are shown as they are */
+    ROW_MS_IN_S, /* milliseconds, shown in seconds */
+};
+
+struct row {
+    const char *name;
+    enum cairn_type type;
+    enum row_kind kind;
+    size_t offset; /* in struct snapshot */
+    const char *help;
+};
+
+#define AT(field) offsetof(struct snapshot, field)
+
+static const struct row rows[] = {
+    {"prometheus_ready", CAIRN_GAUGE, ROW_U64, AT(ready),
+     "Whether Prometheus startup was fully completed and the server is ready for normal operation."},
+    {"prometheus_config_last_reload_successful", CAIRN_GAUGE, ROW_U64, AT(reload_ok),
+     "Whether the last configuration reload attempt was successful."},
+    {"prometheus_config_last_reload_success_timestamp_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(reload_ms),
+     "Timestamp of the last successful configuration reload."},
+    {"prometheus_engine_queries", CAIRN_GAUGE, ROW_U64, AT(queries_running),
+     "The current number of queries being executed or waiting."},
+    {"prometheus_engine_queries_concurrent_max", CAIRN_GAUGE, ROW_U64, AT(concurrency),
+     "The max number of concurrent queries."},
+    {"prometheus_tsdb_head_series", CAIRN_GAUGE, ROW_U64, AT(db.series),
+     "Total number of series in the head block."},
+    {"prometheus_tsdb_head_chunks", CAIRN_GAUGE, ROW_U64, AT(db.chunks),
+     "Total number of chunks in the head block."},
+    {"prometheus_tsdb_head_min_time", CAIRN_GAUGE, ROW_MS, AT(db.min_time),
+     "Minimum time bound of the head block, in milliseconds."},
+    {"prometheus_tsdb_head_min_time_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.min_time),
+     "Minimum time bound of the head block."},
+    {"prometheus_tsdb_head_max_time", CAIRN_GAUGE, ROW_MS, AT(db.max_time),
+     "Maximum timestamp of the head block, in milliseconds."},
+    {"prometheus_tsdb_head_max_time_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.max_time),
+     "Maximum timestamp of the head block."},
+    {"prometheus_tsdb_lowest_timestamp", CAIRN_GAUGE, ROW_MS, AT(db.oldest_time),
+     "Lowest timestamp value stored in the database, in milliseconds."},
+    {"prometheus_tsdb_lowest_timestamp_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.oldest_time),
+     "Lowest timestamp value stored in the database."},
+    {"prometheus_tsdb_out_of_order_samples_total", CAIRN_COUNTER, ROW_U64,
+     AT(db.samples_refused[SAMPLE_OUT_OF_ORDER]),
+     "Total number of out of order samples ingestion failed attempts due to out of order being disabled."},
+    {"prometheus_tsdb_out_of_bound_samples_total", CAIRN_COUNTER, ROW_U64,
+     AT(db.samples_refused[SAMPLE_OUT_OF_BOUNDS]),
+     "Total number of out of bound samples ingestion failed attempts with out of order support disabled."},
+    {"prometheus_tsdb_too_old_samples_total", CAIRN_COUNTER, ROW_U64, AT(db.samples_refused[SAMPLE_TOO_OLD]),
+     "Total number of samples refused because they are older than the out of order window."},
+    {"prometheus_tsdb_blocks_loaded", CAIRN_GAUGE, ROW_U64, AT(db.blocks),
+     "Number of currently loaded data blocks."},
+    {"prometheus_tsdb_storage_blocks_bytes", CAIRN_GAUGE, ROW_U64, AT(db.block_bytes),
+     "The number of bytes that are currently used for local storage by all blocks."},
+    {"prometheus_tsdb_wal_storage_size_bytes", CAIRN_GAUGE, ROW_U64, AT(db.wal_bytes),
+     "Size of the write log directory."},
+    {"prometheus_tsdb_wal_corruptions_total", CAIRN_COUNTER, ROW_U64, AT(db.wal_bad_segments),
+     "Total number of WAL corruptions."},
+    {"prometheus_tsdb_retention_limit_bytes", CAIRN_GAUGE, ROW_U64, AT(retention_bytes),
+     "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled."},
+    {"prometheus_tsdb_retention_limit_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(retention_ms),
+     "How long to retain samples in storage."},
+    {"prometheus_target_scrape_pools_total", CAIRN_COUNTER, ROW_U64, AT(scrape.pools),
+     "Total number of scrape pool creation attempts."},
+    {"prometheus_target_scrape_pools_failed_total", CAIRN_COUNTER, ROW_U64, AT(scrape.pools_failed),
+     "Total number of scrape pool creations that failed."},
+    {"prometheus_target_scrape_pool_reloads_total", CAIRN_COUNTER, ROW_U64, AT(scrape.reloads),
+     "Total number of scrape pool reloads."},
+    {"prometheus_target_scrape_pool_reloads_failed_total", CAIRN_COUNTER, ROW_U64, AT(scrape.reloads_failed),
+     "Total number of failed scrape pool reloads."},
+    {"prometheus_target_scrape_pool_exceeded_target_limit_total", CAIRN_COUNTER, ROW_U64,
+     AT(scrape.target_limit_hits),
+     "Total number of times scrape pools hit the target limit, during sync or config reload."},
+    {"prometheus_target_scrape_pool_exceeded_label_limits_total", CAIRN_COUNTER, ROW_U64,
+     AT(scrape.label_limit_hits),
+     "Total number of times scrape pools hit the label limits, during sync or config reload."},
+    {"prometheus_target_scrapes_exceeded_sample_limit_total", CAIRN_COUNTER, ROW_U64,
+     AT(scrape.sample_limit_hits), "Total number of scrapes that hit the sample limit and were rejected."},
+    {"prometheus_target_scrapes_exceeded_body_size_limit_total", CAIRN_COUNTER, ROW_U64,
+     AT(scrape.body_limit_hits), "Total number of scrapes that hit the body size limit."},
+    {"prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total", CAIRN_COUNTER, ROW_U64,
+     AT(scrape.bucket_limit_hits),
+     "Total number of scrapes that hit the native histogram bucket limit and were rejected."},
+    {"prometheus_target_scrapes_sample_duplicate_timestamp_total", CAIRN_COUNTER, ROW_U64,
+     AT(scrape.duplicates),
+     "Total number of samples rejected due to duplicate timestamps but different values."},
+    {"prometheus_target_scrapes_sample_out_of_bounds_total", CAIRN_COUNTER, ROW_U64, AT(scrape.out_of_bounds),
+     "Total number of samples rejected due to timestamp falling outside of the time bounds."},
+    {"prometheus_target_scrapes_sample_out_of_order_total", CAIRN_COUNTER, ROW_U64, AT(scrape.out_of_order),
+     "Total number of samples rejected due to not being out of the expected order."},
+    {"prometheus_target_scrapes_exemplar_out_of_order_total", CAIRN_COUNTER, ROW_U64,
+     AT(scrape.exemplars_out_of_order),
+     "Total number of exemplar rejected due to not being out of the expected order."},
+    {"prometheus_sd_updates_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.updates),
+     "Total number of update events sent to the SD consumers."},
+    {"prometheus_sd_received_updates_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.updates),
+     "Total number of update events received from the SD providers."},
+    {"prometheus_sd_file_read_errors_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.file_read_errors),
+     "The number of File-SD read errors."},
+    {"prometheus_sd_http_failures_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.http_failures),
+     "Number of HTTP service discovery refresh failures."},
+    {"cairn_scrapes_total", CAIRN_COUNTER, ROW_U64, AT(scrape.scrapes),
+     "Scrapes that ended, in whatever way."},
+    {"cairn_scrapes_failed_total", CAIRN_COUNTER, ROW_U64, AT(scrape.scrapes_failed), "Scrapes that failed."},
+    {"cairn_scrape_samples_total", CAIRN_COUNTER, ROW_U64, AT(scrape.samples),
+     "Samples that scrapes sent to the store, staleness markers included."},
+    {"cairn_remote_write_samples_total", CAIRN_COUNTER, ROW_U64, AT(write_samples),
+     "Samples that came by remote write and were stored."},
+    {"cairn_remote_write_refused_samples_total", CAIRN_COUNTER, ROW_U64, AT(write_refused),
+     "Samples that came by remote write and were refused."},
+    {"cairn_queries_total", CAIRN_COUNTER, ROW_U64, AT(queries_done), "Queries that were answered."},
+    {"cairn_queries_failed_total", CAIRN_COUNTER, ROW_U64, AT(queries_failed),
+     "API calls that ended with an error."},
+    {"cairn_tsdb_head_bytes", CAIRN_GAUGE, ROW_U64, AT(db.head_bytes), "Memory of the head."},
+    {"cairn_tsdb_blocks_bad", CAIRN_GAUGE, ROW_U64, AT(db.blocks_bad),
+     "Blocks that are damaged and were left out."},
+    {"cairn_log_errors_total", CAIRN_COUNTER, ROW_U64, AT(log_errors),
+     "Lines of level error that the program logged."},
+    {"cairn_log_warnings_total", CAIRN_COUNTER, ROW_U64, AT(log_warnings),
+     "Lines of level warn that the program logged."},
+};
+
+enum {
+    SCRAPE_POOLS_SHOWN_MAX = 10000
+};
+
+struct bound_row {
+    const struct row *row;
+    struct metrics_self *self;
+};
+
+struct metrics_self {
+    struct metrics_role *m;
+    struct cairn_registry *registry;
+    struct mutex lock; /* one answer at a time: guards now and memory */
+    struct snapshot now;
+    struct arena memory;
+    struct bound_row bound[ARRAY_LEN(rows)];
+    struct cairn_family *requests, *durations, *sizes, *intervals, *interval_histogram, *queries,
+        *handler_requests;
+};
+
+/* -- values read for an answer --------------------------------------------------------------------------- */
+
+static void take_snapshot(struct metrics_self *s)
+{
+    struct metrics_role *m = s->m;
+    struct prom_api *api = &m->api;
+    arena_reset(&s->memory);
+    s->now = (struct snapshot){.queries_running = atomic_load(&api->queries_running),
+                               .queries_done = atomic_load(&api->queries_done),
+                               .queries_failed = atomic_load(&api->queries_failed),
+                               .write_samples = atomic_load(&api->write_samples),
+                               .write_refused = atomic_load(&api->write_refused),
+                               .reload_ok = atomic_load(&api->reload_ok),
+                               .reload_ms = atomic_load(&api->reload_ms),
+                               .concurrency = api->query_concurrency,
+                               .ready = 1,
+                               .retention_bytes = m->f.retention_bytes,
+                               .retention_ms = m->f.retention_ms,
+                               .log_errors = log_count(LVL_ERROR),
+                               .log_warnings = log_count(LVL_WARN)};
+    tsdb_stats(m->db, &s->now.db);
+    scrape_stats(m->scrape, &s->now.scrape);
+    if (scrape_pool_stats(m->scrape, &s->memory, &s->now.pools, &s->now.pool_count)) {
+        s->now.pool_count = 0;
+    }
+}
+
+static void emit_row(struct cairn_emit *emit, void *context)
+{
+    const struct bound_row *b = context;
+    const char *field = (const char *)&b->self->now + b->row->offset;
+    uint64_t u;
+    int64_t i;
+    memcpy(&u, field, sizeof(u));
+    memcpy(&i, field, sizeof(i));
+    cairn_emit(emit, NULL,
+               b->row->kind == ROW_U64  ? (double)u
+               : b->row->kind == ROW_MS ? (double)i
+                                        : (double)i / 1000);
+}
+
+static void emit_pools(struct cairn_emit *emit, const struct metrics_self *s, size_t offset)
+{
+    for (size_t i = 0; i < s->now.pool_count; i++) {
+        const struct scrape_pool_stats *p = &s->now.pools[i];
+        uint64_t v;
+        memcpy(&v, (const char *)p + offset, sizeof(v));
+        cairn_emit(emit, &p->name.p, (double)v); /* arena strings end with NUL */
+    }
+}
+
+#define POOL_COLLECTOR(fn, field)                                             \
+    static void fn(struct cairn_emit *emit, void *context)                    \
+    {                                                                         \
+        emit_pools(emit, context, offsetof(struct scrape_pool_stats, field)); \
+    }
+POOL_COLLECTOR(emit_pool_targets, targets)
+POOL_COLLECTOR(emit_pool_limits, target_limit)
+POOL_COLLECTOR(emit_pool_syncs, syncs)
+POOL_COLLECTOR(emit_sync_failures, sync_failures)
+
+static void emit_discovered(struct cairn_emit *emit, void *context)
+{
+    const struct metrics_self *s = context;
+    for (size_t i = 0; i < s->now.pool_count; i++) {
+        const struct scrape_pool_stats *p = &s->now.pools[i];
+        const char *values[] = {"scrape", p->name.p};
+        cairn_emit(emit, values, (double)(p->targets + p->dropped));
+    }
+}
+
+static void emit_refresh_failures(struct cairn_emit *emit, void *context)
+{
+    const struct metrics_self *s = context;
+    for (unsigned k = SD_FILE; k <= SD_HTTP; k++) {
+        const char *values[] = {sd_mechanism_name((enum sd_kind)k)};
+        cairn_emit(emit, values, (double)s->now.scrape.discovery.refresh_failures[k]);
+    }
+}
+
+static void emit_appended(struct cairn_emit *emit, void *context)
+{
+    const struct metrics_self *s = context;
+    const char *values[] = {"float"};
+    cairn_emit(emit, values, (double)s->now.db.samples_appended);
+}
+
+static void emit_refused(struct cairn_emit *emit, void *context)
+{
+    static const char *const reasons[SAMPLE_STATUS_COUNT] = {
+        [SAMPLE_CONFLICT] = "duplicate", [SAMPLE_OUT_OF_ORDER] = "out_of_order",
+        [SAMPLE_TOO_OLD] = "too_old",    [SAMPLE_OUT_OF_BOUNDS] = "out_of_bounds",
+        [SAMPLE_LIMIT] = "limit",        [SAMPLE_INVALID] = "invalid"};
+    const struct metrics_self *s = context;
+    for (size_t i = SAMPLE_CONFLICT; i < SAMPLE_STATUS_COUNT; i++) {
+        cairn_emit(emit, &reasons[i], (double)s->now.db.samples_refused[i]);
+    }
+}
+
+/* -- families -------------------------------------------------------------------------------------------- */
+
+static enum cairn_err add_rows(struct metrics_self *s)
+{
+    enum cairn_err e = CAIRN_OK;
+    for (size_t i = 0; i < ARRAY_LEN(rows) && !e; i++) {
+        struct cairn_family *family;
+        s->bound[i] = (struct bound_row){&rows[i], s};
+        const struct cairn_family_options o = {.type = rows[i].type,
+                                               .name = rows[i].name,
+                                               .help = rows[i].help,
+                                               .collect = emit_row,
+                                               .collect_context = &s->bound[i]};
+        e = cairn_family_new(s->registry, &o, &family);
+    }
+    return e;
+}
+
+static enum cairn_err add_collectors(struct metrics_self *s)
+{
+    static const char *const job[] = {"scrape_job"}, *const type[] = {"type"}, *const reason[] = {"reason"},
+                             *const mechanism[] = {"mechanism"}, *const config[] = {"name", "config"};
+    const struct cairn_family_options families[] = {
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_target_scrape_pool_targets",
+         .help = "Current number of targets in this scrape pool.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_pool_targets},
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_target_scrape_pool_target_limit",
+         .help = "Maximum number of targets allowed in this scrape pool.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_pool_limits},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_target_scrape_pool_sync_total",
+         .help = "Total number of syncs that were executed on a scrape pool.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_pool_syncs},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_target_sync_failed_total",
+         .help = "Total number of target sync failures.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_sync_failures},
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_sd_discovered_targets",
+         .help = "Current number of discovered targets.",
+         .label_names = config,
+         .label_count = 2,
+         .collect = emit_discovered},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_sd_refresh_failures_total",
+         .help = "Number of refresh failures for the given SD mechanism.",
+         .label_names = mechanism,
+         .label_count = 1,
+         .collect = emit_refresh_failures},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_tsdb_head_samples_appended_total",
+         .help = "Total number of appended samples.",
+         .label_names = type,
+         .label_count = 1,
+         .collect = emit_appended},
+        {.type = CAIRN_COUNTER,
+         .name = "cairn_tsdb_samples_refused_total",
+         .help = "Samples that the store refused, by reason.",
+         .label_names = reason,
+         .label_count = 1,
+         .collect = emit_refused},
+    };
+    enum cairn_err e = CAIRN_OK;
+    for (size_t i = 0; i < ARRAY_LEN(families) && !e; i++) {
+        struct cairn_family *family;
+        struct cairn_family_options o = families[i];
+        o.collect_context = s;
+        o.series_max = SCRAPE_POOLS_SHOWN_MAX;
+        e = cairn_family_new(s->registry, &o, &family);
+    }
+    return e;
+}
+
+static enum cairn_err add_kept(struct metrics_self *s)
+{
+    static const double durations[] = {.1, .2, .4, 1, 3, 8, 20, 60, 120},
+                        sizes[] = {100, 1000, 10000, 100000, 1e6, 1e7, 1e8, 1e9},
+                        quantiles[] = {.01, .05, .5, .9, .99}, query_quantiles[] = {.5, .9, .99},
+                        intervals[] = {.01, .1, 1, 5, 10, 15, 30, 60, 120, 300, 600};
+    static const char *const handler_code[] = {"handler", "code"}, *const handler[] = {"handler"},
+                             *const interval[] = {"interval"}, *const slice[] = {"slice"},
+                             *const code[] = {"code"};
+    const struct {
+        struct cairn_family_options o;
+        struct cairn_family **to;
+    } kept[] = {
+        {{.type = CAIRN_COUNTER,
+          .name = "prometheus_http_requests_total",
+          .help = "Counter of HTTP requests.",
+          .label_names = handler_code,
+          .label_count = 2},
+         &s->requests},
+        {{.type = CAIRN_HISTOGRAM,
+          .name = "prometheus_http_request_duration_seconds",
+          .help = "Histogram of latencies for HTTP requests.",
+          .label_names = handler,
+          .label_count = 1,
+          .bounds = durations,
+          .bound_count = ARRAY_LEN(durations)},
+         &s->durations},
+        {{.type = CAIRN_HISTOGRAM,
+          .name = "prometheus_http_response_size_bytes",
+          .help = "Histogram of response size for HTTP requests.",
+          .label_names = handler,
+          .label_count = 1,
+          .bounds = sizes,
+          .bound_count = ARRAY_LEN(sizes)},
+         &s->sizes},
+        {{.type = CAIRN_SUMMARY,
+          .name = "prometheus_target_interval_length_seconds",
+          .help = "Actual intervals between scrapes.",
+          .label_names = interval,
+          .label_count = 1,
+          .quantiles = quantiles,
+          .quantile_count = ARRAY_LEN(quantiles)},
+         &s->intervals},
+        {{.type = CAIRN_HISTOGRAM,
+          .name = "prometheus_target_interval_length_histogram_seconds",
+          .help = "Actual intervals between scrapes.",
+          .label_names = interval,
+          .label_count = 1,
+          .bounds = intervals,
+          .bound_count = ARRAY_LEN(intervals)},
+         &s->interval_histogram},
+        {{.type = CAIRN_SUMMARY,
+          .name = "prometheus_engine_query_duration_seconds",
+          .help = "Query timings.",
+          .label_names = slice,
+          .label_count = 1,
+          .quantiles = query_quantiles,
+          .quantile_count = ARRAY_LEN(query_quantiles)},
+         &s->queries},
+        {{.type = CAIRN_COUNTER,
+          .name = "promhttp_metric_handler_requests_total",
+          .help = "Total number of scrapes by HTTP status code.",
+          .label_names = code,
+          .label_count = 1},
+         &s->handler_requests},
+    };
+    enum cairn_err e = CAIRN_OK;
+    for (size_t i = 0; i < ARRAY_LEN(kept) && !e; i++) {
+        e = cairn_family_new(s->registry, &kept[i].o, kept[i].to);
+    }
+    return e;
+}
+
+enum err metrics_self_new(struct metrics_role *m, struct metrics_self **ret_self)
+{
+    const struct cairn_label build[] = {{"branch", ""},
+                                        {"cairn_version", CAIRN_VERSION},
+                                        {"goversion", ""},
+                                        {"revision", ""},
+                                        {"version", PROMETHEUS_VERSION_TEXT}};
+    struct metrics_self *s = mem_zalloc(sizeof(*s));
+    if (!s) {
+        return ERR_OOM;
+    }
+    s->m = m;
+    mutex_init(&s->lock);
+    enum cairn_err e = cairn_registry_new(&s->registry);
+    e = e ? e : cairn_process_collector(s->registry);
+    e = e ? e : cairn_build_collector(s->registry, "prometheus", build, ARRAY_LEN(build));
+    e = e ? e : add_kept(s);
+    if (e) {
+        metrics_self_free(s);
+        return e == CAIRN_ERR_OOM ? ERR_OOM : ERR_INTERNAL;
+    }
+    *ret_self = s;
+    return ERR_OK;
+}
+
+void metrics_self_free(struct metrics_self *s)
+{
+    if (s) {
+        cairn_registry_free(s->registry);
+        arena_done(&s->memory);
+        mutex_done(&s->lock);
+        mem_free(s);
+    }
+}
+
+/* -- what comes as it happens ---------------------------------------------------------------------------- */
+
+void metrics_self_request(void *self, const char *route, struct str method, int status, double seconds,
+                          uint64_t bytes)
+{
+    struct metrics_self *s = self;
+    char code[16];
+    (void)method;
+    (void)snprintf(code, sizeof(code), "%d", status);
+    const char *values[] = {route ? route : "/", code};
+    cairn_counter_inc(cairn_counter(s->requests, values));
+    cairn_histogram_observe(cairn_histogram(s->durations, values), seconds);
+    cairn_histogram_observe(cairn_histogram(s->sizes, values), (double)bytes);
+}
+
+void metrics_self_interval(void *self, int64_t interval_ms, double seconds)
+{
+    struct metrics_self *s = self;
+    struct buf text AUTO_BUF = {0};
+    units_go_duration_format(&text, interval_ms * NS_PER_MS);
+    buf_char(&text, '\0');
+    if (!text.err) {
+        const char *values[] = {text.p};
+        cairn_summary_observe(cairn_summary(s->intervals, values), seconds);
+        cairn_histogram_observe(cairn_histogram(s->interval_histogram, values), seconds);
+    }
+}
+
+/* -- the answer ------------------------------------------------------------------------------------------ */
+
+static void metrics_route(void *ctx, struct http_req *r)
+{
+    struct metrics_self *s = ctx;
+    struct str accept = http_req_header(r, "Accept");
+    struct buf b AUTO_BUF = {.size_bytes_max = 65536};
+    char type[CAIRN_CONTENT_TYPE_MAX], *text = NULL;
+    size_t size = 0;
+    buf_str(&b, accept);
+    buf_char(&b, '\0');
+    struct cairn_format format = cairn_format_negotiate(b.err ? NULL : b.p);
+    mutex_lock(&s->lock);
+    take_snapshot(s);
+    enum cairn_err e = cairn_registry_render(s->registry, format, &text, &size);
+    mutex_unlock(&s->lock);
+    const char *values[] = {e ? "500" : "200"};
+    cairn_counter_inc(cairn_counter(s->handler_requests, values));
+    cairn_format_content_type(format, type);
+    if (e) {
+        http_res_send(r, 500, "text/plain; charset=utf-8", STR("not enough memory for the metrics\n"));
+    } else {
+        http_res_send(r, 200, type, str_of(text, size));
+    }
+    mem_free(text);
+}
+
+enum err metrics_self_start(struct metrics_role *m)
+{
+    static const struct http_route routes[] = {{"GET", "/metrics", metrics_route, 0, 0, NULL}};
+    enum cairn_err e = add_rows(m->self);
+    e = e ? e : add_collectors(m->self);
+    if (e) {
+        return e == CAIRN_ERR_OOM ? ERR_OOM : ERR_INTERNAL;
+    }
+    return http_server_routes(m->server, routes, ARRAY_LEN(routes), m->self);
+}

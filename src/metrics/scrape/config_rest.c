@@ -1,0 +1,363 @@
+/* alerting, remote_write, remote_read, storage, tracing, otlp, runtime: read, checked, and kept as far as
+ * they are used. */
+#include <stddef.h>
+
+#include "metrics/scrape/config_int.h"
+
+/* -- alerting -------------------------------------------------------------------------------------------- */
+
+static enum err read_alertmanager(struct config_reader *r, const struct yaml_node *n,
+                                  struct alertmanager_config *m)
+{
+    static const struct config_field fields[] = {
+        {"scheme", CONFIG_STR, offsetof(struct alertmanager_config, scheme)},
+        {"path_prefix", CONFIG_STR, offsetof(struct alertmanager_config, path_prefix)},
+        {"timeout", CONFIG_DURATION, offsetof(struct alertmanager_config, timeout_ms)},
+        {"api_version", CONFIG_OTHER, 0},
+        {"sigv4", CONFIG_OTHER, 0},
+        {"relabel_configs", CONFIG_OTHER, 0},
+        {"alert_relabel_configs", CONFIG_OTHER, 0},
+    };
+    struct str version = STR("v2");
+    *m = (struct alertmanager_config){.scheme = STR("http"), .path_prefix = STR("/"), .timeout_ms = 10000};
+    enum err e = config_fields(r, n, "alertmanager config", fields, ARRAY_LEN(fields),
+                               CONFIG_WITH_HTTP | CONFIG_WITH_SD, m);
+    e = e ? e : yaml_str(yaml_get(n, "api_version"), &version, r->info);
+    if (!e && !str_eq_c(version, "v2")) {
+        return yaml_error(yaml_get(n, "api_version"), r->info,
+                          "expected Alertmanager api version to be one of [v2] but got %.*s",
+                          STR_FMT(version));
+    }
+    e = e ? e
+          : relabel_config_parse(r->a, yaml_get(n, "relabel_configs"), &m->relabel, &m->relabel_count,
+                                 r->info);
+    e = e ? e
+          : relabel_config_parse(r->a, yaml_get(n, "alert_relabel_configs"), &m->alert_relabel,
+                                 &m->alert_relabel_count, r->info);
+    e = e ? e : http_config_parse(n, &m->http, r->info);
+    return e ? e : sd_configs_parse(r->a, n, &m->sd, r->info);
+}
+
+static enum err read_alerting(struct config_reader *r, const struct yaml_node *n)
+{
+    static const struct config_field fields[] = {{"alert_relabel_configs", CONFIG_OTHER, 0},
+                                                 {"alertmanagers", CONFIG_OTHER, 0}};
+    struct prom_config *c = r->c;
+    const struct yaml_node *list = yaml_get(n, "alertmanagers");
+    enum err e = config_fields(r, n, "alerting", fields, ARRAY_LEN(fields), CONFIG_PLAIN, c);
+    e = e ? e
+          : relabel_config_parse(r->a, yaml_get(n, "alert_relabel_configs"), &c->alert_relabel,
+                                 &c->alert_relabel_count, r->info);
+    e = e ? e : config_list(r, list, "alertmanagers");
+    if (e || yaml_is_null(list) || list->count == 0) {
+        return e;
+    }
+    c->alertmanagers = arena_zarray(r->a, list->count, sizeof(*c->alertmanagers));
+    if (!c->alertmanagers) {
+        return config_no_memory(r);
+    }
+    for (const struct yaml_node *m = list->child; m && !e; m = m->next) {
+        e = read_alertmanager(r, m, &c->alertmanagers[c->alertmanager_count++]);
+    }
+    return e;
+}
+
+/* -- remote write and read ------------------------------------------------------------------------------- */
+
+static enum err check_url(struct config_reader *r, const struct yaml_node *n, struct str url,
+                          const char *what)
+{
+    if (url.n == 0) {
+        return yaml_error(n, r->info, "url for %s is empty", what);
+    }
+    if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://"))) {
+        return yaml_error(yaml_get(n, "url"), r->info, "url for %s must begin with http:// or https://",
+                          what);
+    }
+    return ERR_OK;
+}
+
+static enum err check_map(struct config_reader *r, const struct yaml_node *map, const char *what,
+                          const struct config_field *fields, size_t n)
+{
+    struct { /* values are checked, not kept: every field lands in the same place */
+        union {
+            struct str s;
+            bool b;
+            uint64_t u;
+            int64_t i;
+            double f;
+        } v;
+    } sink = {0};
+    return config_fields(r, map, what, fields, n, CONFIG_PLAIN, &sink);
+}
+
+static enum err check_auth_headers(struct config_reader *r, const struct yaml_node *map)
+{
+    static const char *const reserved[] = {"Authorization",
+                                           "Host",
+                                           "Content-Encoding",
+                                           "Content-Length",
+                                           "Content-Type",
+                                           "User-Agent",
+                                           "Connection",
+                                           "Keep-Alive",
+                                           "Proxy-Authenticate",
+                                           "Proxy-Authorization",
+                                           "Www-Authenticate",
+                                           "Accept-Encoding",
+                                           "X-Prometheus-Remote-Write-Version",
+                                           "X-Prometheus-Remote-Read-Version"};
+    for (const struct yaml_node *n = map ? map->child : NULL; n; n = n->next) {
+        for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+            if (str_ieq(n->key, str_c(reserved[i]))) {
+                return yaml_error(n, r->info,
+                                  i == 0 ? "authorization header must be changed via the basic_auth, "
+                                           "authorization, oauth2, sigv4, azuread or google_iam parameter"
+                                         : "%.*s is a reserved header. It must not be changed",
+                                  STR_FMT(n->key));
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err check_queue(struct config_reader *r, const struct yaml_node *n)
+{
+    static const struct config_field queue[] = {{"capacity", CONFIG_U64, 0},
+                                                {"min_shards", CONFIG_U64, 0},
+                                                {"max_shards", CONFIG_U64, 0},
+                                                {"max_samples_per_send", CONFIG_U64, 0},
+                                                {"batch_send_deadline", CONFIG_DURATION, 0},
+                                                {"min_backoff", CONFIG_DURATION, 0},
+                                                {"max_backoff", CONFIG_DURATION, 0},
+                                                {"retry_on_http_429", CONFIG_BOOL, 0},
+                                                {"sample_age_limit", CONFIG_DURATION, 0}};
+    static const struct config_field metadata[] = {{"send", CONFIG_BOOL, 0},
+                                                   {"send_interval", CONFIG_DURATION, 0},
+                                                   {"max_samples_per_send", CONFIG_U64, 0}};
+    enum err e = check_map(r, yaml_get(n, "queue_config"), "queue_config", queue, ARRAY_LEN(queue));
+    return e ? e
+             : check_map(r, yaml_get(n, "metadata_config"), "metadata_config", metadata, ARRAY_LEN(metadata));
+}
+
+struct remote_entry {
+    struct remote_config c;
+    struct str protobuf_message;
+    union {
+        bool b;
+        int64_t i;
+    } ignored;
+};
+
+static enum err read_remote_write(struct config_reader *r, const struct yaml_node *n,
+                                  struct remote_config *to)
+{
+    static const struct config_field fields[] = {
+        {"url", CONFIG_STR, offsetof(struct remote_entry, c.url)},
+        {"name", CONFIG_STR, offsetof(struct remote_entry, c.name)},
+        {"protobuf_message", CONFIG_STR, offsetof(struct remote_entry, protobuf_message)},
+        {"remote_timeout", CONFIG_DURATION, offsetof(struct remote_entry, ignored)},
+        {"send_exemplars", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
+        {"send_native_histograms", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
+        {"round_robin_dns", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
+        {"failed_request_logging", CONFIG_OTHER, 0},
+        {"headers", CONFIG_OTHER, 0},
+        {"write_relabel_configs", CONFIG_OTHER, 0},
+        {"queue_config", CONFIG_OTHER, 0},
+        {"metadata_config", CONFIG_OTHER, 0},
+        {"sigv4", CONFIG_OTHER, 0},
+        {"azuread", CONFIG_OTHER, 0},
+        {"google_iam", CONFIG_OTHER, 0},
+    };
+    struct remote_entry entry = {.protobuf_message = STR("prometheus.WriteRequest")};
+    struct relabel_rule *rules = NULL;
+    struct http_client_config *http = NULL;
+    size_t rule_count = 0;
+    enum err e = config_fields(r, n, "remote_write", fields, ARRAY_LEN(fields), CONFIG_WITH_HTTP, &entry);
+    e = e ? e : check_url(r, n, entry.c.url, "remote_write");
+    if (!e && !str_eq_c(entry.protobuf_message, "prometheus.WriteRequest") &&
+        !str_eq_c(entry.protobuf_message, "io.prometheus.write.v2.Request")) {
+        e = yaml_error(yaml_get(n, "protobuf_message"), r->info,
+                       "unknown remote write protobuf message %.*s, supported: prometheus.WriteRequest, "
+                       "io.prometheus.write.v2.Request",
+                       STR_FMT(entry.protobuf_message));
+    }
+    e = e ? e : check_auth_headers(r, yaml_get(n, "headers"));
+    e = e ? e : check_queue(r, n);
+    e = e ? e
+          : relabel_config_parse(r->a, yaml_get(n, "write_relabel_configs"), &rules, &rule_count, r->info);
+    e = e ? e : http_config_parse(n, &http, r->info);
+    relabel_rules_done(rules, rule_count);
+    http_config_free(http);
+    *to = entry.c;
+    return e;
+}
+
+static enum err read_remote_read(struct config_reader *r, const struct yaml_node *n, struct remote_config *to)
+{
+    static const struct config_field fields[] = {
+        {"url", CONFIG_STR, offsetof(struct remote_entry, c.url)},
+        {"name", CONFIG_STR, offsetof(struct remote_entry, c.name)},
+        {"remote_timeout", CONFIG_DURATION, offsetof(struct remote_entry, ignored)},
+        {"chunked_read_limit", CONFIG_U64, offsetof(struct remote_entry, ignored)},
+        {"read_recent", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
+        {"filter_external_labels", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
+        {"headers", CONFIG_OTHER, 0},
+        {"required_matchers", CONFIG_OTHER, 0},
+    };
+    struct remote_entry entry = {0};
+    struct http_client_config *http = NULL;
+    enum err e = config_fields(r, n, "remote_read", fields, ARRAY_LEN(fields), CONFIG_WITH_HTTP, &entry);
+    e = e ? e : check_url(r, n, entry.c.url, "remote_read");
+    e = e ? e : check_auth_headers(r, yaml_get(n, "headers"));
+    e = e ? e : http_config_parse(n, &http, r->info);
+    http_config_free(http);
+    *to = entry.c;
+    return e;
+}
+
+typedef enum err read_remote_fn(struct config_reader *r, const struct yaml_node *n, struct remote_config *to);
+
+static enum err read_remotes(struct config_reader *r, const struct yaml_node *root, const char *key,
+                             read_remote_fn *read, struct remote_config **ret_items, size_t *ret_n)
+{
+    const struct yaml_node *list = yaml_get(root, key);
+    enum err e = config_list(r, list, key);
+    if (e || yaml_is_null(list) || list->count == 0) {
+        return e;
+    }
+    struct remote_config *items = arena_zarray(r->a, list->count, sizeof(*items));
+    size_t n = 0;
+    if (!items) {
+        return config_no_memory(r);
+    }
+    for (const struct yaml_node *c = list->child; c; c = c->next) {
+        e = read(r, c, &items[n]);
+        if (e) {
+            return e;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (items[n].name.n && str_eq(items[i].name, items[n].name)) {
+                return yaml_error(yaml_get(c, "name"), r->info,
+                                  "found multiple %s configs with job name \"%.*s\"", key,
+                                  STR_FMT(items[n].name));
+            }
+        }
+        n++;
+    }
+    *ret_items = items;
+    *ret_n = n;
+    return config_note_unused(r, key, "the whole section");
+}
+
+/* -- storage --------------------------------------------------------------------------------------------- */
+
+static enum err read_retention(struct config_reader *r, const struct yaml_node *n)
+{
+    static const struct config_field fields[] = {
+        {"time", CONFIG_DURATION, offsetof(struct prom_config, retention_ms)},
+        {"size", CONFIG_SIZE, offsetof(struct prom_config, retention_bytes)},
+        {"percentage", CONFIG_F64, offsetof(struct prom_config, retention_percentage)}};
+    enum err e = config_fields(r, n, "retention", fields, ARRAY_LEN(fields), CONFIG_PLAIN, r->c);
+    if (!e && (r->c->retention_percentage < 0 || r->c->retention_percentage > 100)) {
+        return yaml_error(yaml_get(n, "percentage"), r->info, "percentage must be between 0 and 100");
+    }
+    r->c->has_retention = !yaml_is_null(n);
+    return e;
+}
+
+static enum err read_storage(struct config_reader *r, const struct yaml_node *n)
+{
+    static const struct config_field fields[] = {{"tsdb", CONFIG_OTHER, 0}, {"exemplars", CONFIG_OTHER, 0}};
+    static const struct config_field exemplars[] = {
+        {"max_exemplars", CONFIG_U64, offsetof(struct prom_config, exemplars_max)}};
+    static const struct config_field tsdb[] = {
+        {"out_of_order_time_window", CONFIG_DURATION, offsetof(struct prom_config, late_window_ms)},
+        {"stale_series_compaction_threshold", CONFIG_OTHER, 0},
+        {"chunk_encoding", CONFIG_OTHER, 0},
+        {"retention", CONFIG_OTHER, 0}};
+    const struct yaml_node *t = yaml_get(n, "tsdb");
+    enum err e = config_fields(r, n, "storage", fields, ARRAY_LEN(fields), CONFIG_PLAIN, r->c);
+    e = e ? e : config_fields(r, t, "storage.tsdb", tsdb, ARRAY_LEN(tsdb), CONFIG_PLAIN, r->c);
+    e = e ? e
+          : config_fields(r, yaml_get(n, "exemplars"), "storage.exemplars", exemplars, ARRAY_LEN(exemplars),
+                          CONFIG_PLAIN, r->c);
+    e = e ? e : read_retention(r, yaml_get(t, "retention"));
+    r->c->has_late_window = !yaml_is_null(yaml_get(t, "out_of_order_time_window"));
+    for (size_t i = 1; i <= 2 && !e; i++) {
+        if (yaml_get(t, tsdb[i].key)) {
+            e = config_note_unused(r, "storage.tsdb", tsdb[i].key);
+        }
+    }
+    return e;
+}
+
+/* -- tracing, otlp, runtime ------------------------------------------------------------------------------ */
+
+static enum err check_tracing(struct config_reader *r, const struct yaml_node *n)
+{
+    static const struct config_field fields[] = {
+        {"client_type", CONFIG_STR, 0},  {"endpoint", CONFIG_STR, 0},    {"sampling_fraction", CONFIG_F64, 0},
+        {"insecure", CONFIG_BOOL, 0},    {"headers", CONFIG_OTHER, 0},   {"compression", CONFIG_STR, 0},
+        {"timeout", CONFIG_DURATION, 0}, {"tls_config", CONFIG_OTHER, 0}};
+    if (yaml_is_null(n)) {
+        return ERR_OK;
+    }
+    enum err e = check_map(r, n, "tracing", fields, ARRAY_LEN(fields));
+    if (!e && yaml_is_null(yaml_get(n, "endpoint"))) {
+        return yaml_error(n, r->info, "tracing endpoint must be set");
+    }
+    return e ? e : config_note_unused(r, "tracing", "the whole section");
+}
+
+static enum err check_otlp(struct config_reader *r, const struct yaml_node *n)
+{
+    static const char *const strategies[] = {"UnderscoreEscapingWithSuffixes", "NoUTF8EscapingWithSuffixes",
+                                             "UnderscoreEscapingWithoutSuffixes", "NoTranslation"};
+    static const struct config_field fields[] = {{"promote_all_resource_attributes", CONFIG_BOOL, 0},
+                                                 {"keep_identifying_resource_attributes", CONFIG_BOOL, 0},
+                                                 {"convert_histograms_to_nhcb", CONFIG_BOOL, 0},
+                                                 {"promote_scope_metadata", CONFIG_BOOL, 0},
+                                                 {"label_name_underscore_sanitization", CONFIG_BOOL, 0},
+                                                 {"label_name_preserve_multiple_underscores", CONFIG_BOOL, 0},
+                                                 {"translation_strategy", CONFIG_OTHER, 0},
+                                                 {"promote_resource_attributes", CONFIG_OTHER, 0},
+                                                 {"ignore_resource_attributes", CONFIG_OTHER, 0}};
+    struct str strategy = STR("UnderscoreEscapingWithSuffixes");
+    bool known = false;
+    if (yaml_is_null(n)) {
+        return ERR_OK;
+    }
+    enum err e = check_map(r, n, "otlp", fields, ARRAY_LEN(fields));
+    e = e ? e : yaml_str(yaml_get(n, "translation_strategy"), &strategy, r->info);
+    for (size_t i = 0; i < ARRAY_LEN(strategies); i++) {
+        known |= str_eq_c(strategy, strategies[i]);
+    }
+    if (!e && !known) {
+        return yaml_error(yaml_get(n, "translation_strategy"), r->info,
+                          "unsupported otlp translation strategy \"%.*s\"", STR_FMT(strategy));
+    }
+    return e ? e : config_note_unused(r, "otlp", "the whole section");
+}
+
+static enum err check_runtime(struct config_reader *r, const struct yaml_node *n)
+{
+    static const struct config_field fields[] = {{"gogc", CONFIG_U64, 0}};
+    return check_map(r, n, "runtime", fields, ARRAY_LEN(fields));
+}
+
+enum err config_read_rest(struct config_reader *r, const struct yaml_node *root)
+{
+    struct prom_config *c = r->c;
+    enum err e = read_alerting(r, yaml_get(root, "alerting"));
+    e = e ? e
+          : read_remotes(r, root, "remote_write", read_remote_write, &c->remote_write,
+                         &c->remote_write_count);
+    e = e ? e
+          : read_remotes(r, root, "remote_read", read_remote_read, &c->remote_read, &c->remote_read_count);
+    e = e ? e : read_storage(r, yaml_get(root, "storage"));
+    e = e ? e : check_tracing(r, yaml_get(root, "tracing"));
+    e = e ? e : check_otlp(r, yaml_get(root, "otlp"));
+    return e ? e : check_runtime(r, yaml_get(root, "runtime"));
+}
