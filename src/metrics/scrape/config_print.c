@@ -1,4 +1,6 @@
 /* The configuration back as text: for /api/v1/status/config (secrets hidden) and for comparing jobs. */
+#include <string.h>
+
 #include "codec/json.h"
 #include "metrics/scrape/config_int.h"
 
@@ -40,14 +42,13 @@ static bool needs_quotes(struct str s)
         }
     }
     for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c < ' ' || c == '"' || c == '\'' || c == '#' || c == '{' || c == '}' || c == '[' || c == ']' ||
-            c == ',' || c == '&' || c == '*' || c == '!' || c == '|' || c == '>' || c == '%' || c == '@' ||
-            c == '`' || (c == ':' && (i + 1 == s.n || s.p[i + 1] == ' '))) {
+        char c = s.p[i];
+        bool ends = i + 1 == s.n || s.p[i + 1] == ' ';
+        if ((unsigned char)c < ' ' || (c == ':' && ends) || (c == '#' && i && s.p[i - 1] == ' ')) {
             return true;
         }
     }
-    return s.n == 0 || s.p[0] == ' ' || s.p[s.n - 1] == ' ' || s.p[0] == '-' || s.p[0] == '?';
+    return s.n == 0 || s.p[s.n - 1] == ' ' || strchr(" -?:,[]{}#&*!|>'\"%@`", s.p[0]) != NULL;
 }
 
 static bool looks_like_number(struct str s)
