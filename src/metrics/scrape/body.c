@@ -170,8 +170,8 @@ static enum err make_labels(const struct body_reader *r, struct str text, uint8_
     return e;
 }
 
-enum err body_labels_again(const struct body_reader *r, const struct cached_series *s,
-                           struct labels *ret_labels)
+enum err scrape_body_labels_again(const struct body_reader *r, const struct cached_series *s,
+                                  struct labels *ret_labels)
 {
     bool keep = false;
     enum err e = make_labels(r, str_of(s->text, s->text_size), s->flags, ret_labels, &keep, NULL);
@@ -180,8 +180,8 @@ enum err body_labels_again(const struct body_reader *r, const struct cached_seri
 
 /* -- the batch ------------------------------------------------------------------------------------------- */
 
-enum err batch_add(struct scrape_batch *b, struct sink_series series, struct cached_series *cached,
-                   struct sink_sample sample)
+enum err scrape_batch_add(struct scrape_batch *b, struct sink_series series, struct cached_series *cached,
+                          struct sink_sample sample)
 {
     enum err e =
         arena_reserve(b->a, (void **)&b->series, &b->series_cap, b->series_count + 1, sizeof(*b->series));
@@ -290,11 +290,12 @@ static enum err sample(struct body_reader *r, const struct exposition_item *item
     r->counts.added++;
     r->counts.series_added += fresh;
     if (!fresh && s->ref == 0) { /* it was never stored */
-        e = body_labels_again(r, s, &ls);
+        e = scrape_body_labels_again(r, s, &ls);
     }
     e = e ? e
-          : batch_add(r->batch, (struct sink_series){.labels = ls, .hash = s->labels_hash, .ref = s->ref}, s,
-                      (struct sink_sample){.ts = ts, .value = item->value});
+          : scrape_batch_add(r->batch,
+                             (struct sink_series){.labels = ls, .hash = s->labels_hash, .ref = s->ref}, s,
+                             (struct sink_sample){.ts = ts, .value = item->value});
     return e || !item->has_exemplar ? e : add_exemplar(r, item, ts, info);
 }
 
@@ -310,13 +311,13 @@ static enum err describe(struct body_reader *r, enum exposition_event event,
 {
     struct str none = {0};
     struct str text = item->text.p ? item->text : STR("");
-    return metadata_set(r->metadata, item->metric, event == EXPOSITION_TYPE ? text : none,
-                        event == EXPOSITION_HELP ? text : none, event == EXPOSITION_UNIT ? text : none,
-                        r->cache->scrape);
+    return scrape_metadata_set(r->metadata, item->metric, event == EXPOSITION_TYPE ? text : none,
+                               event == EXPOSITION_HELP ? text : none, event == EXPOSITION_UNIT ? text : none,
+                               r->cache->scrape);
 }
 
-enum err body_read(struct body_reader *r, enum exposition_format format, struct str body,
-                   struct err_info *info)
+enum err scrape_body_read(struct body_reader *r, enum exposition_format format, struct str body,
+                          struct err_info *info)
 {
     struct exposition_parser p;
     struct exposition_item item;
@@ -341,7 +342,7 @@ enum err body_read(struct body_reader *r, enum exposition_format format, struct 
     return e;
 }
 
-enum err body_mark_stale(struct body_reader *r)
+enum err scrape_body_mark_stale(struct body_reader *r)
 {
     size_t pos = 0;
     struct cached_series *s;
@@ -350,8 +351,8 @@ enum err body_mark_stale(struct body_reader *r)
             (s->flags & CACHED_DROPPED) || s->ref == 0) {
             continue;
         }
-        enum err e = batch_add(r->batch, (struct sink_series){.hash = s->labels_hash, .ref = s->ref}, s,
-                               (struct sink_sample){.ts = r->ts, .value = stale_nan()});
+        enum err e = scrape_batch_add(r->batch, (struct sink_series){.hash = s->labels_hash, .ref = s->ref},
+                                      s, (struct sink_sample){.ts = r->ts, .value = stale_nan()});
         if (e) {
             return e;
         }

@@ -43,15 +43,15 @@ struct body_reader {
 
 /* Reads the whole body. Errors: INVALID (syntax, names, label limits), LIMIT (sample limit), OOM; info has
  * Prometheus' words. The cache may then know more series than before, none of them as seen. */
-MUST_USE enum err body_read(struct body_reader *r, enum exposition_format format, struct str body,
-                            struct err_info *info);
+MUST_USE enum err scrape_body_read(struct body_reader *r, enum exposition_format format, struct str body,
+                                   struct err_info *info);
 /* Staleness markers for what the last scrape had and this one did not see. */
-MUST_USE enum err body_mark_stale(struct body_reader *r);
+MUST_USE enum err scrape_body_mark_stale(struct body_reader *r);
 /* Adds one series with one sample; `cached` may be NULL. */
-MUST_USE enum err batch_add(struct scrape_batch *b, struct sink_series series, struct cached_series *cached,
-                            struct sink_sample sample);
+MUST_USE enum err scrape_batch_add(struct scrape_batch *b, struct sink_series series,
+                                   struct cached_series *cached, struct sink_sample sample);
 /* The labels a cached series has in the store, made again from its text. */
-MUST_USE enum err body_labels_again(const struct body_reader *r, const struct cached_series *s,
-                                    struct labels *ret_labels);
+MUST_USE enum err scrape_body_labels_again(const struct body_reader *r, const struct cached_series *s,
+                                           struct labels *ret_labels);
 
 #endif

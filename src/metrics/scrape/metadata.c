@@ -17,7 +17,7 @@ static const char *type_of(struct str s)
     return types[0];
 }
 
-void metadata_done(struct metadata_table *t)
+void scrape_metadata_done(struct metadata_table *t)
 {
     strmap_clear(&t->families, mem_free);
     strmap_done(&t->families);
@@ -45,8 +45,8 @@ static struct family_metadata *family_new(struct str metric, const char *type, s
     return f;
 }
 
-enum err metadata_set(struct metadata_table *t, struct str metric, struct str type, struct str help,
-                      struct str unit, uint32_t scrape)
+enum err scrape_metadata_set(struct metadata_table *t, struct str metric, struct str type, struct str help,
+                             struct str unit, uint32_t scrape)
 {
     struct family_metadata *f = strmap_get(&t->families, metric);
     const char *new_type = type.p ? type_of(type) : f ? f->type : types[0];
@@ -71,7 +71,7 @@ enum err metadata_set(struct metadata_table *t, struct str metric, struct str ty
     return e;
 }
 
-void metadata_trim(struct metadata_table *t, uint32_t scrape)
+void scrape_metadata_trim(struct metadata_table *t, uint32_t scrape)
 {
     size_t pos = 0;
     struct str key;

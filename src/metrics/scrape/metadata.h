@@ -17,11 +17,11 @@ struct metadata_table {
     struct strmap families; /* metric -> struct family_metadata * */
 };
 
-void metadata_done(struct metadata_table *t);
+void scrape_metadata_done(struct metadata_table *t);
 /* What a scrape says of a family; parts with p == NULL are left as they were. Errors: OOM. */
-MUST_USE enum err metadata_set(struct metadata_table *t, struct str metric, struct str type, struct str help,
-                               struct str unit, uint32_t scrape);
+MUST_USE enum err scrape_metadata_set(struct metadata_table *t, struct str metric, struct str type,
+                                      struct str help, struct str unit, uint32_t scrape);
 /* Forgets families not seen for SCRAPE_METADATA_KEPT scrapes. */
-void metadata_trim(struct metadata_table *t, uint32_t scrape);
+void scrape_metadata_trim(struct metadata_table *t, uint32_t scrape);
 
 #endif

@@ -69,11 +69,11 @@ static void add_report(struct scrape_target *t, struct scrape_batch *b, size_t w
                        enum err *e)
 {
     if (*e == ERR_OK) {
-        *e = batch_add(b,
-                       (struct sink_series){.labels = t->report[which],
-                                            .hash = t->report_hash[which],
-                                            .ref = t->report_ref[which]},
-                       NULL, (struct sink_sample){.ts = t->run_ts, .value = value});
+        *e = scrape_batch_add(b,
+                              (struct sink_series){.labels = t->report[which],
+                                                   .hash = t->report_hash[which],
+                                                   .ref = t->report_ref[which]},
+                              NULL, (struct sink_sample){.ts = t->run_ts, .value = value});
     }
 }
 
@@ -157,7 +157,7 @@ static enum err give_labels(struct scrape_target *t, const struct body_reader *r
     for (size_t i = 0; i < b->series_count && !e; i++) {
         b->series[i].ref = 0;
         if (b->cached[i] && b->series[i].labels.n == 0) {
-            e = body_labels_again(r, b->cached[i], &b->series[i].labels);
+            e = scrape_body_labels_again(r, b->cached[i], &b->series[i].labels);
         }
     }
     return e;
@@ -228,7 +228,7 @@ static enum err read_answer(struct scrape_target *t, struct body_reader *r, stru
         return e;
     }
     mutex_lock(&t->status_lock); /* the metadata table */
-    e = body_read(r, format, buf_view(&t->answer.body), info);
+    e = scrape_body_read(r, format, buf_view(&t->answer.body), info);
     mutex_unlock(&t->status_lock);
     return e == ERR_OOM && !info->message[0] ? err_set(info, e, "out of memory") : e;
 }
@@ -238,7 +238,7 @@ static void finish(struct scrape_target *t, struct body_reader *r, enum err e, s
 {
     struct err_info failure = {0};
     bool up = e == ERR_OK;
-    enum err sent = body_mark_stale(r);
+    enum err sent = scrape_body_mark_stale(r);
     double body_size = up ? (double)t->answer.body.n : t->answer_err == ERR_LIMIT ? -1 : 0;
     sent = sent ? sent : add_reports(t, r, up, seconds, body_size);
     sent = sent ? sent : append(t, r, r->batch->has_timestamps, &failure);
@@ -253,7 +253,7 @@ static void finish(struct scrape_target *t, struct body_reader *r, enum err e, s
     if (up) {
         scrape_cache_trim(&t->cache);
         mutex_lock(&t->status_lock);
-        metadata_trim(&t->metadata, t->cache.scrape);
+        scrape_metadata_trim(&t->metadata, t->cache.scrape);
         mutex_unlock(&t->status_lock);
     } else {
         COUNT(t->m, scrapes_failed, 1);
@@ -308,7 +308,7 @@ void scrape_end_task(void *ctx)
     enum err e = ERR_OK;
     if (t->last_started_ns) { /* it was scraped at least once */
         scrape_cache_begin(&t->cache);
-        e = body_mark_stale(&r);
+        e = scrape_body_mark_stale(&r);
         size_t n = r.job->d.extra_metrics ? REPORT_COUNT : REPORT_TIMEOUT;
         for (size_t i = 0; i < n; i++) {
             add_report(t, &batch, i, stale_nan(), &e);

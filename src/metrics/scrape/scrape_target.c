@@ -64,7 +64,7 @@ void scrape_target_unref(struct scrape_target *t)
         pool_snapshot_unref(t->facts->snapshot);
     }
     scrape_cache_done(&t->cache);
-    metadata_done(&t->metadata);
+    scrape_metadata_done(&t->metadata);
     mem_free(t->last_error);
     mutex_done(&t->status_lock);
     arena_done(&t->memory);

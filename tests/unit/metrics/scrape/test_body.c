@@ -30,7 +30,7 @@ static void fixture_done(struct fixture *f)
 {
     prom_config_unref(f->config);
     scrape_cache_done(&f->cache);
-    metadata_done(&f->metadata);
+    scrape_metadata_done(&f->metadata);
     arena_done(&f->arena);
 }
 
@@ -69,7 +69,7 @@ static struct str scrape(struct fixture *f, enum exposition_format format, const
                                      .metadata = &f->metadata,
                                      .batch = &f->batch};
     scrape_cache_begin(&f->cache);
-    enum err e = body_read(&f->reader, format, str_c(body), &f->info);
+    enum err e = scrape_body_read(&f->reader, format, str_c(body), &f->info);
     if (e != want) {
         return STR("unexpected result");
     }
@@ -77,13 +77,13 @@ static struct str scrape(struct fixture *f, enum exposition_format format, const
         f->batch = (struct scrape_batch){.a = &f->arena};
         scrape_cache_rollback(&f->cache);
     }
-    if (body_mark_stale(&f->reader)) {
+    if (scrape_body_mark_stale(&f->reader)) {
         return STR("no memory");
     }
     for (size_t i = 0; i < f->batch.series_count; i++) {
         struct labels ls = f->batch.series[i].labels;
         const struct sink_sample *m = &f->batch.samples[i];
-        if (ls.n == 0 && body_labels_again(&f->reader, f->batch.cached[i], &ls)) {
+        if (ls.n == 0 && scrape_body_labels_again(&f->reader, f->batch.cached[i], &ls)) {
             return STR("no labels");
         }
         f->batch.cached[i]->ref = i + 1;
