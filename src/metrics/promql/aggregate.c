@@ -1,18 +1,13 @@
-/* Aggregations: series into groups, then one pass over the series, or a choice within each group. */
+/* Aggregations: series into groups, then one pass over the series. Those that choose among elements are in
+ * choose.c. */
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "codec/num.h"
 #include "metrics/promql/eval.h"
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/quantile.h"
-
-struct grouping {
-    uint32_t *of;        /* group of each series */
-    struct labels *keys; /* of each group */
-    size_t n;
-};
+#include "metrics/promql/vector_fns.h"
 
 struct group_key {
     uint64_t hash;
@@ -26,43 +21,88 @@ static int compare_keys(const void *a, const void *b)
                               : (x->index > y->index) - (x->index < y->index);
 }
 
-static enum err group_labels(struct eval *e, const struct node *n, struct labels ls, struct labels *out)
+static int compare_str(const void *a, const void *b)
 {
-    enum err err = n->without ? labels_drop(e->a, ls, n->names, n->name_count, out)
-                              : labels_keep(e->a, ls, n->names, n->name_count, out);
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* The labels of by or without, sorted, and one more unless it is empty. */
+static enum err group_names(struct eval *e, const struct node *n, struct str more, struct str **ret_names,
+                            size_t *ret_n)
+{
+    struct str *names = arena_array(e->a, n->name_count + 1, sizeof(*names));
+    size_t count = n->name_count;
+    if (!names) {
+        return eval_no_memory(e);
+    }
+    for (size_t i = 0; i < count; i++) {
+        names[i] = n->names[i];
+    }
+    if (more.n) {
+        names[count++] = more;
+    }
+    qsort(names, count, sizeof(*names), compare_str);
+    *ret_names = names;
+    *ret_n = count;
+    return ERR_OK;
+}
+
+static enum err group_labels(struct eval *e, const struct node *n, const struct str *names, size_t name_count,
+                             struct labels ls, struct labels *out)
+{
+    struct str name = LABEL_METRIC_NAME;
+    enum err err = n->without ? labels_drop(e->a, ls, names, name_count, out)
+                              : labels_keep(e->a, ls, names, name_count, out);
     if (!err && n->without) {
-        err = drop_name(e, *out, out);
+        err = labels_drop(e->a, *out, &name, 1, out);
     }
     return err ? eval_no_memory(e) : ERR_OK;
 }
 
-/* Groups are numbered by their first series. */
-static enum err group_series(struct eval *e, const struct node *n, const struct value *v, struct grouping *g)
+/* Numbers groups by their first series: keys are sorted by hash and index. */
+static enum err number_groups(struct eval *e, const struct group_key *keys, size_t n, struct grouping *g)
 {
-    struct group_key *keys = arena_array(e->a, v->n + 1, sizeof(*keys));
-    uint32_t *first = arena_array(e->a, v->n + 1, sizeof(*first));
-    *g = (struct grouping){.of = arena_array(e->a, v->n + 1, sizeof(*g->of)),
-                           .keys = arena_array(e->a, v->n + 1, sizeof(*g->keys))};
-    if (!keys || !first || !g->of || !g->keys) {
+    uint32_t *first = arena_array(e->a, n + 1, sizeof(*first));
+    if (!first) {
         return eval_no_memory(e);
     }
-    for (size_t i = 0; i < v->n; i++) {
-        uint64_t h = n->without ? labels_hash_without(v->s[i].labels, n->names, n->name_count)
-                                : labels_hash_by(v->s[i].labels, n->names, n->name_count);
-        keys[i] = (struct group_key){h, (uint32_t)i};
-    }
-    qsort(keys, v->n, sizeof(*keys), compare_keys);
-    for (size_t i = 0; i < v->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         bool same = i && keys[i].hash == keys[i - 1].hash;
         first[keys[i].index] = same ? first[keys[i - 1].index] : keys[i].index;
     }
-    enum err err = ERR_OK;
+    for (size_t i = 0; i < n; i++) {
+        g->of[i] = first[i] == i ? (uint32_t)g->n : g->of[first[i]];
+        g->n += first[i] == i;
+    }
+    return ERR_OK;
+}
+
+static enum err group_series(struct eval *e, const struct node *n, const struct value *v, struct grouping *g)
+{
+    struct group_key *keys = arena_array(e->a, v->n + 1, sizeof(*keys));
+    struct str *names = NULL;
+    size_t name_count = 0, seen = 0;
+    *g = (struct grouping){.of = arena_array(e->a, v->n + 1, sizeof(*g->of)),
+                           .keys = arena_array(e->a, v->n + 1, sizeof(*g->keys))};
+    if (!keys || !g->of || !g->keys) {
+        return eval_no_memory(e);
+    }
+    enum err err = group_names(e, n, STR(""), &names, &name_count);
     for (size_t i = 0; i < v->n && !err; i++) {
-        if (first[i] == i) {
-            err = group_labels(e, n, v->s[i].labels, &g->keys[g->n]);
-            g->of[i] = (uint32_t)g->n++;
-        } else {
-            g->of[i] = g->of[first[i]];
+        struct labels ls = v->s[i].labels;
+        uint64_t hash = n->without   ? labels_hash_without(ls, names, name_count)
+                        : name_count ? labels_hash_by(ls, names, name_count)
+                                     : 0;
+        keys[i] = (struct group_key){hash, (uint32_t)i};
+    }
+    if (err) {
+        return err;
+    }
+    qsort(keys, v->n, sizeof(*keys), compare_keys);
+    err = number_groups(e, keys, v->n, g);
+    for (size_t i = 0; i < v->n && !err; i++) {
+        if (g->of[i] == seen) {
+            err = group_labels(e, n, names, name_count, v->s[i].labels, &g->keys[seen++]);
         }
     }
     return err;
@@ -82,7 +122,11 @@ static void accumulate(enum aggregate_op op, struct accumulator *a, double v)
     a->n += 1;
     switch ((int)op) {
     case AGG_SUM:
-        kahan_add(&a->mean.k, v);
+        if (first) {
+            a->mean.k.sum = v;
+        } else {
+            kahan_add(&a->mean.k, v);
+        }
         break;
     case AGG_AVG:
         kahan_mean_add(&a->mean, v);
@@ -113,7 +157,7 @@ static double finish(enum aggregate_op op, const struct accumulator *a)
 {
     switch ((int)op) {
     case AGG_SUM:
-        return kahan_sum(&a->mean.k);
+        return a->mean.k.sum + a->mean.k.c;
     case AGG_AVG:
         return kahan_mean(&a->mean);
     case AGG_COUNT:
@@ -129,12 +173,29 @@ static double finish(enum aggregate_op op, const struct accumulator *a)
     }
 }
 
+/* A row for each group; drops_name as any of its series says. */
+static enum err group_rows(struct eval *e, const struct value *v, const struct grouping *g, struct value *out)
+{
+    for (size_t group = 0; group < g->n; group++) {
+        struct series *s = NULL;
+        enum err err = value_add(e, out, g->keys[group], &s);
+        if (err) {
+            return err;
+        }
+    }
+    for (size_t k = 0; k < v->n; k++) {
+        out->s[g->of[k]].drops_name |= v->s[k].drops_name;
+    }
+    return ERR_OK;
+}
+
 static enum err fold(struct eval *e, const struct node *n, const struct value *v, const struct grouping *g,
                      struct value *out)
 {
     struct accumulator *acc = arena_zarray(e->a, g->n * e->steps + 1, sizeof(*acc));
-    if (!acc) {
-        return eval_no_memory(e);
+    enum err err = acc ? group_rows(e, v, g, out) : eval_no_memory(e);
+    if (err) {
+        return err;
     }
     for (size_t k = 0; k < v->n; k++) {
         struct accumulator *row = acc + (size_t)g->of[k] * e->steps;
@@ -145,11 +206,7 @@ static enum err fold(struct eval *e, const struct node *n, const struct value *v
         }
     }
     for (size_t group = 0; group < g->n; group++) {
-        struct series *s;
-        enum err err = value_add(e, out, g->keys[group], &s);
-        if (err) {
-            return err;
-        }
+        struct series *s = &out->s[group];
         for (size_t i = 0; i < e->steps; i++) {
             const struct accumulator *a = &acc[group * e->steps + i];
             s->has[i] = a->n > 0;
@@ -159,110 +216,48 @@ static enum err fold(struct eval *e, const struct node *n, const struct value *v
     return ERR_OK;
 }
 
-/* -- a choice within groups ------------------------------------------------------------------------------ */
+/* -- quantile -------------------------------------------------------------------------------------------- */
 
-struct pick {
-    double v;
-    uint32_t index, group;
-};
-
-/* Groups together, the best first; NaN last. */
-static int compare_top(const void *a, const void *b)
+static void check_quantile(struct eval *e, const struct node *n, const double *q)
 {
-    const struct pick *x = a, *y = b;
-    if (x->group != y->group) {
-        return (x->group > y->group) - (x->group < y->group);
+    double low = q[0], high = q[0];
+    bool nan = false;
+    for (size_t i = 0; i < e->steps; i++) {
+        nan |= isnan(q[i]);
+        low = q[i] < low ? q[i] : low;
+        high = q[i] > high ? q[i] : high;
     }
-    if (isnan(x->v) || isnan(y->v)) {
-        int c = isnan(x->v) - isnan(y->v);
-        return c ? c : (x->index > y->index) - (x->index < y->index);
+    if (nan) {
+        note_bad_quantile(e, n->param->pos, (double)NAN);
     }
-    int c = (x->v < y->v) - (x->v > y->v);
-    return c ? c : (x->index > y->index) - (x->index < y->index);
+    if (high > 1) {
+        note_bad_quantile(e, n->param->pos, high);
+    }
+    if (low < 0) {
+        note_bad_quantile(e, n->param->pos, low);
+    }
 }
 
-static int compare_bottom(const void *a, const void *b)
+/* Series of each group together: order[start[g]..start[g+1]). */
+static enum err by_group(struct eval *e, const struct value *v, const struct grouping *g,
+                         uint32_t **ret_order, uint32_t **ret_start)
 {
-    struct pick x = *(const struct pick *)a, y = *(const struct pick *)b;
-    x.v = -x.v;
-    y.v = -y.v;
-    return compare_top(&x, &y);
-}
-
-static int compare_arrival(const void *a, const void *b)
-{
-    const struct pick *x = a, *y = b;
-    int c = (x->group > y->group) - (x->group < y->group);
-    return c ? c : (x->index > y->index) - (x->index < y->index);
-}
-
-static enum err bad_parameter(struct eval *e, double p)
-{
-    char text[NUM_F64_BYTES_MAX];
-    size_t n = num_f64_format(text, p, 'g');
-    return err_set(e->info, ERR_EXECUTION, "Parameter value is %s%.*s",
-                   isnan(p) ? ""
-                   : p > 0  ? "overflowing: "
-                            : "underflowing: ",
-                   (int)n, text);
-}
-
-static bool ratio_keeps(double ratio, struct labels ls)
-{
-    double at = (double)labels_hash(ls) / 18446744073709551615.0;
-    return (ratio >= 0 && at < ratio) || (ratio < 0 && at >= 1 + ratio);
-}
-
-/* Chosen elements keep their presence, the others lose it. */
-static enum err choose(struct eval *e, const struct node *n, struct value *v, const struct grouping *g,
-                       const double *param, struct value *out)
-{
-    struct pick *picks = arena_array(e->a, v->n + 1, sizeof(*picks));
     uint32_t *order = arena_array(e->a, v->n + 1, sizeof(*order));
-    size_t count = 0;
-    if (!picks || !order) {
+    uint32_t *start = arena_zarray(e->a, g->n + 2, sizeof(*start));
+    if (!order || !start) {
         return eval_no_memory(e);
     }
-    for (size_t i = 0; i < e->steps; i++) {
-        double k = param[i];
-        count = 0;
-        if (n->aggregate != AGG_LIMIT_RATIO && (isnan(k) || k >= 9.2e18 || k <= -9.2e18)) {
-            return bad_parameter(e, k);
-        }
-        for (size_t s = 0; s < v->n; s++) {
-            if (v->s[s].has[i]) {
-                picks[count++] = (struct pick){v->s[s].v[i], (uint32_t)s, g->of[s]};
-            }
-        }
-        qsort(picks, count, sizeof(*picks),
-              n->aggregate == AGG_TOPK      ? compare_top
-              : n->aggregate == AGG_BOTTOMK ? compare_bottom
-                                            : compare_arrival);
-        size_t in_group = 0, kept = 0;
-        for (size_t p = 0; p < count; p++) {
-            in_group = p && picks[p].group == picks[p - 1].group ? in_group + 1 : 1;
-            bool keep = n->aggregate == AGG_LIMIT_RATIO ? ratio_keeps(k, v->s[picks[p].index].labels)
-                                                        : (double)in_group <= trunc(k);
-            v->s[picks[p].index].has[i] = keep;
-            if (keep) {
-                order[kept++] = picks[p].index;
-            }
-        }
-        count = kept;
+    for (size_t k = 0; k < v->n; k++) {
+        start[g->of[k] + 2]++;
     }
-    if (e->instant && e->steps == 1) {
-        out->s = arena_array(e->a, count + 1, sizeof(*out->s));
-        if (!out->s) {
-            return eval_no_memory(e);
-        }
-        for (size_t p = 0; p < count; p++) {
-            out->s[p] = v->s[order[p]];
-        }
-        out->n = out->cap = count;
-        out->ordered = n->aggregate == AGG_TOPK || n->aggregate == AGG_BOTTOMK;
-        return ERR_OK;
+    for (size_t i = 2; i < g->n + 2; i++) {
+        start[i] += start[i - 1];
     }
-    *out = *v;
+    for (size_t k = 0; k < v->n; k++) {
+        order[start[g->of[k] + 1]++] = (uint32_t)k;
+    }
+    *ret_order = order;
+    *ret_start = start;
     return ERR_OK;
 }
 
@@ -270,30 +265,28 @@ static enum err quantiles(struct eval *e, const struct node *n, const struct val
                           const struct grouping *g, const double *param, struct value *out)
 {
     double *values = arena_array(e->a, v->n + 1, sizeof(*values));
-    if (!values) {
-        return eval_no_memory(e);
+    uint32_t *order = NULL, *start = NULL;
+    enum err err = values ? by_group(e, v, g, &order, &start) : eval_no_memory(e);
+    err = err ? err : group_rows(e, v, g, out);
+    if (err) {
+        return err;
     }
+    check_quantile(e, n, param);
     for (size_t group = 0; group < g->n; group++) {
-        struct series *s;
-        enum err err = value_add(e, out, g->keys[group], &s);
-        for (size_t i = 0; i < e->steps && !err; i++) {
+        struct series *s = &out->s[group];
+        for (size_t i = 0; i < e->steps; i++) {
             size_t count = 0;
-            for (size_t k = 0; k < v->n; k++) {
-                if (g->of[k] == group && v->s[k].has[i]) {
-                    values[count++] = v->s[k].v[i];
+            for (uint32_t k = start[group]; k < start[group + 1]; k++) {
+                if (v->s[order[k]].has[i]) {
+                    values[count++] = v->s[order[k]].v[i];
                 }
             }
-            if (count == 0) {
-                continue;
-            }
-            s->has[i] = 1;
-            if (!quantile_of(param[i], values, count, &s->v[i])) {
+            s->has[i] = count > 0;
+            if (count && !quantile_of(param[i], values, count, &s->v[i])) {
                 return eval_no_memory(e);
             }
-            if (isnan(param[i]) || param[i] < 0 || param[i] > 1) {
-                err = note(e, true, n->param, "quantile value should be between 0 and 1, got %g", param[i]);
-            }
         }
+        err = query_ctx_check(e->q, e->info);
         if (err) {
             return err;
         }
@@ -301,47 +294,127 @@ static enum err quantiles(struct eval *e, const struct node *n, const struct val
     return ERR_OK;
 }
 
-/* A series for each distinct value; equal ones are found again by their labels in value_merge's manner. */
-static enum err count_values(struct eval *e, const struct node *n, const struct value *v,
-                             const struct grouping *g, struct str label, struct value *out)
+/* -- count_values ---------------------------------------------------------------------------------------- */
+
+/* Rows by their labels: open addressing, twice as many places as rows. */
+struct row_table {
+    uint32_t *slots;
+    size_t mask;
+};
+
+static enum err table_grow(struct eval *e, struct row_table *t, const struct value *out)
 {
-    enum err err = ERR_OK;
-    for (size_t i = 0; i < e->steps && !err; i++) {
-        for (size_t k = 0; k < v->n && !err; k++) {
-            char text[NUM_F64_BYTES_MAX];
+    size_t size = 64;
+    while (size < (out->n + 1) * 4) {
+        size *= 2;
+    }
+    t->slots = arena_array(e->a, size, sizeof(*t->slots));
+    t->mask = size - 1;
+    if (!t->slots) {
+        return eval_no_memory(e);
+    }
+    memset(t->slots, 0xff, size * sizeof(*t->slots));
+    for (size_t k = 0; k < out->n; k++) {
+        size_t at = labels_hash(out->s[k].labels) & t->mask;
+        while (t->slots[at] != UINT32_MAX) {
+            at = (at + 1) & t->mask;
+        }
+        t->slots[at] = (uint32_t)k;
+    }
+    return ERR_OK;
+}
+
+static enum err table_row(struct eval *e, struct row_table *t, struct value *out, struct labels ls,
+                          struct series **ret_row)
+{
+    if (!t->slots || (out->n + 1) * 2 > t->mask) {
+        enum err err = table_grow(e, t, out);
+        if (err) {
+            return err;
+        }
+    }
+    size_t at = labels_hash(ls) & t->mask;
+    for (; t->slots[at] != UINT32_MAX; at = (at + 1) & t->mask) {
+        if (labels_eq(out->s[t->slots[at]].labels, ls)) {
+            *ret_row = &out->s[t->slots[at]];
+            return ERR_OK;
+        }
+    }
+    t->slots[at] = (uint32_t)out->n;
+    return value_add(e, out, ls, ret_row);
+}
+
+/* What count_values writes for an element. */
+static struct str value_text(struct eval *e, struct point p)
+{
+    char text[NUM_F64_BYTES_MAX];
+    return arena_str(e->a, str_of(text, num_f64_format(text, p.v, 'f')));
+}
+
+static enum err count_values(struct eval *e, const struct node *n, const struct value *v, struct str label,
+                             struct value *out)
+{
+    struct row_table t = {0};
+    struct str *names = NULL;
+    size_t name_count = 0;
+    enum err err = group_names(e, n, n->without ? STR("") : label, &names, &name_count);
+    for (size_t k = 0; k < v->n && !err; k++) {
+        struct series *s = NULL;
+        for (size_t i = 0; i < e->steps && !err; i++) {
             struct labels ls;
+            bool again = s && i && v->s[k].has[i - 1] && v->s[k].v[i] == v->s[k].v[i - 1];
             if (!v->s[k].has[i]) {
                 continue;
             }
-            struct str shown = arena_str(e->a, str_of(text, num_f64_format(text, v->s[k].v[i], 'f')));
-            if (!shown.p || labels_with(e->a, g->keys[g->of[k]], label, shown, &ls)) {
-                return eval_no_memory(e);
+            if (!again) {
+                struct point p = {v->s[k].v[i], v->s[k].h ? v->s[k].h[i] : NULL};
+                struct str shown = value_text(e, p);
+                if (!shown.p || labels_with(e->a, v->s[k].labels, label, shown, &ls)) {
+                    return eval_no_memory(e);
+                }
+                err = group_labels(e, n, names, name_count, ls, &ls);
+                err = err ? err : table_row(e, &t, out, ls, &s);
             }
-            struct series *s = NULL;
-            for (size_t o = 0; o < out->n && !s; o++) {
-                s = labels_eq(out->s[o].labels, ls) ? &out->s[o] : NULL;
-            }
-            err = s ? ERR_OK : value_add(e, out, ls, &s);
             if (!err) {
                 s->v[i] = s->has[i] ? s->v[i] + 1 : 1;
                 s->has[i] = 1;
             }
         }
     }
-    (void)n;
     return err;
+}
+
+static enum err eval_count_values(struct eval *e, const struct node *n, struct value *ret_value)
+{
+    struct value v = {0};
+    struct buf shown AUTO_BUF = {0};
+    struct str label = n->param->string;
+    if (label.n == 0 || !str_utf8_valid(label)) {
+        return err_set(e->info, ERR_EXECUTION, "invalid label name %.*s", STR_FMT(quoted(&shown, label)));
+    }
+    enum err err = eval_node(e, n->args[0], &v);
+    if (err) {
+        return err;
+    }
+    value_drop_histograms(e, &v);
+    *ret_value = (struct value){.type = TYPE_VECTOR};
+    return count_values(e, n, &v, label, ret_value);
 }
 
 enum err eval_aggregate(struct eval *e, const struct node *n, struct value *ret_value)
 {
-    struct value v, param = {0};
+    struct value v = {0}, param = {0};
     struct grouping g;
+    if (n->aggregate == AGG_COUNT_VALUES) {
+        return eval_count_values(e, n, ret_value);
+    }
     enum err err = n->param ? eval_node(e, n->param, &param) : ERR_OK;
     err = err ? err : eval_node(e, n->args[0], &v);
     if (err) {
         return err;
     }
     value_drop_histograms(e, &v);
+    value_drop_empty(e, &v);
     err = group_series(e, n, &v, &g);
     if (err) {
         return err;
@@ -352,14 +425,9 @@ enum err eval_aggregate(struct eval *e, const struct node *n, struct value *ret_
     case AGG_BOTTOMK:
     case AGG_LIMITK:
     case AGG_LIMIT_RATIO:
-        return choose(e, n, &v, &g, param.scalar, ret_value);
+        return choose_elements(e, n, &v, &g, param.scalar, ret_value);
     case AGG_QUANTILE:
         return quantiles(e, n, &v, &g, param.scalar, ret_value);
-    case AGG_COUNT_VALUES:
-        if (!str_utf8_valid(param.string) || param.string.n == 0) {
-            return err_set(e->info, ERR_EXECUTION, "invalid label name \"%.*s\"", STR_FMT(param.string));
-        }
-        return count_values(e, n, &v, &g, param.string, ret_value);
     default:
         return fold(e, n, &v, &g, ret_value);
     }

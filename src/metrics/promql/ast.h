@@ -10,86 +10,7 @@
 #include "base/err.h"
 #include "labels/matcher.h"
 
-/* -- tokens ---------------------------------------------------------------------------------------------- */
-
-enum token_kind {
-    T_END = 0,
-    T_NUMBER,   /* value holds it; a duration counts as seconds */
-    T_DURATION, /* a number written as a duration */
-    T_STRING,
-    T_WORD, /* identifiers and keywords; those with ':' are metric names only */
-    T_LPAREN,
-    T_RPAREN,
-    T_LBRACE,
-    T_RBRACE,
-    T_LBRACKET,
-    T_RBRACKET,
-    T_COMMA,
-    T_COLON,
-    T_AT,
-    T_ADD,
-    T_SUB,
-    T_MUL,
-    T_DIV,
-    T_MOD,
-    T_POW,
-    T_EQ,  /* = */
-    T_EQL, /* == */
-    T_NEQ,
-    T_LT,
-    T_LE,
-    T_GT,
-    T_GE,
-    T_RE,  /* =~ */
-    T_NRE, /* !~ */
-};
-
-struct token {
-    enum token_kind kind;
-    size_t pos, end;
-    struct str text;   /* as written */
-    struct str string; /* T_STRING: unquoted */
-    double value;
-};
-
-struct lexer {
-    struct str text;
-    size_t pos;
-    struct arena *arena;
-    struct err_info *info;
-};
-
-MUST_USE enum err lex_next(struct lexer *l, struct token *ret_token);
-/* INVALID with Prometheus' shape: "line:col: parse error: ...". */
-enum err parse_error(struct str text, size_t pos, struct err_info *info, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-/* A word of the language that may not name a metric or label at this place (on, ignoring, bool, ...). */
-bool word_is(const struct token *t, const char *keyword);
-
-/* -- tree ------------------------------------------------------------------------------------------------ */
-
-enum value_type {
-    TYPE_NONE = 0,
-    TYPE_SCALAR,
-    TYPE_VECTOR,
-    TYPE_MATRIX,
-    TYPE_STRING
-};
-
-const char *type_name(enum value_type t); /* "instant vector" ... */
-
-enum node_kind {
-    N_NUMBER = 0,
-    N_STRING,
-    N_SELECTOR,
-    N_MATRIX, /* selector[range] */
-    N_SUBQUERY,
-    N_CALL,
-    N_AGGREGATE,
-    N_BINARY,
-    N_UNARY, /* only minus is kept */
-    N_PAREN
-};
+/* -- operators ------------------------------------------------------------------------------------------- */
 
 enum binary_op {
     OP_ADD = 0,
@@ -105,6 +26,8 @@ enum binary_op {
     OP_LE,
     OP_GT,
     OP_GE,
+    OP_TRIM_UPPER, /* </ */
+    OP_TRIM_LOWER, /* >/ */
     OP_AND,
     OP_OR,
     OP_UNLESS,
@@ -119,6 +42,11 @@ static inline bool op_is_comparison(enum binary_op op)
 static inline bool op_is_set(enum binary_op op)
 {
     return op >= OP_AND;
+}
+/* The result is another quantity: the name goes. */
+static inline bool op_is_arithmetic(enum binary_op op)
+{
+    return op <= OP_ATAN2;
 }
 
 enum aggregate_op {
@@ -145,6 +73,116 @@ static inline bool aggregate_has_param(enum aggregate_op op)
     return op >= AGG_TOPK;
 }
 
+/* -- tokens ---------------------------------------------------------------------------------------------- */
+
+enum token_kind {
+    T_END = 0,
+    T_ERROR, /* the lexer has filled its err_info */
+    T_NUMBER,
+    T_DURATION,
+    T_STRING,
+    T_IDENTIFIER,
+    T_METRIC_IDENTIFIER, /* with a colon: a metric name only */
+    T_LPAREN,
+    T_RPAREN,
+    T_LBRACE,
+    T_RBRACE,
+    T_LBRACKET,
+    T_RBRACKET,
+    T_COMMA,
+    T_COLON,
+    T_EQ, /* = */
+    T_RE, /* =~ */
+    T_NRE,
+    T_AT,
+    T_BINARY,    /* number: enum binary_op; != serves matchers too */
+    T_AGGREGATE, /* number: enum aggregate_op */
+    T_BOOL,
+    T_BY,
+    T_GROUP_LEFT,
+    T_GROUP_RIGHT,
+    T_FILL,
+    T_FILL_LEFT,
+    T_FILL_RIGHT,
+    T_IGNORING,
+    T_OFFSET,
+    T_SMOOTHED,
+    T_ANCHORED,
+    T_ON,
+    T_WITHOUT,
+    T_START,
+    T_STOP, /* end */
+    T_STEP,
+    T_RANGE,
+    T_MAX_OF,
+    T_MIN_OF,
+};
+
+struct token {
+    enum token_kind kind;
+    int number;
+    size_t pos, end;
+    struct str text; /* as written */
+};
+
+struct lexer {
+    struct str text;
+    size_t start, pos; /* of the token being read; where reading goes on */
+    unsigned paren_depth;
+    bool in_braces, in_brackets, in_duration, saw_colon, saw_duration;
+    bool failed; /* the error was handed out: only T_END follows */
+    struct err_info *info;
+};
+
+/* The next token; after T_ERROR and T_END only T_END follows. */
+struct token lex_next(struct lexer *l);
+/* INVALID with Prometheus' shape: "line:col: parse error: ...". */
+enum err parse_error(struct str text, size_t pos, struct err_info *info, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* A string literal's value. False: Go's strconv would refuse it. p == NULL when out of memory. */
+bool string_unquote(struct arena *a, struct str quoted, struct str *ret_value);
+/* Go's %q of a word of any length, for messages. */
+struct str quoted(struct buf *b, struct str s);
+
+/* -- tree ------------------------------------------------------------------------------------------------ */
+
+enum value_type {
+    TYPE_NONE = 0,
+    TYPE_SCALAR,
+    TYPE_VECTOR,
+    TYPE_MATRIX,
+    TYPE_STRING
+};
+
+const char *type_name(enum value_type t); /* "instant vector" ... */
+
+enum node_kind {
+    N_NUMBER = 0,
+    N_STRING,
+    N_SELECTOR,
+    N_MATRIX, /* selector[range] */
+    N_SUBQUERY,
+    N_CALL,
+    N_AGGREGATE,
+    N_BINARY,
+    N_UNARY,
+    N_PAREN,
+    N_DURATION /* an expression of durations, in seconds */
+};
+
+enum duration_op {
+    DURATION_ADD = 0, /* without args[0]: unary */
+    DURATION_SUB,
+    DURATION_MUL,
+    DURATION_DIV,
+    DURATION_MOD,
+    DURATION_POW,
+    DURATION_STEP,
+    DURATION_RANGE,
+    DURATION_MIN_OF,
+    DURATION_MAX_OF
+};
+
 enum card {
     CARD_ONE_TO_ONE = 0,
     CARD_MANY_TO_ONE, /* group_left */
@@ -164,46 +202,76 @@ struct function;
 struct node {
     enum node_kind kind;
     enum value_type type;
-    size_t pos, end; /* in the expression */
-    double number;
-    struct str string; /* N_STRING; name of a N_SELECTOR */
+    size_t pos, end;   /* in the expression */
+    double number;     /* N_NUMBER; N_UNARY: +1 or -1 */
+    struct str string; /* N_STRING; the name before the braces of a N_SELECTOR */
     bool as_duration;  /* N_NUMBER written as one */
+    bool invariant;    /* the same at every step: evaluated once */
 
-    struct node *args[12]; /* operands, arguments */
-    size_t arg_count;
+    struct node **args; /* operands, arguments; N_DURATION: [0] is NULL when unary */
+    size_t arg_count, arg_cap;
 
-    /* N_SELECTOR */
+    /* N_SELECTOR; a name before the braces comes last */
     struct matcher *matchers;
     size_t matcher_count;
+    bool anchored, smoothed;
+    bool any_matchers; /* the second argument of info(): may match everything */
+    bool counts_only;  /* only count and sum of histograms are looked at */
     /* N_SELECTOR, N_SUBQUERY */
     int64_t offset_ms;
+    struct node *offset_expr; /* N_DURATION or NULL */
     enum at_kind at;
     ts_ms at_ms;
     /* N_MATRIX, N_SUBQUERY */
     int64_t range_ms, step_ms; /* step 0 = the default */
+    struct node *range_expr, *step_expr;
 
     const struct function *function; /* N_CALL */
     enum aggregate_op aggregate;
     struct node *param; /* of an aggregate */
     enum binary_op op;
+    enum duration_op duration;
+    bool wrapped; /* N_DURATION in parentheses */
     bool return_bool;
+    bool both_vectors; /* N_BINARY: the matching below means something */
     enum card card;
     bool on;           /* N_BINARY: labels are those of on(), else of ignoring() */
-    bool matching;     /* N_BINARY: on or ignoring was written */
     bool without;      /* N_AGGREGATE */
-    struct str *names; /* on/ignoring, by/without; sorted */
+    struct str *names; /* on/ignoring, by/without; as written */
     size_t name_count;
     struct str *include; /* group_left/right */
     size_t include_count;
+    bool fills_left, fills_right;
+    double fill_left, fill_right;
+};
+
+/* What the flags of --enable-feature let through. */
+struct parse_options {
+    bool experimental, extended_ranges, fill_modifiers;
 };
 
 /* Parses and checks. The caller ends the matchers with tree_done in any case of success. */
-MUST_USE enum err promql_parse(struct str text, bool experimental, struct arena *a, struct node **ret_root,
-                               struct err_info *reterr_info);
+MUST_USE enum err promql_parse(struct str text, const struct parse_options *o, struct arena *a,
+                               struct node **ret_root, struct err_info *reterr_info);
+/* A series selector alone; without the check that it matches less than everything. */
+MUST_USE enum err promql_parse_selector(struct str text, struct arena *a, struct node **ret_selector,
+                                        struct err_info *reterr_info);
 void tree_done(struct node *n);
 /* Types of the whole tree. */
-MUST_USE enum err promql_check_tree(struct str text, struct node *n, bool experimental,
-                                    struct err_info *reterr_info);
+MUST_USE enum err promql_check_tree(struct str text, struct node *n, struct err_info *reterr_info);
 void print_node(struct buf *b, const struct node *n);
+void print_pretty(struct buf *b, const struct node *n, unsigned level);
+/* ' on (a) group_left (b)' of a binary expression, '[5m:1m] @ 1.000 offset 5m' of a subquery. */
+void print_matching(struct buf *b, const struct node *n);
+void print_subquery_suffix(struct buf *b, const struct node *n);
+void print_aggregate_head(struct buf *b, const struct node *n);
+void print_duration_expr(struct buf *b, const struct node *n);
+
+/* -- before evaluation ----------------------------------------------------------------------------------- */
+
+/* Puts numbers where the query's times stand for them: start(), end(), step(), range(), duration expressions;
+ * takes parentheses off arguments; marks what is the same at every step. Errors: INVALID (a duration). */
+MUST_USE enum err promql_resolve(struct node **root, ts_ms start, ts_ms end, int64_t step_ms,
+                                 struct err_info *reterr_info);
 
 #endif

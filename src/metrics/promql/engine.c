@@ -13,9 +13,15 @@ enum {
 struct run {
     struct eval eval;
     struct promql_options options;
-    struct annotations notes;
+    struct notes notes;
+    struct usage usage;
     struct node *root;
 };
+
+static struct parse_options parse_options_of(const struct promql_options *o)
+{
+    return (struct parse_options){o->experimental, o->extended_ranges, o->fill_modifiers};
+}
 
 static enum err prepare(struct run *r, const struct promql_options *o, struct metric_source *s,
                         struct query_ctx *q, struct str expr, struct arena *a, struct err_info *info)
@@ -24,19 +30,26 @@ static enum err prepare(struct run *r, const struct promql_options *o, struct me
     if (r->options.lookback_ms <= 0) {
         r->options.lookback_ms = LOOKBACK_DEFAULT_MS;
     }
-    r->eval = (struct eval){
-        .options = &r->options, .source = s, .q = q, .a = a, .info = info, .text = expr, .notes = &r->notes};
-    return promql_parse(expr, o->experimental, a, &r->root, info);
+    r->eval = (struct eval){.options = &r->options,
+                            .source = s,
+                            .q = q,
+                            .a = a,
+                            .info = info,
+                            .text = expr,
+                            .notes = &r->notes,
+                            .usage = &r->usage};
+    struct parse_options p = parse_options_of(o);
+    return promql_parse(expr, &p, a, &r->root, info);
 }
 
-static void set_grid(struct run *r, ts_ms start, ts_ms end, int64_t step, bool instant)
+static enum err set_grid(struct run *r, ts_ms start, ts_ms end, int64_t step, struct err_info *info)
 {
     struct eval *e = &r->eval;
-    e->start = e->query_start = start;
-    e->query_end = end;
-    e->step = step;
-    e->steps = (size_t)((end - start) / step) + 1;
-    e->instant = instant;
+    bool instant = step == 0;
+    e->start = start;
+    e->step = instant ? 1 : step;
+    e->steps = instant ? 1 : (size_t)((end - start) / step) + 1;
+    return promql_resolve(&r->root, start, end, step, info);
 }
 
 /* -- results --------------------------------------------------------------------------------------------- */
@@ -89,13 +102,26 @@ static enum err rows_of(struct run *r, const struct value *v, struct promql_resu
     return ERR_OK;
 }
 
-static void finish(struct run *r, struct promql_result *out)
+static enum err finish(struct run *r, struct promql_result *out)
 {
-    out->warnings = r->notes.warnings;
-    out->warning_count = r->notes.warning_count;
-    out->infos = r->notes.infos;
-    out->info_count = r->notes.info_count;
-    out->samples_total = out->samples_peak = r->notes.samples;
+    out->samples_total = r->usage.total;
+    out->samples_peak = r->usage.peak;
+    return notes_finish(&r->eval, out);
+}
+
+/* Names that were to go at the end go now. */
+static enum err clean_names(struct run *r, struct value *v)
+{
+    enum err err = ERR_OK;
+    if (!r->options.delayed_name) {
+        return ERR_OK;
+    }
+    for (size_t k = 0; k < v->n && !err; k++) {
+        if (v->s[k].drops_name) {
+            err = drop_name(&r->eval, v->s[k].labels, &v->s[k].labels);
+        }
+    }
+    return err ? err : value_merge(&r->eval, v);
 }
 
 /* A range vector on its own: the stored samples of the window. */
@@ -130,39 +156,64 @@ static enum err scalar_row(struct run *r, const struct value *v, struct promql_r
     return err ? err : rows_of(r, &as_vector, out);
 }
 
+static enum err run_instant(struct run *r, struct promql_result *out)
+{
+    struct value v = {0};
+    if (r->root->type == TYPE_MATRIX) {
+        return stored_range(r, out);
+    }
+    enum err err = eval_node(&r->eval, r->root, &v);
+    if (err) {
+        return err;
+    }
+    if (v.type == TYPE_SCALAR) {
+        out->kind = PROMQL_SCALAR;
+        out->scalar = v.scalar[0];
+        return ERR_OK;
+    }
+    if (v.type == TYPE_STRING) {
+        out->kind = PROMQL_STRING;
+        out->string = v.string;
+        return ERR_OK;
+    }
+    out->kind = PROMQL_VECTOR;
+    err = clean_names(r, &v);
+    return err ? err : rows_of(r, &v, out);
+}
+
 enum err promql_instant(const struct promql_options *o, struct metric_source *s, struct query_ctx *q,
                         struct str expr, ts_ms at_ms, struct arena *a, struct promql_result *ret_result,
                         struct err_info *reterr_info)
 {
     struct run r;
-    struct value v;
     struct promql_result out = {.ts = at_ms};
     enum err err = prepare(&r, o, s, q, expr, a, reterr_info);
     if (err) {
         return err;
     }
-    set_grid(&r, at_ms, at_ms, 1, true);
-    if (r.root->type == TYPE_MATRIX) {
-        err = stored_range(&r, &out);
-    } else {
-        err = eval_node(&r.eval, r.root, &v);
-        if (!err && v.type == TYPE_SCALAR) {
-            out.kind = PROMQL_SCALAR;
-            out.scalar = v.scalar[0];
-        } else if (!err && v.type == TYPE_STRING) {
-            out.kind = PROMQL_STRING;
-            out.string = v.string;
-        } else if (!err) {
-            out.kind = PROMQL_VECTOR;
-            err = rows_of(&r, &v, &out);
-        }
-    }
+    err = set_grid(&r, at_ms, at_ms, 0, reterr_info);
+    err = err ? err : run_instant(&r, &out);
+    err = err ? err : finish(&r, &out);
     tree_done(r.root);
     if (!err) {
-        finish(&r, &out);
         *ret_result = out;
     }
     return err;
+}
+
+static enum err run_range(struct run *r, struct promql_result *out)
+{
+    struct value v = {0};
+    enum err err = eval_node(&r->eval, r->root, &v);
+    if (err) {
+        return err;
+    }
+    v.ordered = false;
+    if (v.type == TYPE_SCALAR) {
+        return scalar_row(r, &v, out);
+    }
+    err = clean_names(r, &v);
+    return err ? err : rows_of(r, &v, out);
 }
 
 enum err promql_range(const struct promql_options *o, struct metric_source *s, struct query_ctx *q,
@@ -170,26 +221,21 @@ enum err promql_range(const struct promql_options *o, struct metric_source *s, s
                       struct promql_result *ret_result, struct err_info *reterr_info)
 {
     struct run r;
-    struct value v;
     struct promql_result out = {.kind = PROMQL_MATRIX, .ts = end_ms};
     enum err err = prepare(&r, o, s, q, expr, a, reterr_info);
     if (err) {
         return err;
     }
-    set_grid(&r, start_ms, end_ms, step_ms, false);
     if (r.root->type != TYPE_SCALAR && r.root->type != TYPE_VECTOR) {
         err = err_set(reterr_info, ERR_INVALID,
                       "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
                       type_name(r.root->type));
     }
-    err = err ? err : eval_node(&r.eval, r.root, &v);
-    if (!err) {
-        v.ordered = false;
-        err = v.type == TYPE_SCALAR ? scalar_row(&r, &v, &out) : rows_of(&r, &v, &out);
-    }
+    err = err ? err : set_grid(&r, start_ms, end_ms, step_ms, reterr_info);
+    err = err ? err : run_range(&r, &out);
+    err = err ? err : finish(&r, &out);
     tree_done(r.root);
     if (!err) {
-        finish(&r, &out);
         *ret_result = out;
     }
     return err;
@@ -201,7 +247,8 @@ enum err promql_check(const struct promql_options *o, struct str expr, struct er
 {
     struct arena a AUTO_ARENA = {0};
     struct node *root = NULL;
-    enum err err = promql_parse(expr, o->experimental, &a, &root, reterr_info);
+    struct parse_options p = parse_options_of(o);
+    enum err err = promql_parse(expr, &p, &a, &root, reterr_info);
     tree_done(root);
     return err;
 }
@@ -211,9 +258,10 @@ enum err promql_format(const struct promql_options *o, struct str expr, struct b
 {
     struct arena a AUTO_ARENA = {0};
     struct node *root = NULL;
-    enum err err = promql_parse(expr, o->experimental, &a, &root, reterr_info);
+    struct parse_options p = parse_options_of(o);
+    enum err err = promql_parse(expr, &p, &a, &root, reterr_info);
     if (!err) {
-        print_node(b, root);
+        print_pretty(b, root, 0);
     }
     tree_done(root);
     return err ? err : b->err;
@@ -222,16 +270,12 @@ enum err promql_format(const struct promql_options *o, struct str expr, struct b
 enum err promql_selector(struct str text, struct arena *a, struct matcher **ret_matchers, size_t *ret_n,
                          struct err_info *reterr_info)
 {
-    struct node *root = NULL;
-    enum err err = promql_parse(text, false, a, &root, reterr_info);
+    struct node *n = NULL;
+    enum err err = promql_parse_selector(text, a, &n, reterr_info);
     if (err) {
         return err;
     }
-    if (root->kind != N_SELECTOR) {
-        tree_done(root);
-        return parse_error(text, 0, reterr_info, "expected a series selector");
-    }
-    *ret_matchers = root->matchers;
-    *ret_n = root->matcher_count;
+    *ret_matchers = n->matchers;
+    *ret_n = n->matcher_count;
     return ERR_OK;
 }

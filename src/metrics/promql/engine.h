@@ -11,9 +11,14 @@
 #include "query/metric_source.h"
 
 struct promql_options {
-    int64_t lookback_ms; /* 0 = 5 minutes */
-    bool experimental;   /* promql-experimental-functions */
-    bool delayed_name;   /* drop __name__ at the end of the query (promql-delayed-name-removal) */
+    int64_t lookback_ms;      /* 0 = 5 minutes */
+    int64_t subquery_step_ms; /* of a subquery that names none; 0 = 1 minute (global.evaluation_interval) */
+    bool experimental;        /* promql-experimental-functions */
+    bool delayed_name;        /* drop __name__ at the end of the query (promql-delayed-name-removal) */
+    bool extended_ranges;     /* anchored, smoothed (promql-extended-range-selectors) */
+    bool fill_modifiers;      /* fill, fill_left, fill_right (promql-binop-fill-modifiers) */
+    bool type_and_unit;       /* __type__ says what is a counter (type-and-unit-labels) */
+    bool start_times;         /* use-start-timestamps */
 };
 
 enum promql_kind {
@@ -60,6 +65,9 @@ MUST_USE enum err promql_check(const struct promql_options *o, struct str expr, 
 /* The expression as Prometheus' Prettify prints it (format_query). */
 MUST_USE enum err promql_format(const struct promql_options *o, struct str expr, struct buf *b,
                                 struct err_info *reterr_info);
+/* The syntax tree as JSON (parse_query). */
+MUST_USE enum err promql_tree_json(const struct promql_options *o, struct str expr, struct buf *b,
+                                   struct err_info *reterr_info);
 /* Parses a series selector as in match[]= into matchers in the arena; the caller ends them with matcher_done.
  */
 MUST_USE enum err promql_selector(struct str text, struct arena *a, struct matcher **ret_matchers,

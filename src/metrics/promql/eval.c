@@ -1,220 +1,7 @@
-/* The evaluator's driver: dispatch, literals, calls, unary operators, shared helpers. */
+/* The evaluator's driver: dispatch, literals, calls, unary operators, what is the same at every step. */
 #include "metrics/promql/eval.h"
 
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/mem.h"
 #include "metrics/promql/functions.h"
-
-enum {
-    NOTES_MAX = 10
-};
-
-enum err eval_no_memory(struct eval *e)
-{
-    enum err why = arena_err(e->a);
-    return err_set(e->info, why ? why : ERR_OOM,
-                   "the query needs more memory than it may use: narrow the selection or enlarge the step");
-}
-
-enum err eval_charge(struct eval *e, uint64_t samples)
-{
-    e->notes->samples += samples;
-    atomic_fetch_add_explicit(&e->q->samples, samples, memory_order_relaxed);
-    if (e->q->samples_max && e->notes->samples > e->q->samples_max) {
-        return err_set(e->info, ERR_EXECUTION,
-                       "query processing would load too many samples into memory in query execution");
-    }
-    return query_ctx_check(e->q, e->info);
-}
-
-enum err note(struct eval *e, bool warning, const struct node *at, const char *fmt, ...)
-{
-    struct annotations *n = e->notes;
-    struct str **list = warning ? &n->warnings : &n->infos;
-    size_t *count = warning ? &n->warning_count : &n->info_count;
-    size_t *cap = warning ? &n->warning_cap : &n->info_cap;
-    char text[500];
-    unsigned line = 1, col = 1;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    for (size_t i = 0; i < at->pos && i < e->text.n; i++) {
-        col = e->text.p[i] == '\n' ? 1 : col + 1;
-        line += e->text.p[i] == '\n';
-    }
-    struct str s = arena_printf(e->a, "PromQL %s: %s (%u:%u)", warning ? "warning" : "info", text, line, col);
-    if (!s.p) {
-        return eval_no_memory(e);
-    }
-    for (size_t i = 0; i < *count; i++) {
-        if (str_eq((*list)[i], s)) {
-            return ERR_OK;
-        }
-    }
-    if (*count >= NOTES_MAX) {
-        return ERR_OK;
-    }
-    enum err err = arena_reserve(e->a, (void **)list, cap, *count + 1, sizeof(**list));
-    if (!err) {
-        (*list)[(*count)++] = s;
-    }
-    return err;
-}
-
-/* -- values ---------------------------------------------------------------------------------------------- */
-
-enum err value_add(struct eval *e, struct value *v, struct labels labels, struct series **ret_series)
-{
-    enum err err = arena_reserve(e->a, (void **)&v->s, &v->cap, v->n + 1, sizeof(*v->s));
-    struct series s = {
-        .labels = labels,
-        .v = arena_array(e->a, e->steps, sizeof(*s.v)),
-        .has = arena_zarray(e->a, e->steps, sizeof(*s.has)),
-    };
-    if (err || !s.v || !s.has) {
-        return eval_no_memory(e);
-    }
-    v->s[v->n] = s;
-    *ret_series = &v->s[v->n++];
-    return ERR_OK;
-}
-
-static const void *keep(struct eval *e, const void *items, size_t n, size_t size)
-{
-    void *copy = arena_array(e->a, n + 1, size);
-    if (copy && n) {
-        memcpy(copy, items, n * size);
-    }
-    return copy;
-}
-
-const struct histogram *eval_keep_histogram(struct eval *e, const struct histogram *h)
-{
-    struct histogram *k = arena_alloc(e->a, sizeof(*k));
-    if (!k) {
-        return NULL;
-    }
-    *k = *h;
-    k->positive_spans = keep(e, h->positive_spans, h->positive_span_count, sizeof(*h->positive_spans));
-    k->negative_spans = keep(e, h->negative_spans, h->negative_span_count, sizeof(*h->negative_spans));
-    k->positive = keep(e, h->positive, h->positive_count, sizeof(*h->positive));
-    k->negative = keep(e, h->negative, h->negative_count, sizeof(*h->negative));
-    k->custom_values = keep(e, h->custom_values, h->custom_value_count, sizeof(*h->custom_values));
-    bool whole = k->positive_spans && k->negative_spans && k->positive && k->negative && k->custom_values;
-    return whole ? k : NULL;
-}
-
-enum err series_put(struct eval *e, struct series *s, size_t i, struct point p)
-{
-    if (p.h && !s->h) {
-        s->h = arena_zarray(e->a, e->steps, sizeof(*s->h));
-        if (!s->h) {
-            return eval_no_memory(e);
-        }
-    }
-    if (s->h) {
-        s->h[i] = p.h;
-    }
-    s->v[i] = p.v;
-    s->has[i] = 1;
-    return ERR_OK;
-}
-
-void value_drop_histograms(struct eval *e, struct value *v)
-{
-    for (size_t k = 0; k < v->n; k++) {
-        struct series *s = &v->s[k];
-        for (size_t i = 0; s->h && i < e->steps; i++) {
-            s->has[i] = s->has[i] && !s->h[i];
-        }
-        s->h = NULL;
-    }
-}
-
-enum err scalar_new(struct eval *e, struct value *v)
-{
-    *v = (struct value){.type = TYPE_SCALAR, .scalar = arena_array(e->a, e->steps, sizeof(double))};
-    return v->scalar ? ERR_OK : eval_no_memory(e);
-}
-
-enum err drop_name(struct eval *e, struct labels ls, struct labels *ret_labels)
-{
-    struct str name = LABEL_METRIC_NAME;
-    if (labels_get(ls, name).n == 0) {
-        *ret_labels = ls;
-        return ERR_OK;
-    }
-    return labels_drop(e->a, ls, &name, 1, ret_labels) ? eval_no_memory(e) : ERR_OK;
-}
-
-struct merge_key {
-    uint64_t hash;
-    uint32_t index;
-};
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct merge_key *x = a, *y = b;
-    return x->hash != y->hash ? (x->hash > y->hash) - (x->hash < y->hash)
-                              : (x->index > y->index) - (x->index < y->index);
-}
-
-static enum err merge_into(struct eval *e, struct series *to, struct series *from)
-{
-    for (size_t i = 0; i < e->steps; i++) {
-        if (to->has[i] && from->has[i]) {
-            return err_set(e->info, ERR_EXECUTION, "vector cannot contain metrics with the same labelset");
-        }
-        if (from->has[i]) {
-            struct point p = {from->v[i], from->h ? from->h[i] : NULL};
-            enum err err = series_put(e, to, i, p);
-            if (err) {
-                return err;
-            }
-        }
-    }
-    from->has = NULL; /* taken out below */
-    return ERR_OK;
-}
-
-enum err value_merge(struct eval *e, struct value *v)
-{
-    enum err err = ERR_OK;
-    if (v->n < 2) {
-        return ERR_OK;
-    }
-    struct merge_key *keys = mem_array(v->n, sizeof(*keys));
-    if (!keys) {
-        return eval_no_memory(e);
-    }
-    for (size_t i = 0; i < v->n; i++) {
-        keys[i] = (struct merge_key){labels_hash(v->s[i].labels), (uint32_t)i};
-    }
-    qsort(keys, v->n, sizeof(*keys), compare_keys);
-    for (size_t i = 0; i < v->n && !err; i++) {
-        struct series *to = &v->s[keys[i].index];
-        for (size_t k = i + 1; k < v->n && keys[k].hash == keys[i].hash && to->has && !err; k++) {
-            struct series *from = &v->s[keys[k].index];
-            if (from->has && labels_eq(to->labels, from->labels)) {
-                err = merge_into(e, to, from);
-            }
-        }
-    }
-    mem_free(keys);
-    size_t kept = 0;
-    for (size_t i = 0; i < v->n && !err; i++) {
-        if (v->s[i].has) {
-            v->s[kept++] = v->s[i];
-        }
-    }
-    v->n = err ? v->n : kept;
-    return err;
-}
 
 const struct node *unparen(const struct node *n)
 {
@@ -223,8 +10,6 @@ const struct node *unparen(const struct node *n)
     }
     return n;
 }
-
-/* -- nodes ----------------------------------------------------------------------------------------------- */
 
 static enum err eval_number(struct eval *e, const struct node *n, struct value *v)
 {
@@ -249,12 +34,12 @@ static enum err eval_unary(struct eval *e, const struct node *n, struct value *v
     }
     value_drop_histograms(e, v);
     for (size_t k = 0; k < v->n && !err; k++) {
-        err = drop_name(e, v->s[k].labels, &v->s[k].labels);
+        err = series_drop_name(e, &v->s[k]);
         for (size_t i = 0; i < e->steps; i++) {
             v->s[k].v[i] = -v->s[k].v[i];
         }
     }
-    return err ? err : value_merge(e, v);
+    return err || e->options->delayed_name ? err : value_merge(e, v);
 }
 
 static enum err eval_math(struct eval *e, const struct node *n, struct value *v)
@@ -265,14 +50,14 @@ static enum err eval_math(struct eval *e, const struct node *n, struct value *v)
     }
     value_drop_histograms(e, v);
     for (size_t k = 0; k < v->n && !err; k++) {
-        err = drop_name(e, v->s[k].labels, &v->s[k].labels);
+        err = series_drop_name(e, &v->s[k]);
         for (size_t i = 0; i < e->steps; i++) {
             if (v->s[k].has[i]) {
                 v->s[k].v[i] = n->function->math(v->s[k].v[i]);
             }
         }
     }
-    return err ? err : value_merge(e, v);
+    return err ? err : value_merge_now(e, v);
 }
 
 /* The scalar arguments stand around the range: quantile_over_time(q, m), predict_linear(m, t). */
@@ -289,7 +74,7 @@ static enum err eval_range_call(struct eval *e, const struct node *n, struct val
             range = n->args[i];
             continue;
         }
-        struct value s;
+        struct value s = {0};
         enum err err = eval_node(e, n->args[i], &s);
         if (err) {
             return err;
@@ -301,12 +86,8 @@ static enum err eval_range_call(struct eval *e, const struct node *n, struct val
     return eval_range(e, range, &use, v);
 }
 
-enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value)
+static enum err dispatch(struct eval *e, const struct node *n, struct value *ret_value)
 {
-    enum err err = query_ctx_check(e->q, e->info);
-    if (err) {
-        return err;
-    }
     switch (n->kind) {
     case N_NUMBER:
         return eval_number(e, n, ret_value);
@@ -314,7 +95,7 @@ enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value
         *ret_value = (struct value){.type = TYPE_STRING, .string = n->string};
         return ERR_OK;
     case N_SELECTOR:
-        return eval_selector(e, n, false, ret_value);
+        return eval_selector(e, n, SELECT_VALUE, ret_value);
     case N_CALL:
         if (n->function->range) {
             return eval_range_call(e, n, ret_value);
@@ -327,10 +108,67 @@ enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value
     case N_UNARY:
         return eval_unary(e, n, ret_value);
     case N_PAREN:
-        return eval_node(e, n->args[0], ret_value);
+        return dispatch(e, n->args[0], ret_value);
     case N_MATRIX:
     case N_SUBQUERY:
+    case N_DURATION:
         break;
     }
     return err_set(e->info, ERR_EXECUTION, "a range vector cannot be evaluated here");
+}
+
+/* A value of one step becomes a value of all. */
+static enum err spread(struct eval *e, struct value *v)
+{
+    if (v->type == TYPE_SCALAR) {
+        struct value wide = {0};
+        enum err err = scalar_new(e, &wide);
+        for (size_t i = 0; i < e->steps && !err; i++) {
+            wide.scalar[i] = v->scalar[0];
+        }
+        *v = err ? *v : wide;
+        return err;
+    }
+    for (size_t k = 0; k < v->n; k++) {
+        struct series *s = &v->s[k];
+        struct point p = {s->v[0], s->h ? s->h[0] : NULL};
+        bool has = s->has[0];
+        s->v = arena_array(e->a, e->steps, sizeof(*s->v));
+        s->has = arena_zarray(e->a, e->steps, sizeof(*s->has));
+        s->h = NULL;
+        if (!s->v || !s->has) {
+            return eval_no_memory(e);
+        }
+        for (size_t i = 0; i < e->steps && has; i++) {
+            enum err err = series_put(e, s, i, p);
+            if (err) {
+                return err;
+            }
+        }
+    }
+    v->ordered = false;
+    return ERR_OK;
+}
+
+enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value)
+{
+    enum err err = query_ctx_check(e->q, e->info);
+    uint64_t before = e->usage->current;
+    *ret_value = (struct value){0};
+    if (!err && n->invariant && e->steps > 1) {
+        struct eval once = *e;
+        once.steps = 1;
+        err = dispatch(&once, n, ret_value);
+        err = err ? err : spread(e, ret_value);
+    } else if (!err) {
+        err = dispatch(e, n, ret_value);
+    }
+    if (err) {
+        return err;
+    }
+    e->usage->current = before;
+    uint64_t points = value_points(e, ret_value);
+    err = eval_peak(e, points);
+    e->usage->current = before + points;
+    return err;
 }

@@ -13,6 +13,7 @@ struct series {
     double *v;                  /* steps values; undefined where !has and where h[i] != NULL */
     uint8_t *has;               /* steps flags */
     const struct histogram **h; /* NULL: floats only; else steps pointers, NULL where the point is a float */
+    bool drops_name;            /* the name goes when the query ends (delayed name removal) */
 };
 
 /* One sample: a float unless h is set. */
@@ -40,19 +41,18 @@ struct eval {
     ts_ms start; /* of the grid */
     int64_t step;
     size_t steps;
-    ts_ms query_start, query_end; /* of the whole query, for @ start() and end() */
-    bool instant;                 /* the whole query is */
-    struct annotations *notes;
+    struct notes *notes;
+    struct usage *usage;
 };
 
-struct annotations {
-    struct str *warnings, *infos;
-    size_t warning_count, warning_cap, info_count, info_cap;
-    uint64_t samples; /* read so far */
+/* Samples held and looked at, as the original counts them. */
+struct usage {
+    uint64_t current, peak, total;
 };
 
-/* The samples a range function sees at one step: (from, to]. Floats and histograms stand apart, each in time
- * order. Functions whose row does not say `histograms` see only windows with at least one float. */
+/* The samples a range function sees at one step: (from, to], and for anchored and smoothed ranges those of
+ * the look-back around it. Floats and histograms stand apart, each in time order. Functions whose row does
+ * not say `histograms` see only windows with at least one float. */
 struct window {
     const ts_ms *ts;
     const double *v;
@@ -60,12 +60,14 @@ struct window {
     const ts_ms *histogram_ts;
     const struct histogram *const *histograms;
     size_t histogram_count;
-    const ts_ms *start_ts, *histogram_start_ts; /* NULL: not stored; 0 = unknown */
+    const ts_ms *start_ts, *histogram_start_ts; /* NULL: not stored or not asked for; 0 = unknown */
     ts_ms from, to;
+    ts_ms at;       /* the step's own time */
     double args[2]; /* the call's scalar arguments at this step */
     struct eval *e;
-    const struct node *call; /* NULL when no function was written */
-    struct labels labels;    /* of the series, with its name: for annotations */
+    const struct node *call;     /* NULL when no function was written */
+    const struct node *selector; /* the N_SELECTOR of a stored range; NULL for a subquery */
+    struct labels labels;        /* of the series, with its name: for annotations */
 };
 
 /* False: no result at this step. ret_p->h is NULL on entry. */
@@ -82,9 +84,28 @@ MUST_USE enum err eval_node(struct eval *e, const struct node *n, struct value *
 /* Looks through parentheses. */
 const struct node *unparen(const struct node *n);
 
-/* select.c */
-MUST_USE enum err eval_selector(struct eval *e, const struct node *n, bool want_time,
+/* -- selectors: select.c --------------------------------------------------------------------------------- */
+
+/* What an instant selector hands out instead of the samples' values. */
+enum select_what {
+    SELECT_VALUE = 0,
+    SELECT_TIME,       /* the sample's own time in seconds */
+    SELECT_START_TIME, /* its start time in seconds; 0 = unknown */
+    SELECT_TIME_MS,    /* in milliseconds: for info() */
+};
+MUST_USE enum err eval_selector(struct eval *e, const struct node *n, enum select_what what,
                                 struct value *ret_value);
+/* The time a selector or subquery looks at, at step i. */
+ts_ms selector_time(const struct eval *e, const struct node *n, size_t i);
+/* A cursor over (from, to] around the selector's times. */
+MUST_USE enum err select_open(struct eval *e, const struct node *n, int64_t back_ms, int64_t ahead_ms,
+                              struct metric_cursor **ret_cursor);
+/* ends[i] = number of timestamps <= times[i]. Both columns ascend. */
+void count_until(const ts_ms *ts, size_t n, const ts_ms *times, size_t steps, uint32_t *ends);
+bool stored_stale(const struct metric_series *s, size_t i);
+
+/* -- ranges: range.c ------------------------------------------------------------------------------------- */
+
 /* What is done with the windows of a range vector. */
 struct range_use {
     range_fn *fn;
@@ -104,27 +125,94 @@ struct raw_rows {
 };
 MUST_USE enum err eval_raw_range(struct eval *e, const struct node *range, struct raw_rows *ret_rows);
 
-/* binary.c, aggregate.c */
+/* The interpolated value between two samples; a counter that fell starts at zero. */
+double interpolate(ts_ms t1, double v1, ts_ms t2, double v2, ts_ms t, bool counter);
+/* Samples [*first, *last] of an extended window, and the values at its edges. False: nothing in the window.
+ */
+bool extended_edges(const ts_ms *ts, const double *v, size_t n, ts_ms from, ts_ms to, bool smoothed,
+                    bool counter, size_t *ret_first, size_t *ret_last, double *ret_left, double *ret_right);
+
+/* -- operators: binary.c, aggregate.c, choose.c, info.c -------------------------------------------------- */
+
 MUST_USE enum err eval_binary(struct eval *e, const struct node *n, struct value *ret_value);
+/* A binary operator on two elements. False: no result (a comparison that does not hold, or operands that do
+ * not go together, which is noted). A comparison gives its left operand. */
+bool binary_apply(struct eval *e, const struct node *n, struct point l, struct point r, struct point *ret_p,
+                  bool *ret_holds);
+/* matching.c: of two vectors; set operators and the others. */
+MUST_USE enum err match_sets(struct eval *e, const struct node *n, struct value *l, struct value *r,
+                             struct value *out);
+MUST_USE enum err match_vectors(struct eval *e, const struct node *n, struct value *l, struct value *r,
+                                struct value *out);
 MUST_USE enum err eval_aggregate(struct eval *e, const struct node *n, struct value *ret_value);
 
-/* helpers */
+/* Groups of series, numbered by their first series. */
+struct grouping {
+    uint32_t *of;        /* group of each series */
+    struct labels *keys; /* of each group; NULL when not asked for */
+    size_t n;
+};
+MUST_USE enum err choose_elements(struct eval *e, const struct node *n, struct value *v,
+                                  const struct grouping *g, const double *param, struct value *out);
+
+/* -- values: value.c ------------------------------------------------------------------------------------- */
+
 MUST_USE enum err value_add(struct eval *e, struct value *v, struct labels labels,
                             struct series **ret_series);
 MUST_USE enum err scalar_new(struct eval *e, struct value *v);
+/* Without name, type and unit. */
 MUST_USE enum err drop_name(struct eval *e, struct labels ls, struct labels *ret_labels);
+/* The series is another quantity now: its name goes, at once or when the query ends. */
+MUST_USE enum err series_drop_name(struct eval *e, struct series *s);
 /* A copy in the query's arena; NULL when out of memory. */
 const struct histogram *eval_keep_histogram(struct eval *e, const struct histogram *h);
 /* Puts the point at step i; the histogram must outlive the query's arena. */
 MUST_USE enum err series_put(struct eval *e, struct series *s, size_t i, struct point p);
 /* For operators that take floats only: histogram points disappear. */
 void value_drop_histograms(struct eval *e, struct value *v);
+/* Series without a point disappear. */
+void value_drop_empty(struct eval *e, struct value *v);
 /* Series with equal labels become one; EXECUTION when they overlap at a step. */
 MUST_USE enum err value_merge(struct eval *e, struct value *v);
-MUST_USE enum err note(struct eval *e, bool warning, const struct node *at, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+/* value_merge where names go at once; nothing where they go later. */
+MUST_USE enum err value_merge_now(struct eval *e, struct value *v);
+/* EXECUTION when two series have equal labels. Names that go later are still there and differ. */
+MUST_USE enum err value_unique(struct eval *e, struct value *v);
+size_t value_points(const struct eval *e, const struct value *v);
+
 enum err eval_no_memory(struct eval *e);
-/* Counts samples against the query's limit and looks at its deadline. */
+/* Counts samples looked at and held against the query's limit, and looks at its deadline. */
 MUST_USE enum err eval_charge(struct eval *e, uint64_t samples);
+/* The peak when `samples` more were held for a moment. */
+MUST_USE enum err eval_peak(struct eval *e, uint64_t samples);
+
+/* -- annotations: notes.c -------------------------------------------------------------------------------- */
+
+/* Annotations of a query: each text once, with the place where it was seen last. Memory that runs out while
+ * noting is reported when the query ends. */
+struct notes {
+    struct note_entry *entries;
+    size_t n, cap;
+    enum err failed;
+};
+
+/* Quantities some annotations carry, merged over all steps. */
+struct note_detail {
+    bool buckets;     /* of a classic histogram that had to be made monotone */
+    bool occurrences; /* count is shown when more than one */
+    ts_ms first, last;
+    double low, high, diff;
+    uint64_t count;
+};
+
+void note(struct eval *e, bool warning, size_t pos, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void note_detailed(struct eval *e, bool warning, size_t pos, const struct note_detail *d, const char *fmt,
+                   ...) PRINTF_LIKE(5, 6);
+/* "ignored histograms in a range containing both ..." when the window has both. */
+void note_ignored_histograms(const struct window *w);
+void note_bad_quantile(struct eval *e, size_t pos, double q);
+struct str metric_name(struct labels ls);
+/* At most ten of each kind, then how many were left out. */
+MUST_USE enum err notes_finish(struct eval *e, struct promql_result *out);
 
 #endif

@@ -5,17 +5,18 @@
 #include "metrics/promql/ast.h"
 #include "metrics/promql/eval.h"
 
-enum {
-    FUNCTION_ARGS_MAX = 12
-};
-
 struct function {
     const char *name;
     enum value_type result;
     enum value_type args[6]; /* the last one repeats when variadic; TYPE_NONE ends */
-    int optional; /* trailing arguments that may be left out; -1: the last repeats any number of times */
+    int optional; /* how often the last argument may be given, less one; -1: any number of times; 0: exactly
+                     once */
     bool experimental, keeps_name;
-    bool histograms; /* `range` takes histograms too */
+    bool histograms;         /* `range` takes histograms too */
+    bool reads_clock;        /* the result differs from step to step even when the arguments do not */
+    bool anchored, smoothed; /* may be used with such ranges */
+    bool wants_counter;      /* the metric's name should say that it is one */
+    bool uses_start_times;
     range_fn *range; /* of a range vector, window by window */
     call_fn *call;   /* of whole values */
     math_fn *math;   /* of one vector, sample by sample */

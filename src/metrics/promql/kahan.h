@@ -22,6 +22,7 @@ static inline void kahan_add(struct kahan *k, double v)
     k->sum = t;
 }
 
+/* Of sum_over_time; sum() adds the compensation in any case. */
 static inline double kahan_sum(const struct kahan *k)
 {
     return isinf(k->sum) ? k->sum : k->sum + k->c;
@@ -37,10 +38,14 @@ struct kahan_mean {
 static inline void kahan_mean_add(struct kahan_mean *m, double v)
 {
     m->n += 1;
+    if (m->n == 1) {
+        m->k.sum = v;
+        return;
+    }
     if (!m->incremental) {
         struct kahan next = m->k;
         kahan_add(&next, v);
-        if (m->n == 1 || !isinf(next.sum)) {
+        if (!isinf(next.sum)) {
             m->k = next;
             return;
         }

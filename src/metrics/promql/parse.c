@@ -1,28 +1,46 @@
-/* Tokens into a tree: recursive descent with precedence climbing. */
+/* Tokens into a tree: recursive descent with precedence climbing.
+ *
+ * Errors read as the original's: its grammar gives words to some rules ("in aggregation, expected ..."), and
+ * the innermost such rule under way names the place. `context` follows them. A token is read only when a rule
+ * must know it, because an error of the lexer comes before errors found later. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "metrics/promql/functions.h"
+#include "metrics/promql/parse_int.h"
 
 enum {
-    DEPTH_MAX = 200
+    DEPTH_MAX = 400,
+    TOKEN_RUNES_SHOWN = 10
 };
 
-struct parser {
-    struct lexer lex;
-    struct token t; /* the one looked at */
-    size_t last_end;
-    bool experimental;
-    unsigned depth;
-    struct arena *a;
-    struct err_info *info;
-};
+/* -- tokens ---------------------------------------------------------------------------------------------- */
 
-static enum err parse_expr(struct parser *p, unsigned min_precedence, struct node **ret_n);
+const struct token *parse_peek(struct parser *p)
+{
+    if (!p->have) {
+        p->t = lex_next(&p->lex);
+        p->have = true;
+    }
+    return &p->t;
+}
 
-static enum err fail(struct parser *p, size_t pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static enum err fail(struct parser *p, size_t pos, const char *fmt, ...)
+struct token parse_take(struct parser *p)
+{
+    struct token t = *parse_peek(p);
+    p->have = false;
+    p->last_end = t.end;
+    return t;
+}
+
+bool parse_is_op(struct parser *p, enum binary_op op)
+{
+    return parse_peek(p)->kind == T_BINARY && parse_peek(p)->number == (int)op;
+}
+
+enum err parse_fail(struct parser *p, size_t pos, const char *fmt, ...)
 {
     char text[400];
     va_list ap;
@@ -32,43 +50,101 @@ static enum err fail(struct parser *p, size_t pos, const char *fmt, ...)
     return parse_error(p->lex.text, pos, p->info, "%s", text);
 }
 
-static enum err advance(struct parser *p)
+enum err parse_no_memory(struct parser *p)
 {
-    p->last_end = p->t.end;
-    return lex_next(&p->lex, &p->t);
+    enum err e = arena_err(p->a);
+    return err_set(p->info, e ? e : ERR_OOM, "not enough memory to parse the query");
 }
 
-/* "unexpected <kind> \"text\" in <context>" as Prometheus words it. */
-static enum err unexpected(struct parser *p, const char *context, const char *expected)
+/* The word as shown: at most ten runes of it when it is no name. */
+static struct str shown_word(struct buf *b, const struct token *t, bool whole)
 {
-    char what[120];
-    const struct token *t = &p->t;
-    int n = t->text.n > 60 ? 60 : (int)t->text.n;
-    if (t->kind == T_END) {
-        snprintf(what, sizeof(what), "end of input");
-    } else if (t->kind == T_STRING) {
-        snprintf(what, sizeof(what), "string %.*s", n, t->text.p);
-    } else if (t->kind == T_NUMBER) {
-        snprintf(what, sizeof(what), "number \"%.*s\"", n, t->text.p);
-    } else if (t->kind == T_DURATION) {
-        snprintf(what, sizeof(what), "duration \"%.*s\"", n, t->text.p);
-    } else if (t->kind == T_WORD) {
-        snprintf(what, sizeof(what), "identifier \"%.*s\"", n, t->text.p);
-    } else if (t->kind >= T_ADD && t->kind != T_EQ) {
-        snprintf(what, sizeof(what), "<op:%.*s>", n, t->text.p);
-    } else {
-        snprintf(what, sizeof(what), "\"%.*s\"", n, t->text.p);
+    size_t end = 0;
+    for (unsigned runes = 0; end < t->text.n && (whole || runes < TOKEN_RUNES_SHOWN); runes++) {
+        end++;
+        while (end < t->text.n && ((unsigned char)t->text.p[end] & 0xc0) == 0x80) {
+            end++;
+        }
     }
-    return fail(p, t->pos, "unexpected %s in %s%s%s", what, context, expected ? ", expected " : "",
-                expected ? expected : "");
+    quoted(b, str_slice(t->text, 0, whole ? t->text.n : end));
+    if (!whole && t->text.n > TOKEN_RUNES_SHOWN) {
+        buf_c(b, "...");
+    }
+    return buf_view(b);
 }
 
-static enum err expect(struct parser *p, enum token_kind k, const char *context, const char *expected)
+static void describe(struct buf *out, const struct token *t)
 {
-    return p->t.kind == k ? advance(p) : unexpected(p, context, expected);
+    static const struct {
+        enum token_kind kind;
+        const char *name;
+    } kinds[] = {{T_NUMBER, "number "},
+                 {T_DURATION, "duration "},
+                 {T_STRING, "string "},
+                 {T_IDENTIFIER, "identifier "},
+                 {T_METRIC_IDENTIFIER, "metric identifier "}};
+    struct buf word AUTO_BUF = {0};
+    bool name = t->kind == T_IDENTIFIER || t->kind == T_METRIC_IDENTIFIER;
+    if (t->kind == T_END) {
+        buf_c(out, "end of input");
+        return;
+    }
+    bool op = t->kind == T_BINARY || t->kind == T_AT || t->kind == T_RE || t->kind == T_NRE;
+    if (op || t->kind == T_AGGREGATE || (t->kind >= T_BOOL && t->kind <= T_WITHOUT)) {
+        buf_printf(out, "<%s%.*s>", op ? "op:" : t->kind == T_AGGREGATE ? "aggr:" : "", STR_FMT(t->text));
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (t->kind == kinds[i].kind) {
+            buf_c(out, kinds[i].name);
+        }
+    }
+    buf_str(out, shown_word(&word, t, name));
 }
 
-static struct node *new_node(struct parser *p, enum node_kind kind, size_t pos)
+enum err parse_unexpected(struct parser *p)
+{
+    struct buf b AUTO_BUF = {0};
+    const struct token *t = parse_peek(p);
+    if (t->kind == T_ERROR) {
+        return ERR_INVALID; /* the lexer has said why */
+    }
+    describe(&b, t);
+    if (p->context.in) {
+        buf_printf(&b, " in %s", p->context.in);
+    }
+    if (p->context.expected) {
+        buf_printf(&b, ", expected %s", p->context.expected);
+    }
+    return parse_fail(p, t->pos, "unexpected %.*s", STR_FMT(buf_view(&b)));
+}
+
+enum err parse_unexpected_in(struct parser *p, const char *in, const char *expected)
+{
+    p->context = (struct parse_context){in, expected};
+    return parse_unexpected(p);
+}
+
+enum err parse_expect(struct parser *p, enum token_kind kind)
+{
+    if (parse_peek(p)->kind != kind) {
+        return parse_unexpected(p);
+    }
+    (void)parse_take(p);
+    return ERR_OK;
+}
+
+enum err parse_nest(struct parser *p)
+{
+    return ++p->depth > DEPTH_MAX
+               ? parse_fail(p, parse_peek(p)->pos,
+                            "the expression is nested too deep: at most %d levels are taken", DEPTH_MAX)
+               : ERR_OK;
+}
+
+/* -- nodes ----------------------------------------------------------------------------------------------- */
+
+struct node *parse_node(struct parser *p, enum node_kind kind, size_t pos)
 {
     struct node *n = arena_zalloc(p->a, sizeof(*n));
     if (n) {
@@ -78,632 +154,12 @@ static struct node *new_node(struct parser *p, enum node_kind kind, size_t pos)
     return n;
 }
 
-static enum err no_memory(struct parser *p)
+enum err node_add_arg(struct parser *p, struct node *n, struct node *arg)
 {
-    return err_set(p->info, arena_err(p->a), "not enough memory to parse the query");
-}
-
-/* -- words ----------------------------------------------------------------------------------------------- */
-
-static const char *const aggregate_names[AGG_OP_COUNT] = {
-    "sum",    "avg",  "min",     "max",          "count",    "group",  "stddev",
-    "stdvar", "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio"};
-
-const char *aggregate_op_text(enum aggregate_op op)
-{
-    return aggregate_names[op];
-}
-
-static bool aggregate_of(const struct token *t, enum aggregate_op *ret_op)
-{
-    for (size_t i = 0; i < AGG_OP_COUNT; i++) {
-        if (word_is(t, aggregate_names[i])) {
-            *ret_op = (enum aggregate_op)i;
-            return true;
-        }
+    if (arena_reserve(p->a, (void **)&n->args, &n->arg_cap, n->arg_count + 1, sizeof(struct node *))) {
+        return parse_no_memory(p);
     }
-    return false;
-}
-
-static const char *const op_names[OP_COUNT] = {
-    "+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=", ">", ">=", "and", "or", "unless"};
-
-const char *binary_op_text(enum binary_op op)
-{
-    return op_names[op];
-}
-
-static const unsigned char op_precedence[OP_COUNT] = {4, 4, 5, 5, 5, 6, 5, 3, 3, 3, 3, 3, 3, 2, 1, 2};
-
-static bool op_of(const struct token *t, enum binary_op *ret_op)
-{
-    static const struct {
-        enum token_kind kind;
-        enum binary_op op;
-    } kinds[] = {{T_ADD, OP_ADD}, {T_SUB, OP_SUB}, {T_MUL, OP_MUL}, {T_DIV, OP_DIV},
-                 {T_MOD, OP_MOD}, {T_POW, OP_POW}, {T_EQL, OP_EQ},  {T_NEQ, OP_NEQ},
-                 {T_LT, OP_LT},   {T_LE, OP_LE},   {T_GT, OP_GT},   {T_GE, OP_GE}};
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (t->kind == kinds[i].kind) {
-            *ret_op = kinds[i].op;
-            return true;
-        }
-    }
-    static const enum binary_op words[] = {OP_ATAN2, OP_AND, OP_OR, OP_UNLESS};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (word_is(t, op_names[words[i]])) {
-            *ret_op = words[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-/* -- durations ------------------------------------------------------------------------------------------- */
-
-static enum err signed_duration(struct parser *p, int64_t *ret_ms)
-{
-    double sign = 1;
-    enum err e = ERR_OK;
-    while (!e && (p->t.kind == T_SUB || p->t.kind == T_ADD)) {
-        sign = p->t.kind == T_SUB ? -sign : sign;
-        e = advance(p);
-    }
-    if (e) {
-        return e;
-    }
-    if (p->t.kind != T_NUMBER && p->t.kind != T_DURATION) {
-        return unexpected(p, "offset or range", "number or duration");
-    }
-    double ms = sign * p->t.value * 1000;
-    if (!(fabs(ms) < 9.2e15)) {
-        return fail(p, p->t.pos, "duration out of range");
-    }
-    *ret_ms = (int64_t)llround(ms);
-    return advance(p);
-}
-
-static enum err positive_duration(struct parser *p, int64_t *ret_ms)
-{
-    size_t pos = p->t.pos;
-    enum err e = signed_duration(p, ret_ms);
-    return e || *ret_ms > 0 ? e : fail(p, pos, "duration must be greater than 0");
-}
-
-/* -- selectors ------------------------------------------------------------------------------------------- */
-
-static enum err add_matcher(struct parser *p, struct node *n, size_t *cap, enum matcher_op op,
-                            struct str name, struct str value, size_t pos)
-{
-    struct err_info why = {0};
-    enum err e = arena_reserve(p->a, (void **)&n->matchers, cap, n->matcher_count + 1, sizeof(*n->matchers));
-    if (e) {
-        return e;
-    }
-    e = matcher_init(&n->matchers[n->matcher_count], op, name, value, &why);
-    if (e == ERR_INVALID) {
-        return fail(p, pos, "%s", why.message);
-    }
-    n->matcher_count += !e;
-    return e;
-}
-
-static enum err one_matcher(struct parser *p, struct node *n, size_t *cap)
-{
-    static const struct {
-        enum token_kind kind;
-        enum matcher_op op;
-    } ops[] = {{T_EQ, MATCH_EQ}, {T_NEQ, MATCH_NEQ}, {T_RE, MATCH_RE}, {T_NRE, MATCH_NRE}};
-    struct token name = p->t;
-    bool quoted = name.kind == T_STRING;
-    if (name.kind != T_WORD && !quoted) {
-        return unexpected(p, "label matching", "identifier or \"}\"");
-    }
-    if (!quoted && str_find_char(name.text, ':', 0) != STR_NPOS) {
-        return unexpected(p, "label matching", "identifier or \"}\"");
-    }
-    enum err e = advance(p);
-    if (e) {
-        return e;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-        if (p->t.kind != ops[i].kind) {
-            continue;
-        }
-        e = advance(p);
-        if (e) {
-            return e;
-        }
-        if (p->t.kind != T_STRING) {
-            return unexpected(p, "label matching", "string");
-        }
-        e = add_matcher(p, n, cap, ops[i].op, quoted ? name.string : name.text, p->t.string, p->t.pos);
-        return e ? e : advance(p);
-    }
-    if (!quoted) {
-        return unexpected(p, "label matching", "label matching operator");
-    }
-    if (n->string.p) {
-        return fail(p, name.pos, "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
-                    STR_FMT(n->string), STR_FMT(name.string));
-    }
-    n->string = name.string;
-    return add_matcher(p, n, cap, MATCH_EQ, LABEL_METRIC_NAME, name.string, name.pos);
-}
-
-static enum err parse_selector(struct parser *p, struct str name, size_t pos, struct node **ret_n)
-{
-    struct node *n = new_node(p, N_SELECTOR, pos);
-    size_t cap = 0;
-    enum err e = n ? ERR_OK : no_memory(p);
-    if (!e && name.p) {
-        n->string = name;
-        e = add_matcher(p, n, &cap, MATCH_EQ, LABEL_METRIC_NAME, name, pos);
-    }
-    if (!e && p->t.kind == T_LBRACE) {
-        e = advance(p);
-        while (!e && p->t.kind != T_RBRACE) {
-            e = one_matcher(p, n, &cap);
-            if (!e && p->t.kind == T_COMMA) {
-                e = advance(p);
-            } else if (!e && p->t.kind != T_RBRACE) {
-                e = unexpected(p, "label matching", "\",\" or \"}\"");
-            }
-        }
-        e = e ? e : advance(p);
-    }
-    if (e) {
-        tree_done(n);
-        return e;
-    }
-    n->end = p->last_end;
-    bool any = false, name_twice = false;
-    for (size_t i = 0; i < n->matcher_count; i++) {
-        any |= !matcher_matches_empty(&n->matchers[i]);
-        name_twice |= i > 0 && name.p && n->matchers[i].op == MATCH_EQ &&
-                      str_eq(n->matchers[i].name, LABEL_METRIC_NAME);
-    }
-    if (name_twice) {
-        e = fail(p, pos, "metric name must not be set twice: \"%.*s\" or \"...\"", STR_FMT(name));
-    } else if (!any) {
-        e = fail(p, pos, "vector selector must contain at least one non-empty matcher");
-    }
-    if (e) {
-        tree_done(n);
-        return e;
-    }
-    *ret_n = n;
-    return ERR_OK;
-}
-
-/* -- lists of names -------------------------------------------------------------------------------------- */
-
-static int compare_str(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static enum err name_list(struct parser *p, const char *context, struct str **ret_names, size_t *ret_n)
-{
-    struct str *names = NULL;
-    size_t n = 0, cap = 0;
-    enum err e = expect(p, T_LPAREN, context, "\"(\"");
-    while (!e && p->t.kind != T_RPAREN) {
-        if (p->t.kind != T_WORD && p->t.kind != T_STRING) {
-            return unexpected(p, context, "label");
-        }
-        e = arena_reserve(p->a, (void **)&names, &cap, n + 1, sizeof(*names));
-        if (!e) {
-            names[n++] = p->t.kind == T_STRING ? p->t.string : p->t.text;
-            e = advance(p);
-        }
-        if (!e && p->t.kind == T_COMMA) {
-            e = advance(p);
-        } else if (!e && p->t.kind != T_RPAREN) {
-            return unexpected(p, context, "\",\" or \")\"");
-        }
-    }
-    e = e ? e : advance(p);
-    if (!e && n > 1) {
-        qsort(names, n, sizeof(*names), compare_str);
-    }
-    *ret_names = names;
-    *ret_n = n;
-    return e;
-}
-
-/* -- calls and aggregates -------------------------------------------------------------------------------- */
-
-static enum err argument_list(struct parser *p, const char *context, struct node *n)
-{
-    enum err e = expect(p, T_LPAREN, context, "\"(\"");
-    while (!e && p->t.kind != T_RPAREN) {
-        if (n->arg_count == ARRAY_LEN(n->args)) {
-            return fail(p, p->t.pos, "too many arguments: at most %zu are taken", ARRAY_LEN(n->args));
-        }
-        e = parse_expr(p, 0, &n->args[n->arg_count]);
-        n->arg_count += !e;
-        if (!e && p->t.kind == T_COMMA) {
-            e = advance(p);
-            if (!e && p->t.kind == T_RPAREN) {
-                return fail(p, p->t.pos, "trailing commas not allowed in function call args");
-            }
-        } else if (!e && p->t.kind != T_RPAREN) {
-            return unexpected(p, context, "\",\" or \")\"");
-        }
-    }
-    return e ? e : advance(p);
-}
-
-static enum err grouping(struct parser *p, struct node *n, bool *seen)
-{
-    bool by = word_is(&p->t, "by");
-    if (*seen || (!by && !word_is(&p->t, "without"))) {
-        return ERR_OK;
-    }
-    *seen = true;
-    n->without = !by;
-    enum err e = advance(p);
-    return e ? e : name_list(p, "grouping opts", &n->names, &n->name_count);
-}
-
-static enum err parse_aggregate(struct parser *p, enum aggregate_op op, size_t pos, struct node **ret_n)
-{
-    struct node *n = new_node(p, N_AGGREGATE, pos);
-    bool grouped = false;
-    if (!n) {
-        return no_memory(p);
-    }
-    n->aggregate = op;
-    if (op >= AGG_LIMITK && !p->experimental) {
-        return fail(
-            p, pos,
-            "%s() is experimental and must be enabled with --enable-feature=promql-experimental-functions",
-            aggregate_op_text(op));
-    }
-    enum err e = grouping(p, n, &grouped);
-    e = e ? e : argument_list(p, "aggregation", n);
-    e = e ? e : grouping(p, n, &grouped);
-    if (e) {
-        tree_done(n);
-        return e;
-    }
-    size_t want = aggregate_has_param(op) ? 2 : 1;
-    n->end = p->last_end;
-    if (n->arg_count != want) {
-        e = fail(p, pos, "wrong number of arguments for aggregate expression provided, expected %zu, got %zu",
-                 want, n->arg_count);
-        tree_done(n);
-        return e;
-    }
-    if (want == 2) {
-        n->param = n->args[0];
-        n->args[0] = n->args[1];
-        n->arg_count = 1;
-        n->args[1] = NULL;
-    }
-    *ret_n = n;
-    return ERR_OK;
-}
-
-static enum err parse_call(struct parser *p, struct token name, struct node **ret_n)
-{
-    struct node *n = new_node(p, N_CALL, name.pos);
-    if (!n) {
-        return no_memory(p);
-    }
-    n->function = function_find(name.text);
-    if (!n->function) {
-        return fail(p, name.pos, "unknown function with name \"%.*s\"", STR_FMT(name.text));
-    }
-    if (n->function->experimental && !p->experimental) {
-        return fail(p, name.pos, "function \"%.*s\" is not enabled", STR_FMT(name.text));
-    }
-    enum err e = argument_list(p, "function call", n);
-    if (e) {
-        tree_done(n);
-        return e;
-    }
-    n->end = p->last_end;
-    *ret_n = n;
-    return ERR_OK;
-}
-
-/* -- primaries and what follows them --------------------------------------------------------------------- */
-
-static enum err parse_primary(struct parser *p, struct node **ret_n)
-{
-    struct token t = p->t;
-    struct node *n;
-    enum aggregate_op op;
-    enum err e;
-    switch ((int)t.kind) {
-    case T_NUMBER:
-    case T_DURATION:
-    case T_STRING:
-        n = new_node(p, t.kind == T_STRING ? N_STRING : N_NUMBER, t.pos);
-        if (!n) {
-            return no_memory(p);
-        }
-        n->number = t.value;
-        n->string = t.string;
-        n->as_duration = t.kind == T_DURATION;
-        n->end = t.end;
-        *ret_n = n;
-        return advance(p);
-    case T_LPAREN:
-        n = new_node(p, N_PAREN, t.pos);
-        e = n ? advance(p) : no_memory(p);
-        e = e ? e : parse_expr(p, 0, &n->args[0]);
-        if (!e) {
-            n->arg_count = 1;
-            e = expect(p, T_RPAREN, "parenthesized expression", "\")\"");
-            n->end = p->last_end;
-        }
-        if (e) {
-            tree_done(n);
-            return e;
-        }
-        *ret_n = n;
-        return ERR_OK;
-    case T_LBRACE:
-        return parse_selector(p, (struct str){0}, t.pos, ret_n);
-    case T_WORD:
-        break;
-    default:
-        return unexpected(p, p->t.kind == T_END ? "query" : "expression", NULL);
-    }
-    e = advance(p);
-    if (e) {
-        return e;
-    }
-    bool calls = p->t.kind == T_LPAREN;
-    if (aggregate_of(&t, &op) && (calls || word_is(&p->t, "by") || word_is(&p->t, "without"))) {
-        return parse_aggregate(p, op, t.pos, ret_n);
-    }
-    if (calls) {
-        return parse_call(p, t, ret_n);
-    }
-    if (str_ieq(t.text, STR("inf")) || str_ieq(t.text, STR("nan"))) {
-        n = new_node(p, N_NUMBER, t.pos);
-        if (!n) {
-            return no_memory(p);
-        }
-        n->number = str_ieq(t.text, STR("inf")) ? (double)INFINITY : (double)NAN;
-        n->end = t.end;
-        *ret_n = n;
-        return ERR_OK;
-    }
-    static const char *const reserved[] = {"bool", "on", "ignoring", "group_left", "group_right"};
-    for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
-        if (word_is(&t, reserved[i])) {
-            return fail(p, t.pos, "unexpected <%s>", reserved[i]);
-        }
-    }
-    return parse_selector(p, t.text, t.pos, ret_n);
-}
-
-static struct node *timed_node(struct node *n)
-{
-    if (n->kind == N_MATRIX) {
-        return n->args[0];
-    }
-    return n->kind == N_SELECTOR || n->kind == N_SUBQUERY ? n : NULL;
-}
-
-static enum err parse_offset(struct parser *p, struct node *n)
-{
-    struct node *on = timed_node(n);
-    size_t pos = p->t.pos;
-    enum err e = advance(p);
-    if (!on) {
-        return fail(p, pos,
-                    "offset modifier must be preceded by an instant vector selector or range vector selector "
-                    "or a subquery");
-    }
-    if (on->offset_ms) {
-        return fail(p, pos, "offset may not be set multiple times");
-    }
-    return e ? e : signed_duration(p, &on->offset_ms);
-}
-
-static enum err parse_at(struct parser *p, struct node *n)
-{
-    struct node *on = timed_node(n);
-    size_t pos = p->t.pos;
-    double sign = 1;
-    enum err e = advance(p);
-    if (e) {
-        return e;
-    }
-    if (!on) {
-        return fail(p, pos,
-                    "@ modifier must be preceded by an instant vector selector or range vector selector or a "
-                    "subquery");
-    }
-    if (on->at) {
-        return fail(p, pos, "@ <timestamp> may not be set multiple times");
-    }
-    if (word_is(&p->t, "start") || word_is(&p->t, "end")) {
-        on->at = word_is(&p->t, "start") ? AT_START : AT_END;
-        e = advance(p);
-        e = e ? e : expect(p, T_LPAREN, "@", "\"(\"");
-        return e ? e : expect(p, T_RPAREN, "@", "\")\"");
-    }
-    while (!e && (p->t.kind == T_SUB || p->t.kind == T_ADD)) {
-        sign = p->t.kind == T_SUB ? -sign : sign;
-        e = advance(p);
-    }
-    if (!e && p->t.kind != T_NUMBER && p->t.kind != T_DURATION) {
-        return unexpected(p, "@", "timestamp");
-    }
-    if (!e && !(fabs(p->t.value) < 9.2e15)) {
-        return fail(p, p->t.pos, "timestamp out of bounds for @ modifier: %f", sign * p->t.value);
-    }
-    on->at = AT_TIME;
-    on->at_ms = (ts_ms)llround(sign * p->t.value * 1000);
-    return e ? e : advance(p);
-}
-
-static enum err parse_range(struct parser *p, struct node **n)
-{
-    size_t pos = p->t.pos;
-    int64_t range = 0, step = 0;
-    enum err e = advance(p);
-    e = e ? e : positive_duration(p, &range);
-    bool subquery = !e && p->t.kind == T_COLON;
-    if (subquery) {
-        e = advance(p);
-        if (!e && p->t.kind != T_RBRACKET) {
-            e = positive_duration(p, &step);
-        }
-    }
-    e = e ? e : expect(p, T_RBRACKET, subquery ? "subquery or range" : "matrix selector", "\"]\"");
-    if (e) {
-        return e;
-    }
-    if (!subquery && (*n)->kind != N_SELECTOR) {
-        return fail(p, pos, "ranges only allowed for vector selectors");
-    }
-    if (!subquery && ((*n)->offset_ms || (*n)->at)) {
-        return fail(p, pos, "no %s modifiers allowed before range", (*n)->offset_ms ? "offset" : "@");
-    }
-    struct node *r = new_node(p, subquery ? N_SUBQUERY : N_MATRIX, (*n)->pos);
-    if (!r) {
-        return no_memory(p);
-    }
-    r->args[0] = *n;
-    r->arg_count = 1;
-    r->range_ms = range;
-    r->step_ms = step;
-    *n = r;
-    return ERR_OK;
-}
-
-static enum err parse_postfix(struct parser *p, struct node **ret_n)
-{
-    struct node *n = NULL;
-    enum err e = parse_primary(p, &n);
-    while (!e) {
-        if (p->t.kind == T_LBRACKET) {
-            e = parse_range(p, &n);
-        } else if (word_is(&p->t, "offset")) {
-            e = parse_offset(p, n);
-        } else if (p->t.kind == T_AT) {
-            e = parse_at(p, n);
-        } else {
-            n->end = p->last_end;
-            *ret_n = n;
-            return ERR_OK;
-        }
-    }
-    tree_done(n);
-    return e;
-}
-
-static enum err parse_unary(struct parser *p, struct node **ret_n)
-{
-    if (p->t.kind != T_SUB && p->t.kind != T_ADD) {
-        return parse_postfix(p, ret_n);
-    }
-    bool minus = p->t.kind == T_SUB;
-    struct node *n = new_node(p, N_UNARY, p->t.pos), *inner = NULL;
-    enum err e = n ? advance(p) : no_memory(p);
-    /* Binds like *, so that -2^2 is -(2^2). */
-    e = e ? e : parse_expr(p, 6, &inner);
-    if (e) {
-        return e;
-    }
-    if (minus && inner->kind == N_NUMBER) {
-        inner->number = -inner->number;
-        inner->pos = n->pos;
-        *ret_n = inner;
-        return ERR_OK;
-    }
-    n->args[0] = inner;
-    n->arg_count = 1;
-    n->number = minus ? -1 : 1;
-    n->end = inner->end;
-    *ret_n = n;
-    return ERR_OK;
-}
-
-/* -- binary ---------------------------------------------------------------------------------------------- */
-
-static enum err binary_modifiers(struct parser *p, struct node *n)
-{
-    enum err e = ERR_OK;
-    if (word_is(&p->t, "bool")) {
-        if (!op_is_comparison(n->op)) {
-            return fail(p, p->t.pos, "bool modifier can only be used on comparison operators");
-        }
-        n->return_bool = true;
-        e = advance(p);
-    }
-    if (!e && (word_is(&p->t, "on") || word_is(&p->t, "ignoring"))) {
-        n->matching = true;
-        n->on = word_is(&p->t, "on");
-        e = advance(p);
-        e = e ? e : name_list(p, "grouping opts", &n->names, &n->name_count);
-        bool left = !e && word_is(&p->t, "group_left"), right = !e && word_is(&p->t, "group_right");
-        if (left || right) {
-            size_t pos = p->t.pos;
-            if (op_is_set(n->op)) {
-                return fail(p, pos, "no grouping allowed for \"%s\" operation", binary_op_text(n->op));
-            }
-            n->card = left ? CARD_MANY_TO_ONE : CARD_ONE_TO_MANY;
-            e = advance(p);
-            if (!e && p->t.kind == T_LPAREN) {
-                e = name_list(p, "grouping opts", &n->include, &n->include_count);
-            }
-            for (size_t i = 0; !e && n->on && i < n->include_count; i++) {
-                for (size_t k = 0; k < n->name_count && !e; k++) {
-                    if (str_eq(n->include[i], n->names[k])) {
-                        e = fail(p, pos, "label \"%.*s\" must not occur in ON and GROUP clause at once",
-                                 STR_FMT(n->names[k]));
-                    }
-                }
-            }
-        }
-    }
-    if (op_is_set(n->op)) {
-        n->card = CARD_MANY_TO_MANY;
-    }
-    return e;
-}
-
-static enum err parse_expr(struct parser *p, unsigned min_precedence, struct node **ret_n)
-{
-    struct node *left = NULL;
-    enum binary_op op;
-    if (++p->depth > DEPTH_MAX) {
-        return fail(p, p->t.pos, "the expression is nested too deep: at most %d levels", DEPTH_MAX);
-    }
-    enum err e = parse_unary(p, &left);
-    while (!e && op_of(&p->t, &op) && op_precedence[op] >= min_precedence) {
-        struct node *n = new_node(p, N_BINARY, left->pos), *right = NULL;
-        if (!n) {
-            e = no_memory(p);
-            break;
-        }
-        n->op = op;
-        e = advance(p);
-        e = e ? e : binary_modifiers(p, n);
-        e = e ? e : parse_expr(p, op == OP_POW ? op_precedence[op] : op_precedence[op] + 1u, &right);
-        if (!e) {
-            n->args[0] = left;
-            n->args[1] = right;
-            n->arg_count = 2;
-            n->end = right->end;
-            left = n;
-        }
-    }
-    p->depth--;
-    if (e) {
-        tree_done(left);
-        return e;
-    }
-    *ret_n = left;
+    n->args[n->arg_count++] = arg;
     return ERR_OK;
 }
 
@@ -722,34 +178,668 @@ void tree_done(struct node *n)
     tree_done(n->param);
 }
 
-enum err promql_parse(struct str text, bool experimental, struct arena *a, struct node **ret_root,
-                      struct err_info *reterr_info)
+/* -- lists of names -------------------------------------------------------------------------------------- */
+
+static bool label_ahead(struct parser *p)
 {
-    struct parser p = {.lex = {.text = text, .arena = a, .info = reterr_info},
-                       .experimental = experimental,
-                       .a = a,
-                       .info = reterr_info};
-    struct node *root = NULL;
-    enum err e = lex_next(&p.lex, &p.t);
-    if (!e && p.t.kind == T_END) {
-        return fail(&p, 0, "no expression found in input");
+    const struct token *t = parse_peek(p);
+    bool word = t->kind == T_IDENTIFIER || t->kind == T_METRIC_IDENTIFIER || t->kind >= T_AGGREGATE ||
+                (t->kind == T_BINARY && t->number >= OP_AND) || parse_is_op(p, OP_ATAN2);
+    return (word && t->kind != T_WITHOUT) || t->kind == T_STRING;
+}
+
+static enum err one_name(struct parser *p, struct str *ret_name)
+{
+    static const struct parse_context label = {"grouping opts", "label"};
+    if (!label_ahead(p)) {
+        return parse_unexpected_in(p, label.in, label.expected);
     }
-    e = e ? e : parse_expr(&p, 0, &root);
-    if (!e && p.t.kind != T_END) {
-        e = unexpected(&p, "query", NULL);
-        if (e) {
-            tree_done(root);
-            return e;
+    struct token t = parse_take(p);
+    struct buf shown AUTO_BUF = {0};
+    *ret_name = t.text;
+    enum err e = t.kind == T_STRING ? parse_string(p, &t, ret_name) : ERR_OK;
+    if (!e && (ret_name->n == 0 || !str_utf8_valid(*ret_name))) {
+        return parse_fail(p, t.pos, "invalid label name for grouping: %.*s",
+                          STR_FMT(quoted(&shown, *ret_name)));
+    }
+    return e;
+}
+
+static enum err name_list(struct parser *p, struct str **ret_names, size_t *ret_n)
+{
+    struct str *names = NULL;
+    size_t n = 0, cap = 0;
+    if (parse_peek(p)->kind != T_LPAREN) {
+        return parse_unexpected_in(p, "grouping opts", "\"(\"");
+    }
+    (void)parse_take(p);
+    enum err e = ERR_OK;
+    while (!e && parse_peek(p)->kind != T_RPAREN) {
+        if (arena_reserve(p->a, (void **)&names, &cap, n + 1, sizeof(*names))) {
+            return parse_no_memory(p);
+        }
+        e = one_name(p, &names[n]);
+        n += !e;
+        if (!e && parse_peek(p)->kind == T_COMMA) {
+            (void)parse_take(p);
+        } else if (!e && parse_peek(p)->kind != T_RPAREN) {
+            return parse_unexpected_in(p, "grouping opts", "\",\" or \")\"");
         }
     }
+    *ret_names = names;
+    *ret_n = n;
+    return e ? e : parse_expect(p, T_RPAREN);
+}
+
+/* -- calls and aggregates -------------------------------------------------------------------------------- */
+
+/* What may begin an expression. */
+static bool expr_ahead(struct parser *p)
+{
+    const struct token *t = parse_peek(p);
+    switch ((int)t->kind) {
+    case T_NUMBER:
+    case T_DURATION:
+    case T_STRING:
+    case T_LPAREN:
+    case T_LBRACE:
+    case T_IDENTIFIER:
+    case T_METRIC_IDENTIFIER:
+        return true;
+    case T_BINARY:
+        return t->number == OP_ADD || t->number == OP_SUB || t->number >= OP_AND;
+    case T_BOOL:
+    case T_ON:
+    case T_IGNORING:
+    case T_GROUP_LEFT:
+    case T_GROUP_RIGHT:
+        return false;
+    default:
+        return t->kind >= T_AGGREGATE;
+    }
+}
+
+static enum err argument_list(struct parser *p, struct node *n)
+{
+    enum err e = parse_expect(p, T_LPAREN);
+    if (!e && parse_peek(p)->kind == T_RPAREN) {
+        (void)parse_take(p);
+        return ERR_OK;
+    }
+    while (!e) {
+        struct node *arg = NULL;
+        e = parse_expr(p, 0, &arg);
+        if (!e) {
+            e = node_add_arg(p, n, arg);
+            if (e) {
+                tree_done(arg);
+            }
+        }
+        if (e || parse_peek(p)->kind != T_COMMA) {
+            break;
+        }
+        struct token comma = parse_take(p);
+        if (!expr_ahead(p) && parse_peek(p)->kind != T_ERROR) {
+            return parse_fail(p, comma.pos, "trailing commas not allowed in function call args");
+        }
+    }
+    return e ? e : parse_expect(p, T_RPAREN);
+}
+
+static enum err grouping(struct parser *p, struct node *n)
+{
+    n->without = parse_take(p).kind == T_WITHOUT;
+    return name_list(p, &n->names, &n->name_count);
+}
+
+static bool grouping_ahead(struct parser *p)
+{
+    return parse_peek(p)->kind == T_BY || parse_peek(p)->kind == T_WITHOUT;
+}
+
+/* The parsed arguments become parameter and operand. */
+static enum err settle_aggregate(struct parser *p, struct node *n)
+{
+    size_t want = aggregate_has_param(n->aggregate) ? 2 : 1;
+    if (n->arg_count == 0) {
+        return parse_fail(p, n->pos, "no arguments for aggregate expression provided");
+    }
+    if (n->aggregate >= AGG_LIMITK && !p->options.experimental) {
+        return parse_fail(
+            p, n->pos,
+            "%s() is experimental and must be enabled with --enable-feature=promql-experimental-functions",
+            aggregate_op_text(n->aggregate));
+    }
+    if (n->arg_count != want) {
+        return parse_fail(
+            p, n->pos, "wrong number of arguments for aggregate expression provided, expected %zu, got %zu",
+            want, n->arg_count);
+    }
+    if (want == 2) {
+        n->param = n->args[0];
+        n->args[0] = n->args[1];
+        n->arg_count = 1;
+    }
+    return ERR_OK;
+}
+
+static enum err parse_aggregate(struct parser *p, struct token op, struct node **ret_n)
+{
+    struct parse_context outer = p->context;
+    struct node *n = parse_node(p, N_AGGREGATE, op.pos);
+    if (!n) {
+        return parse_no_memory(p);
+    }
+    *ret_n = n;
+    n->aggregate = (enum aggregate_op)op.number;
+    p->context = (struct parse_context){"aggregation", NULL};
+    bool before = grouping_ahead(p);
+    enum err e = before ? grouping(p, n) : ERR_OK;
+    e = e ? e : argument_list(p, n);
+    n->end = p->last_end;
+    if (!e && !before && grouping_ahead(p)) {
+        e = grouping(p, n);
+        n->end = p->last_end;
+    }
+    p->context = outer;
+    return e ? e : settle_aggregate(p, n);
+}
+
+static enum err parse_call(struct parser *p, struct token name, struct node **ret_n)
+{
+    struct buf shown AUTO_BUF = {0};
+    struct node *n = parse_node(p, N_CALL, name.pos);
+    if (!n) {
+        return parse_no_memory(p);
+    }
+    *ret_n = n;
+    enum err e = argument_list(p, n);
     if (e) {
         return e;
     }
-    e = promql_check_tree(text, root, experimental, reterr_info);
+    n->end = p->last_end;
+    n->function = function_find(name.text);
+    if (!n->function) {
+        return parse_fail(p, name.pos, "unknown function with name %.*s", STR_FMT(quoted(&shown, name.text)));
+    }
+    if (n->function->experimental && !p->options.experimental) {
+        return parse_fail(p, name.pos, "function %.*s is not enabled", STR_FMT(quoted(&shown, name.text)));
+    }
+    return ERR_OK;
+}
+
+/* -- primaries ------------------------------------------------------------------------------------------- */
+
+static enum err parse_text(struct parser *p, struct node **ret_n)
+{
+    struct token t = parse_take(p);
+    struct node *n = parse_node(p, N_STRING, t.pos);
+    if (!n) {
+        return parse_no_memory(p);
+    }
+    n->end = t.end;
+    *ret_n = n;
+    return parse_string(p, &t, &n->string);
+}
+
+static enum err parse_paren(struct parser *p, struct node **ret_n)
+{
+    struct token t = parse_take(p);
+    struct node *n = parse_node(p, N_PAREN, t.pos), *inner = NULL;
+    if (!n) {
+        return parse_no_memory(p);
+    }
+    *ret_n = n;
+    enum err e = parse_expr(p, 0, &inner);
+    if (!e) {
+        e = node_add_arg(p, n, inner);
+        if (e) {
+            tree_done(inner);
+        }
+    }
+    e = e ? e : parse_expect(p, T_RPAREN);
+    n->end = p->last_end;
+    return e;
+}
+
+static enum err parse_primary(struct parser *p, struct node **ret_n)
+{
+    const struct token *t = parse_peek(p);
+    if (!expr_ahead(p)) {
+        return parse_unexpected(p);
+    }
+    switch ((int)t->kind) {
+    case T_NUMBER:
+    case T_DURATION:
+        return parse_literal(p, ret_n);
+    case T_STRING:
+        return parse_text(p, ret_n);
+    case T_LPAREN:
+        return parse_paren(p, ret_n);
+    case T_LBRACE:
+        return parse_selector(p, ret_n);
+    default:
+        break;
+    }
+    /* a word: whether it calls depends on what follows, but the selector wants it too */
+    struct lexer after = p->lex;
+    struct token word = *t;
+    struct err_info unused;
+    after.info = &unused;
+    enum token_kind follows = lex_next(&after).kind;
+    bool calls = word.kind == T_IDENTIFIER || (word.kind >= T_START && word.kind <= T_MIN_OF);
+    if (word.kind == T_AGGREGATE && (follows == T_LPAREN || follows == T_BY || follows == T_WITHOUT)) {
+        (void)parse_take(p);
+        return parse_aggregate(p, word, ret_n);
+    }
+    if (calls && follows == T_LPAREN) {
+        (void)parse_take(p);
+        return parse_call(p, word, ret_n);
+    }
+    return parse_selector(p, ret_n);
+}
+
+/* -- what follows a primary ------------------------------------------------------------------------------ */
+
+/* Where offset and @ are kept; NULL and an error when the expression takes none. */
+static struct node *timed_node(struct parser *p, struct node *n, const char *what)
+{
+    if (n->kind == N_MATRIX && n->args[0]->kind == N_SELECTOR) {
+        return n->args[0];
+    }
+    if (n->kind == N_MATRIX) {
+        (void)parse_fail(p, n->pos, "ranges only allowed for vector selectors");
+        return NULL;
+    }
+    if (n->kind == N_SELECTOR || n->kind == N_SUBQUERY) {
+        return n;
+    }
+    (void)parse_fail(
+        p, n->pos,
+        "%s modifier must be preceded by an instant vector selector or range vector selector or a subquery",
+        what);
+    return NULL;
+}
+
+static enum err parse_offset(struct parser *p, struct node *n)
+{
+    struct parse_context outer = p->context;
+    struct node *d = NULL;
+    (void)parse_take(p);
+    p->context = (struct parse_context){"offset", "number, duration, step(), or range()"};
+    enum err e = parse_offset_duration(p, &d);
+    p->context = outer;
+    if (e) {
+        return e;
+    }
+    if (d->kind == N_NUMBER &&
+        (d->number > 9223372036854775808.0 / 1e9 || d->number < -9223372036854775808.0 / 1e9)) {
+        return parse_fail(p, d->pos, "duration out of range");
+    }
+    struct node *on = timed_node(p, n, "offset");
+    if (!on) {
+        return ERR_INVALID;
+    }
+    if (on->offset_ms || on->offset_expr) {
+        return parse_fail(p, n->pos, "offset may not be set multiple times");
+    }
+    if (d->kind == N_NUMBER) {
+        on->offset_ms = duration_ms(d->number);
+    } else {
+        on->offset_expr = d;
+    }
+    n->end = p->last_end;
+    return ERR_OK;
+}
+
+static enum err set_at(struct parser *p, struct node *n, enum at_kind kind, double seconds)
+{
+    if (kind == AT_TIME && !(fabs(seconds) < 9223372036854775808.0)) {
+        char shown[400];
+        snprintf(shown, sizeof(shown), "%f", fabs(seconds));
+        return parse_fail(p, n->pos, "timestamp out of bounds for @ modifier: %s%s",
+                          isnan(seconds)   ? "NaN"
+                          : seconds < 0    ? "-"
+                          : isinf(seconds) ? "+"
+                                           : "",
+                          isnan(seconds)   ? ""
+                          : isinf(seconds) ? "Inf"
+                                           : shown);
+    }
+    struct node *on = timed_node(p, n, "@");
+    if (!on) {
+        return ERR_INVALID;
+    }
+    if (on->at) {
+        return parse_fail(p, n->pos, "@ <timestamp> may not be set multiple times");
+    }
+    double ms = round(seconds * 1000);
+    on->at = kind;
+    on->at_ms = ms >= 9223372036854775808.0 || ms < -9223372036854775808.0 ? INT64_MIN : (ts_ms)ms;
+    n->end = p->last_end;
+    return ERR_OK;
+}
+
+static enum err parse_at(struct parser *p, struct node *n)
+{
+    struct parse_context outer = p->context;
+    struct node *literal = NULL;
+    double sign = 1;
+    enum err e = ERR_OK;
+    (void)parse_take(p);
+    p->context = (struct parse_context){"@", "timestamp"};
+    enum token_kind k = parse_peek(p)->kind;
+    if (k == T_START || k == T_STOP) {
+        (void)parse_take(p);
+        e = parse_expect(p, T_LPAREN);
+        e = e ? e : parse_expect(p, T_RPAREN);
+        p->context = outer;
+        return e ? e : set_at(p, n, k == T_START ? AT_START : AT_END, 0);
+    }
+    if (parse_is_op(p, OP_ADD) || parse_is_op(p, OP_SUB)) {
+        sign = parse_take(p).number == OP_SUB ? -1 : 1;
+        k = parse_peek(p)->kind;
+    }
+    e = k == T_NUMBER || k == T_DURATION ? parse_literal(p, &literal) : parse_unexpected(p);
+    p->context = outer;
+    return e ? e : set_at(p, n, AT_TIME, sign * literal->number);
+}
+
+static enum err parse_extended(struct parser *p, struct node *n)
+{
+    bool anchored = parse_take(p).kind == T_ANCHORED;
+    const char *what = anchored ? "anchored" : "smoothed";
+    if (!p->options.extended_ranges) {
+        return parse_fail(p, n->pos, "%s modifier is experimental and not enabled", what);
+    }
+    if (n->kind == N_SUBQUERY) {
+        return parse_fail(p, n->pos, "%s modifier is not supported for subqueries", what);
+    }
+    if (n->kind != N_SELECTOR && n->kind != N_MATRIX) {
+        return parse_fail(p, n->pos, "%s modifier not implemented", what);
+    }
+    struct node *on = n->kind == N_MATRIX ? n->args[0] : n;
+    on->anchored |= anchored;
+    on->smoothed |= !anchored;
+    if (on->anchored && on->smoothed) {
+        return parse_fail(p, n->pos, "anchored and smoothed modifiers cannot be used together");
+    }
+    return ERR_OK;
+}
+
+/* [range] or [range:step]; the brackets are open. */
+static enum err parse_brackets(struct parser *p, struct node **ret_range, struct node **ret_step,
+                               bool *ret_subquery)
+{
+    p->context = (struct parse_context){"subquery or range selector", "number, duration, step(), or range()"};
+    enum err e = parse_positive_duration(p, ret_range);
+    p->context = (struct parse_context){"subquery or range", "\":\" or \"]\""};
+    if (e || parse_peek(p)->kind != T_COLON) {
+        return e ? e : parse_expect(p, T_RBRACKET);
+    }
+    *ret_subquery = true;
+    (void)parse_take(p);
+    p->context = (struct parse_context){"subquery selector", "number, duration, step(), range(), or \"]\""};
+    if (parse_peek(p)->kind != T_RBRACKET) {
+        e = parse_positive_duration(p, ret_step);
+        p->context = (struct parse_context){"subquery selector", "\"]\""};
+    }
+    return e ? e : parse_expect(p, T_RBRACKET);
+}
+
+static const char *range_refused(const struct node *n)
+{
+    if (n->kind != N_SELECTOR) {
+        return "ranges only allowed for vector selectors";
+    }
+    if (n->offset_ms || n->offset_expr) {
+        return "no offset modifiers allowed before range";
+    }
+    return n->at ? "no @ modifiers allowed before range" : NULL;
+}
+
+static enum err parse_range(struct parser *p, struct node **n)
+{
+    struct parse_context outer = p->context;
+    struct token open = parse_take(p);
+    struct node *range = NULL, *step = NULL;
+    bool subquery = false;
+    enum err e = parse_brackets(p, &range, &step, &subquery);
+    p->context = outer;
+    if (e) {
+        return e;
+    }
+    const char *refused = subquery ? NULL : range_refused(*n);
+    if (refused) {
+        return parse_fail(p, open.pos, "%s", refused);
+    }
+    struct node *r = parse_node(p, subquery ? N_SUBQUERY : N_MATRIX, (*n)->pos);
+    if (!r || node_add_arg(p, r, *n)) {
+        return parse_no_memory(p);
+    }
+    r->end = p->last_end;
+    r->range_ms = range->kind == N_NUMBER ? duration_ms(range->number) : 0;
+    r->range_expr = range->kind == N_NUMBER ? NULL : range;
+    r->step_ms = step && step->kind == N_NUMBER ? duration_ms(step->number) : 0;
+    r->step_expr = !step || step->kind == N_NUMBER ? NULL : step;
+    *n = r;
+    return ERR_OK;
+}
+
+static enum err parse_postfix(struct parser *p, struct node **ret_n)
+{
+    enum err e = parse_primary(p, ret_n);
+    while (!e) {
+        switch ((int)parse_peek(p)->kind) {
+        case T_LBRACKET:
+            e = parse_range(p, ret_n);
+            break;
+        case T_OFFSET:
+            e = parse_offset(p, *ret_n);
+            break;
+        case T_AT:
+            e = parse_at(p, *ret_n);
+            break;
+        case T_ANCHORED:
+        case T_SMOOTHED:
+            e = parse_extended(p, *ret_n);
+            break;
+        default:
+            return ERR_OK;
+        }
+    }
+    return e;
+}
+
+/* -- operators ------------------------------------------------------------------------------------------- */
+
+static const unsigned char op_precedence[OP_COUNT] = {
+    [OP_OR] = 1,  [OP_AND] = 2, [OP_UNLESS] = 2, [OP_EQ] = 3,         [OP_NEQ] = 3,        [OP_LT] = 3,
+    [OP_LE] = 3,  [OP_GT] = 3,  [OP_GE] = 3,     [OP_TRIM_UPPER] = 3, [OP_TRIM_LOWER] = 3, [OP_ADD] = 4,
+    [OP_SUB] = 4, [OP_MUL] = 5, [OP_DIV] = 5,    [OP_MOD] = 5,        [OP_ATAN2] = 5,      [OP_POW] = 6};
+
+static enum err parse_unary(struct parser *p, struct node **ret_n)
+{
+    if (!parse_is_op(p, OP_ADD) && !parse_is_op(p, OP_SUB)) {
+        return parse_postfix(p, ret_n);
+    }
+    struct token sign = parse_take(p);
+    struct node *n = NULL, *inner = NULL;
+    enum err e = parse_expr(p, op_precedence[OP_MUL] + 1u, &inner);
+    if (e) {
+        tree_done(inner);
+        return e;
+    }
+    if (inner->kind == N_NUMBER) {
+        inner->number = sign.number == OP_SUB ? -inner->number : inner->number;
+        inner->pos = sign.pos;
+        *ret_n = inner;
+        return ERR_OK;
+    }
+    n = parse_node(p, N_UNARY, sign.pos);
+    if (!n || node_add_arg(p, n, inner)) {
+        tree_done(inner);
+        return parse_no_memory(p);
+    }
+    n->number = sign.number == OP_SUB ? -1 : 1;
+    n->end = inner->end;
+    *ret_n = n;
+    return ERR_OK;
+}
+
+static enum err fill_value(struct parser *p, double *ret_v)
+{
+    struct node *literal = NULL;
+    double sign = 1;
+    (void)parse_take(p);
+    enum err e = parse_expect(p, T_LPAREN);
+    if (!e && (parse_is_op(p, OP_ADD) || parse_is_op(p, OP_SUB))) {
+        sign = parse_take(p).number == OP_SUB ? -1 : 1;
+    }
+    if (!e && parse_peek(p)->kind != T_NUMBER && parse_peek(p)->kind != T_DURATION) {
+        return parse_unexpected(p);
+    }
+    e = e ? e : parse_literal(p, &literal);
+    *ret_v = e ? 0 : sign * literal->number;
+    return e ? e : parse_expect(p, T_RPAREN);
+}
+
+static enum err fill_modifiers(struct parser *p, struct node *n)
+{
+    enum token_kind k = parse_peek(p)->kind;
+    enum err e = ERR_OK;
+    if (k == T_FILL) {
+        n->fills_left = n->fills_right = true;
+        e = fill_value(p, &n->fill_left);
+        n->fill_right = n->fill_left;
+        return e;
+    }
+    for (int i = 0; i < 2 && !e; i++) {
+        k = parse_peek(p)->kind;
+        if (k == T_FILL_LEFT && !n->fills_left) {
+            n->fills_left = true;
+            e = fill_value(p, &n->fill_left);
+        } else if (k == T_FILL_RIGHT && !n->fills_right) {
+            n->fills_right = true;
+            e = fill_value(p, &n->fill_right);
+        }
+    }
+    return e;
+}
+
+static enum err binary_modifiers(struct parser *p, struct node *n)
+{
+    enum err e = ERR_OK;
+    if (parse_peek(p)->kind == T_BOOL) {
+        (void)parse_take(p);
+        n->return_bool = true;
+    }
+    if (parse_peek(p)->kind == T_ON || parse_peek(p)->kind == T_IGNORING) {
+        n->on = parse_take(p).kind == T_ON;
+        e = name_list(p, &n->names, &n->name_count);
+        enum token_kind k = e ? T_END : parse_peek(p)->kind;
+        if (k == T_GROUP_LEFT || k == T_GROUP_RIGHT) {
+            (void)parse_take(p);
+            n->card = k == T_GROUP_LEFT ? CARD_MANY_TO_ONE : CARD_ONE_TO_MANY;
+            if (parse_peek(p)->kind == T_LPAREN) {
+                e = name_list(p, &n->include, &n->include_count);
+            }
+        }
+    }
+    return e ? e : fill_modifiers(p, n);
+}
+
+/* left OP ...; takes `left`, which stays whole on failure. */
+static enum err parse_binary(struct parser *p, struct node *left, struct node **ret_n)
+{
+    struct token op = parse_take(p);
+    struct node *n = parse_node(p, N_BINARY, left->pos), *right = NULL;
+    if (!n) {
+        return parse_no_memory(p);
+    }
+    n->op = (enum binary_op)op.number;
+    enum err e = binary_modifiers(p, n);
+    e = e ? e : parse_expr(p, op_precedence[n->op] + (n->op == OP_POW ? 0u : 1u), &right);
+    if (!e && (n->fills_left || n->fills_right) && !p->options.fill_modifiers) {
+        e = parse_fail(p, n->pos, "binop fill modifiers are experimental and not enabled");
+    }
+    if (!e && (node_add_arg(p, n, left) || node_add_arg(p, n, right))) {
+        e = parse_no_memory(p);
+    }
+    if (e) {
+        tree_done(right);
+        return e;
+    }
+    n->end = right->end;
+    *ret_n = n;
+    return ERR_OK;
+}
+
+enum err parse_expr(struct parser *p, unsigned min_precedence, struct node **ret_n)
+{
+    struct node *left = NULL;
+    enum err e = parse_nest(p);
+    e = e ? e : parse_unary(p, &left);
+    while (!e && parse_peek(p)->kind == T_BINARY && op_precedence[p->t.number] >= min_precedence) {
+        e = parse_binary(p, left, &left);
+    }
+    p->depth--;
+    if (e) {
+        tree_done(left);
+        return e;
+    }
+    *ret_n = left;
+    return ERR_OK;
+}
+
+/* -- faces ----------------------------------------------------------------------------------------------- */
+
+static struct parser parser_of(struct str text, const struct parse_options *o, struct arena *a,
+                               struct err_info *info)
+{
+    return (struct parser){.lex = {.text = text, .info = info}, .options = *o, .a = a, .info = info};
+}
+
+enum err promql_parse(struct str text, const struct parse_options *o, struct arena *a, struct node **ret_root,
+                      struct err_info *reterr_info)
+{
+    struct parser p = parser_of(text, o, a, reterr_info);
+    struct node *root = NULL;
+    if (parse_peek(&p)->kind == T_END) {
+        return parse_fail(&p, 0, "no expression found in input");
+    }
+    enum err e = parse_expr(&p, 0, &root);
+    if (!e && parse_peek(&p)->kind != T_END) {
+        e = parse_unexpected(&p);
+    } else if (e) {
+        root = NULL; /* ended already */
+    }
+    e = e ? e : promql_check_tree(text, root, reterr_info);
     if (e) {
         tree_done(root);
         return e;
     }
     *ret_root = root;
+    return ERR_OK;
+}
+
+enum err promql_parse_selector(struct str text, struct arena *a, struct node **ret_selector,
+                               struct err_info *reterr_info)
+{
+    static const struct parse_options none = {0};
+    struct parser p = parser_of(text, &none, a, reterr_info);
+    struct node *n = NULL;
+    enum token_kind k = parse_peek(&p)->kind;
+    bool word = k == T_IDENTIFIER || k == T_METRIC_IDENTIFIER || (k >= T_AGGREGATE && expr_ahead(&p)) ||
+                (k == T_BINARY && parse_peek(&p)->number >= OP_AND);
+    enum err e = word || k == T_LBRACE ? parse_selector(&p, &n) : parse_unexpected(&p);
+    if (!e && parse_peek(&p)->kind != T_END) {
+        e = parse_unexpected(&p);
+    }
+    if (e) {
+        tree_done(n);
+        return e;
+    }
+    *ret_selector = n;
     return ERR_OK;
 }

@@ -49,6 +49,12 @@ bool quantile_of(double q, const double *v, size_t n, double *ret_v)
 
 bool median_deviation(const double *v, size_t n, double *ret_v)
 {
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(v[i])) { /* the median is undefined */
+            *ret_v = (double)NAN;
+            return true;
+        }
+    }
     double *copy = mem_array(n, sizeof(*copy));
     if (!copy) {
         return false;
@@ -91,65 +97,74 @@ static const double small_delta = 1e-12;
 
 static bool nearly_equal(double a, double b)
 {
-    if (a == b) {
+    if (a == b || (isnan(a) && isnan(b))) {
         return true;
     }
     double sum = fabs(a) + fabs(b), diff = fabs(a - b);
     if (a == 0 || b == 0 || sum < 2.2250738585072014e-308) {
         return diff < small_delta * 2.2250738585072014e-308;
     }
-    return diff / fmin(sum, 1.7976931348623157e308) < small_delta;
+    return diff / (sum > 1.7976931348623157e308 ? 1.7976931348623157e308 : sum) < small_delta;
 }
 
-static bool make_monotone(struct bucket *b, size_t n)
+static void make_monotone(struct bucket *b, size_t n, struct bucket_fix *fix)
 {
-    bool forced = false;
     double previous = b[0].count;
+    *fix = (struct bucket_fix){.low = (double)INFINITY, .high = -(double)INFINITY};
     for (size_t i = 1; i < n; i++) {
         if (b[i].count == previous) {
             continue;
         }
         if (nearly_equal(previous, b[i].count)) {
             b[i].count = previous;
-            continue;
-        }
-        if (b[i].count < previous) {
+        } else if (b[i].count < previous) {
+            double diff = previous - b[i].count;
+            fix->forced = true;
+            fix->low = b[i].upper < fix->low ? b[i].upper : fix->low;
+            fix->high = b[i].upper > fix->high ? b[i].upper : fix->high;
+            fix->diff = diff > fix->diff ? diff : fix->diff;
             b[i].count = previous;
-            forced = true;
-            continue;
+        } else {
+            previous = b[i].count;
         }
-        previous = b[i].count;
     }
-    return forced;
 }
 
-double bucket_quantile(double q, struct bucket *b, size_t n, bool *ret_forced)
+/* The first bucket below the last that holds the rank; n - 1 when none does. */
+static size_t bucket_of_rank(const struct bucket *b, size_t n, double rank)
 {
-    *ret_forced = false;
+    size_t lo = 0, hi = n - 1;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (b[mid].count >= rank) {
+            hi = mid;
+        } else {
+            lo = mid + 1;
+        }
+    }
+    return lo;
+}
+
+double bucket_quantile(double q, struct bucket *b, size_t n, struct bucket_fix *ret_fix)
+{
+    *ret_fix = (struct bucket_fix){0};
     if (isnan(q)) {
         return (double)NAN;
     }
-    if (q < 0) {
-        return -(double)INFINITY;
-    }
-    if (q > 1) {
-        return (double)INFINITY;
+    if (q < 0 || q > 1) {
+        return q < 0 ? -(double)INFINITY : (double)INFINITY;
     }
     qsort(b, n, sizeof(*b), compare_buckets);
-    if (n == 0 || !isinf(b[n - 1].upper) || b[n - 1].upper < 0) {
+    if (n == 0 || b[n - 1].upper != (double)INFINITY) {
         return (double)NAN;
     }
     n = merge_equal(b, n);
-    *ret_forced = make_monotone(b, n);
-    double total = b[n - 1].count;
-    if (n < 2 || total == 0 || isnan(total)) {
+    make_monotone(b, n, ret_fix);
+    double total = b[n - 1].count, rank = q * total;
+    if (n < 2 || total == 0) {
         return (double)NAN;
     }
-    double rank = q * total;
-    size_t at = 0;
-    while (at < n - 1 && b[at].count < rank) {
-        at++;
-    }
+    size_t at = bucket_of_rank(b, n, rank);
     if (at == n - 1) {
         return b[n - 2].upper;
     }
@@ -165,49 +180,45 @@ double bucket_quantile(double q, struct bucket *b, size_t n, bool *ret_forced)
     return start + (end - start) * (rank / count);
 }
 
+/* Observations up to v, which lies within the bucket (low, b.upper] above `rank` others. */
+static double rank_within(const struct bucket *b, double low, double rank, double v)
+{
+    return low == -(double)INFINITY ? b->count : rank + (b->count - rank) * (v - low) / (b->upper - low);
+}
+
+/* Observations up to v. */
+static double rank_of(double v, const struct bucket *b, size_t n)
+{
+    double rank = 0, low = b[0].upper <= 0 ? -(double)INFINITY : 0;
+    for (size_t i = 0; i < n; i++) {
+        low = i ? b[i - 1].upper : low;
+        if (low >= v) {
+            return rank;
+        }
+        if (b[i].upper > v) {
+            return rank_within(&b[i], low, rank, v);
+        }
+        rank = b[i].count;
+    }
+    return (double)INFINITY; /* above all: the caller's total */
+}
+
 double bucket_fraction(double lower, double upper, struct bucket *b, size_t n)
 {
     qsort(b, n, sizeof(*b), compare_buckets);
-    if (n == 0 || !isinf(b[n - 1].upper) || b[n - 1].upper < 0) {
+    if (n == 0 || b[n - 1].upper != (double)INFINITY) {
         return (double)NAN;
     }
     n = merge_equal(b, n);
     double total = b[n - 1].count;
-    if (total == 0 || isnan(lower) || isnan(upper) || isnan(total)) {
+    if (total == 0 || isnan(lower) || isnan(upper)) {
         return (double)NAN;
     }
     if (lower >= upper) {
         return 0;
     }
-    double rank = 0, lower_rank = 0, upper_rank = 0;
-    bool lower_set = false, upper_set = false;
-    for (size_t i = 0; i < n; i++) {
-        double lo = i == 0 && b[0].upper > 0 ? 0 : i == 0 ? -(double)INFINITY : b[i - 1].upper;
-        double hi = b[i].upper;
-        if (!lower_set && lo >= lower) {
-            lower_rank = rank;
-            lower_set = true;
-        }
-        if (!upper_set && lo >= upper) {
-            upper_rank = rank;
-            upper_set = true;
-        }
-        if (lower_set && upper_set) {
-            break;
-        }
-        double inside = b[i].count - (i ? b[i - 1].count : 0);
-        bool open = isinf(lo) || isinf(hi);
-        if (!lower_set && lo < lower && hi > lower) {
-            lower_rank = open ? rank : rank + inside * (lower - lo) / (hi - lo);
-            lower_set = true;
-        }
-        if (!upper_set && lo < upper && hi > upper) {
-            upper_rank = open ? rank : rank + inside * (upper - lo) / (hi - lo);
-            upper_set = true;
-        }
-        rank = b[i].count;
-    }
-    lower_rank = lower_set && lower_rank <= total ? lower_rank : total;
-    upper_rank = upper_set && upper_rank <= total ? upper_rank : total;
-    return (upper_rank - lower_rank) / total;
+    double from = rank_of(lower, b, n), to = rank_of(upper, b, n);
+    from = from > total ? total : from;
+    to = to > total ? total : to;
+    return (to - from) / total;
 }

@@ -13,8 +13,14 @@ struct bucket {
     double upper, count; /* cumulative */
 };
 
-/* Sorts and repairs the buckets in place. *ret_forced: counts had to be made monotone. */
-double bucket_quantile(double q, struct bucket *b, size_t n, bool *ret_forced);
+/* How counts were made monotone: the bounds between which, and the largest drop. */
+struct bucket_fix {
+    bool forced;
+    double low, high, diff;
+};
+
+/* Sorts and repairs the buckets in place. */
+double bucket_quantile(double q, struct bucket *b, size_t n, struct bucket_fix *ret_fix);
 /* The share of observations in (lower, upper]. */
 double bucket_fraction(double lower, double upper, struct bucket *b, size_t n);
 

@@ -1,113 +1,12 @@
-/* Functions of range vectors, one window at a time. Sums are Kahan-Neumaier in Prometheus' order of
- * operations, so that results equal Prometheus' to the last bit. */
+/* Functions over the samples of a range, one window at a time. Sums are Kahan-Neumaier in Prometheus' order
+ * of operations, so that results equal Prometheus' to the last bit. */
 #include "metrics/promql/range_fns.h"
 
 #include <math.h>
 
+#include "metrics/promql/functions.h"
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/quantile.h"
-
-/* -- counters -------------------------------------------------------------------------------------------- */
-
-static bool extrapolated(const struct window *w, bool counter, bool per_second, struct point *ret_p)
-{
-    if (w->n < 2) {
-        return false;
-    }
-    size_t last = w->n - 1;
-    double result = w->v[last] - w->v[0];
-    if (counter) {
-        for (size_t i = 1; i < w->n; i++) {
-            if (w->v[i] < w->v[i - 1]) {
-                result += w->v[i - 1];
-            }
-        }
-    }
-    double to_start = (double)(w->ts[0] - w->from) / 1000, to_end = (double)(w->to - w->ts[last]) / 1000;
-    double sampled = (double)(w->ts[last] - w->ts[0]) / 1000, average = sampled / (double)last;
-    double threshold = average * 1.1;
-    if (to_start >= threshold) {
-        to_start = average / 2;
-    }
-    if (counter) {
-        double to_zero = to_start;
-        if (result > 0 && w->v[0] >= 0) {
-            to_zero = sampled * (w->v[0] / result);
-        }
-        if (to_zero < to_start) {
-            to_start = to_zero;
-        }
-    }
-    if (to_end >= threshold) {
-        to_end = average / 2;
-    }
-    double factor = (sampled + to_start + to_end) / sampled;
-    if (per_second) {
-        factor /= (double)(w->to - w->from) / 1000;
-    }
-    ret_p->v = result * factor;
-    return true;
-}
-
-bool range_rate(const struct window *w, struct point *ret_p)
-{
-    return extrapolated(w, true, true, ret_p);
-}
-
-bool range_increase(const struct window *w, struct point *ret_p)
-{
-    return extrapolated(w, true, false, ret_p);
-}
-
-bool range_delta(const struct window *w, struct point *ret_p)
-{
-    return extrapolated(w, false, false, ret_p);
-}
-
-static bool instant_change(const struct window *w, bool rate, struct point *ret_p)
-{
-    if (w->n < 2) {
-        return false;
-    }
-    double last = w->v[w->n - 1], before = w->v[w->n - 2];
-    ts_ms gap = w->ts[w->n - 1] - w->ts[w->n - 2];
-    if (gap == 0) {
-        return false;
-    }
-    double change = rate && last < before ? last : last - before;
-    ret_p->v = rate ? change / ((double)gap / 1000) : change;
-    return true;
-}
-
-bool range_irate(const struct window *w, struct point *ret_p)
-{
-    return instant_change(w, true, ret_p);
-}
-
-bool range_idelta(const struct window *w, struct point *ret_p)
-{
-    return instant_change(w, false, ret_p);
-}
-
-bool range_resets(const struct window *w, struct point *ret_p)
-{
-    double n = 0;
-    for (size_t i = 1; i < w->n; i++) {
-        n += w->v[i] < w->v[i - 1];
-    }
-    ret_p->v = n;
-    return true;
-}
-
-bool range_changes(const struct window *w, struct point *ret_p)
-{
-    double n = 0;
-    for (size_t i = 1; i < w->n; i++) {
-        n += w->v[i] != w->v[i - 1] && !(isnan(w->v[i]) && isnan(w->v[i - 1]));
-    }
-    ret_p->v = n;
-    return true;
-}
 
 /* -- regression ------------------------------------------------------------------------------------------ */
 
@@ -119,7 +18,7 @@ static void regression(const struct window *w, ts_ms origin, double *slope, doub
     double n = 0;
     for (size_t i = 0; i < w->n; i++) {
         double dx = (double)(w->ts[i] - origin) / 1000;
-        constant &= w->v[i] == w->v[0];
+        constant &= i == 0 || w->v[i] == w->v[0];
         n += 1;
         kahan_add(&x, dx);
         kahan_add(&y, w->v[i]);
@@ -131,7 +30,7 @@ static void regression(const struct window *w, ts_ms origin, double *slope, doub
         *intercept = isinf(w->v[0]) ? (double)NAN : w->v[0];
         return;
     }
-    double sx = kahan_sum(&x), sy = kahan_sum(&y), sxy = kahan_sum(&xy), sx2 = kahan_sum(&x2);
+    double sx = x.sum + x.c, sy = y.sum + y.c, sxy = xy.sum + xy.c, sx2 = x2.sum + x2.c;
     double cov = sxy - sx * sy / n, var = sx2 - sx * sx / n;
     *slope = cov / var;
     *intercept = sy / n - *slope * sx / n;
@@ -140,6 +39,7 @@ static void regression(const struct window *w, ts_ms origin, double *slope, doub
 bool range_deriv(const struct window *w, struct point *ret_p)
 {
     double intercept;
+    note_ignored_histograms(w);
     if (w->n < 2) {
         return false;
     }
@@ -150,30 +50,71 @@ bool range_deriv(const struct window *w, struct point *ret_p)
 bool range_predict_linear(const struct window *w, struct point *ret_p)
 {
     double slope, intercept;
+    note_ignored_histograms(w);
     if (w->n < 2) {
         return false;
     }
-    regression(w, w->to, &slope, &intercept);
+    regression(w, w->at, &slope, &intercept);
     ret_p->v = slope * w->args[0] + intercept;
     return true;
 }
 
-bool range_smoothing(const struct window *w, struct point *ret_p)
+static bool range_smoothing(const struct window *w, struct point *ret_p)
 {
     double sf = w->args[0], tf = w->args[1];
+    note_ignored_histograms(w);
     if (w->n < 2) {
         return false;
     }
     double s0 = 0, s1 = w->v[0], b = w->v[1] - w->v[0];
     for (size_t i = 1; i < w->n; i++) {
+        double x = sf * w->v[i];
         if (i > 1) {
-            b = tf * (s1 - s0) + (1 - tf) * b;
+            double t = tf * (s1 - s0);
+            b = t + (1 - tf) * b;
         }
+        double y = (1 - sf) * (s1 + b);
         s0 = s1;
-        s1 = sf * w->v[i] + (1 - sf) * (s1 + b);
+        s1 = x + y;
     }
     ret_p->v = s1;
     return true;
+}
+
+/* True when a factor lies outside (0, 1) at some step. */
+static bool bad_factor(const struct eval *e, const double *factor, double *ret_bad)
+{
+    for (size_t i = 0; i < e->steps; i++) {
+        if (factor[i] <= 0 || factor[i] >= 1) {
+            *ret_bad = factor[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The factors are checked only when there is something to smooth. */
+enum err call_smoothing(struct eval *e, const struct node *n, struct value *v)
+{
+    struct value sf = {0}, tf = {0};
+    double bad = 0;
+    enum err err = eval_node(e, n->args[1], &sf);
+    err = err ? err : eval_node(e, n->args[2], &tf);
+    if (err) {
+        return err;
+    }
+    struct range_use probe = {.fn = range_present, .call = n, .histograms = true, .keep_name = true};
+    struct range_use use = {.fn = range_smoothing, .call = n, .args = {sf.scalar, tf.scalar}};
+    bool bad_sf = bad_factor(e, sf.scalar, &bad), bad_tf = !bad_sf && bad_factor(e, tf.scalar, &bad);
+    if (!bad_sf && !bad_tf) {
+        return eval_range(e, n->args[0], &use, v);
+    }
+    err = eval_range(e, n->args[0], &probe, v);
+    if (err || v->n == 0) {
+        return err;
+    }
+    return err_set(e->info, ERR_EXECUTION, "invalid %s factor. Expected: 0 < %s < 1, got: %f",
+                   bad_sf ? "smoothing" : "trend", bad_sf ? "sf" : "tf", bad);
 }
 
 /* -- over time ------------------------------------------------------------------------------------------- */
@@ -200,13 +141,14 @@ bool range_avg(const struct window *w, struct point *ret_p)
 
 bool range_count(const struct window *w, struct point *ret_p)
 {
-    ret_p->v = (double)w->n;
+    ret_p->v = (double)(w->n + w->histogram_count);
     return true;
 }
 
 bool range_min(const struct window *w, struct point *ret_p)
 {
     double m = w->v[0];
+    note_ignored_histograms(w);
     for (size_t i = 1; i < w->n; i++) {
         m = w->v[i] < m || isnan(m) ? w->v[i] : m;
     }
@@ -217,6 +159,7 @@ bool range_min(const struct window *w, struct point *ret_p)
 bool range_max(const struct window *w, struct point *ret_p)
 {
     double m = w->v[0];
+    note_ignored_histograms(w);
     for (size_t i = 1; i < w->n; i++) {
         m = w->v[i] > m || isnan(m) ? w->v[i] : m;
     }
@@ -228,6 +171,7 @@ bool range_stdvar(const struct window *w, struct point *ret_p)
 {
     double count = 0;
     struct kahan mean = {0}, aux = {0};
+    note_ignored_histograms(w);
     for (size_t i = 0; i < w->n; i++) {
         count++;
         double delta = w->v[i] - (mean.sum + mean.c);
@@ -245,18 +189,6 @@ bool range_stddev(const struct window *w, struct point *ret_p)
     return true;
 }
 
-bool range_last(const struct window *w, struct point *ret_p)
-{
-    ret_p->v = w->v[w->n - 1];
-    return true;
-}
-
-bool range_first(const struct window *w, struct point *ret_p)
-{
-    ret_p->v = w->v[0];
-    return true;
-}
-
 bool range_present(const struct window *w, struct point *ret_p)
 {
     (void)w;
@@ -266,30 +198,70 @@ bool range_present(const struct window *w, struct point *ret_p)
 
 bool range_quantile(const struct window *w, struct point *ret_p)
 {
-    return quantile_of(w->args[0], w->v, w->n, &ret_p->v);
+    double q = w->args[0];
+    if (isnan(q) || q < 0 || q > 1) {
+        note_bad_quantile(w->e, w->call->args[0]->pos, q);
+    }
+    note_ignored_histograms(w);
+    return quantile_of(q, w->v, w->n, &ret_p->v);
 }
 
 bool range_mad(const struct window *w, struct point *ret_p)
 {
+    note_ignored_histograms(w);
     return median_deviation(w->v, w->n, &ret_p->v);
+}
+
+/* -- ends and extremes ----------------------------------------------------------------------------------- */
+
+static bool put_histogram(const struct window *w, size_t i, struct point *ret_p)
+{
+    ret_p->h = eval_keep_histogram(w->e, w->histograms[i]);
+    if (!ret_p->h) {
+        w->e->notes->failed = ERR_OOM;
+    }
+    return ret_p->h != NULL;
+}
+
+bool range_last(const struct window *w, struct point *ret_p)
+{
+    size_t h = w->histogram_count;
+    if (h && !(w->n && w->histogram_ts[h - 1] < w->ts[w->n - 1])) {
+        return put_histogram(w, h - 1, ret_p);
+    }
+    ret_p->v = w->v[w->n - 1];
+    return true;
+}
+
+bool range_first(const struct window *w, struct point *ret_p)
+{
+    if (w->histogram_count && !(w->n && w->ts[0] < w->histogram_ts[0])) {
+        return put_histogram(w, 0, ret_p);
+    }
+    ret_p->v = w->v[0];
+    return true;
 }
 
 bool range_ts_first(const struct window *w, struct point *ret_p)
 {
-    ret_p->v = (double)w->ts[0] / 1000;
+    ts_ms f = w->n ? w->ts[0] : INT64_MAX, h = w->histogram_count ? w->histogram_ts[0] : INT64_MAX;
+    ret_p->v = (double)(f < h ? f : h) / 1000;
     return true;
 }
 
 bool range_ts_last(const struct window *w, struct point *ret_p)
 {
-    ret_p->v = (double)w->ts[w->n - 1] / 1000;
+    ts_ms f = w->n ? w->ts[w->n - 1] : 0,
+          h = w->histogram_count ? w->histogram_ts[w->histogram_count - 1] : 0;
+    ret_p->v = (double)(f > h ? f : h) / 1000;
     return true;
 }
 
 static bool ts_extreme(const struct window *w, bool max, struct point *ret_p)
 {
     size_t best = 0;
-    for (size_t i = 1; i < w->n; i++) {
+    note_ignored_histograms(w);
+    for (size_t i = 0; i < w->n; i++) {
         bool better = max ? w->v[i] >= w->v[best] : w->v[i] <= w->v[best];
         best = better || isnan(w->v[best]) ? i : best;
     }

@@ -1,0 +1,621 @@
+/* Range vectors: windows over stored samples or over the points of a subquery, and what a function makes of
+ * each. Series of a batch share their clock, so the windows' bounds are found once per batch. */
+#include "metrics/model/value.h"
+#include "metrics/promql/functions.h"
+
+/* The samples of one series, staleness markers taken out: floats and histograms apart. */
+struct samples {
+    struct labels labels;
+    const ts_ms *ts, *start_ts;
+    const double *v;
+    size_t n;
+    const ts_ms *histogram_ts, *histogram_start_ts;
+    const struct histogram *const *histograms;
+    size_t histogram_count;
+    bool drops_name;
+};
+
+/* The half-open index range of each step's window in a column. */
+struct bounds {
+    uint32_t *first, *end;
+};
+
+struct range_job {
+    struct eval *e;
+    const struct range_use *use;
+    const struct node *selector; /* NULL for a subquery */
+    ts_ms *from, *to;            /* of each step's window */
+    ts_ms *low, *high;           /* what is looked at: the window, and more when it is anchored or smoothed */
+    struct bounds clock, floats, histograms; /* in the batch's clock; in the columns of one series */
+    bool start_times;
+    struct arena scratch; /* of one series */
+    struct value *out;
+};
+
+static bool bounds_init(struct eval *e, struct bounds *b)
+{
+    b->first = arena_array(e->a, e->steps, sizeof(*b->first));
+    b->end = arena_array(e->a, e->steps, sizeof(*b->end));
+    return b->first && b->end;
+}
+
+static void bounds_find(const struct range_job *j, const ts_ms *ts, size_t n, struct bounds *b)
+{
+    count_until(ts, n, j->low, j->e->steps, b->first);
+    count_until(ts, n, j->high, j->e->steps, b->end);
+}
+
+/* Step i's window in a column of n samples that starts `shift` ticks after the bounds' own column. */
+static size_t bounds_at(const struct bounds *b, size_t i, uint32_t shift, size_t n, size_t *ret_first)
+{
+    size_t lo = b->first[i] > shift ? b->first[i] - shift : 0, hi = b->end[i] > shift ? b->end[i] - shift : 0;
+    hi = hi > n ? n : hi;
+    *ret_first = lo;
+    return hi > lo ? hi - lo : 0;
+}
+
+static void window_at(const struct range_job *j, const struct samples *s, const struct bounds *floats,
+                      uint32_t shift, size_t i, struct window *w)
+{
+    size_t first = 0;
+    *w = (struct window){.from = j->from[i],
+                         .to = j->to[i],
+                         .at = step_time(j->e, i),
+                         .e = j->e,
+                         .call = j->use->call,
+                         .selector = j->selector,
+                         .labels = s->labels};
+    w->n = bounds_at(floats, i, shift, s->n, &first);
+    w->ts = s->ts + first;
+    w->v = s->v + first;
+    w->start_ts = s->start_ts ? s->start_ts + first : NULL;
+    if (s->histogram_count) {
+        w->histogram_count = bounds_at(&j->histograms, i, 0, s->histogram_count, &first);
+        w->histogram_ts = s->histogram_ts + first;
+        w->histograms = s->histograms + first;
+        w->histogram_start_ts = s->histogram_start_ts ? s->histogram_start_ts + first : NULL;
+    }
+    for (size_t k = 0; k < ARRAY_LEN(w->args); k++) {
+        w->args[k] = j->use->args[k] ? j->use->args[k][i] : 0;
+    }
+}
+
+static enum err new_row(struct range_job *j, const struct samples *s, struct series **ret_row)
+{
+    struct labels ls;
+    if (*ret_row) {
+        return ERR_OK;
+    }
+    if (labels_dup(j->e->a, s->labels, &ls)) {
+        return eval_no_memory(j->e);
+    }
+    enum err err = value_add(j->e, j->out, ls, ret_row);
+    if (err) {
+        return err;
+    }
+    (*ret_row)->drops_name = s->drops_name;
+    return j->use->keep_name && !s->drops_name ? ERR_OK : series_drop_name(j->e, *ret_row);
+}
+
+/* Runs the function over one series. `floats` are bounds in a column that starts `shift` ticks earlier. */
+static enum err run_windows(struct range_job *j, const struct samples *s, const struct bounds *floats,
+                            uint32_t shift)
+{
+    struct eval *e = j->e;
+    struct series *row = NULL;
+    uint64_t looked_at = 0, widest = 0;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < e->steps && !err; i++) {
+        struct window w;
+        struct point p = {0};
+        window_at(j, s, floats, shift, i, &w);
+        uint64_t held = w.n + w.histogram_count;
+        looked_at += held;
+        widest = held > widest ? held : widest;
+        if (w.n + (j->use->histograms ? w.histogram_count : 0) == 0 || !j->use->fn(&w, &p)) {
+            continue;
+        }
+        err = new_row(j, s, &row);
+        err = err ? err : series_put(e, row, i, p);
+    }
+    e->usage->total += looked_at;
+    err = err ? err : eval_peak(e, widest);
+    if (row) {
+        e->usage->current += e->steps;
+    }
+    return err ? err : query_ctx_check(e->q, e->info);
+}
+
+/* -- stored ---------------------------------------------------------------------------------------------- */
+
+/* Splits stored samples into columns of floats and histograms without staleness markers. */
+static enum err split_samples(struct range_job *j, const struct metric_batch *b,
+                              const struct metric_series *s, struct samples *out)
+{
+    size_t n = s->count + (size_t)1;
+    const ts_ms *stored_st = j->start_times ? s->start_ts : NULL;
+    ts_ms *ts = arena_array(&j->scratch, n, sizeof(*ts)), *hts = arena_array(&j->scratch, n, sizeof(*hts));
+    ts_ms *st = stored_st ? arena_array(&j->scratch, n, sizeof(*st)) : NULL;
+    ts_ms *hst = stored_st ? arena_array(&j->scratch, n, sizeof(*hst)) : NULL;
+    double *v = arena_array(&j->scratch, n, sizeof(*v));
+    const struct histogram **h = arena_array(&j->scratch, n, sizeof(*h));
+    if (!ts || !hts || !v || !h || (stored_st && (!st || !hst))) {
+        return eval_no_memory(j->e);
+    }
+    *out = (struct samples){.labels = s->labels,
+                            .ts = ts,
+                            .v = v,
+                            .start_ts = st,
+                            .histogram_ts = hts,
+                            .histograms = h,
+                            .histogram_start_ts = hst};
+    for (size_t i = 0; i < s->count; i++) {
+        bool is_histogram = s->histograms && s->histograms[i];
+        size_t at = is_histogram ? out->histogram_count : out->n;
+        if (stored_stale(s, i)) {
+            continue;
+        }
+        (is_histogram ? hts : ts)[at] = b->ts[s->clock_first + i];
+        if (stored_st) {
+            (is_histogram ? hst : st)[at] = stored_st[i];
+        }
+        if (is_histogram) {
+            h[out->histogram_count++] = s->histograms[i];
+        } else {
+            v[out->n++] = s->values[i];
+        }
+    }
+    return ERR_OK;
+}
+
+static bool all_plain(const struct metric_series *s)
+{
+    bool stale = false;
+    for (size_t i = 0; i < s->count && !s->histograms; i++) {
+        stale |= is_stale_nan(s->values[i]);
+    }
+    return !stale && !s->histograms;
+}
+
+static enum err range_series(struct range_job *j, const struct metric_batch *b, const struct metric_series *s)
+{
+    if (all_plain(s)) {
+        struct samples all = {.labels = s->labels,
+                              .ts = b->ts + s->clock_first,
+                              .v = s->values,
+                              .start_ts = j->start_times ? s->start_ts : NULL,
+                              .n = s->count};
+        return run_windows(j, &all, &j->clock, s->clock_first);
+    }
+    struct samples split;
+    arena_reset(&j->scratch);
+    enum err err = split_samples(j, b, s, &split);
+    if (err) {
+        return err;
+    }
+    bounds_find(j, split.ts, split.n, &j->floats);
+    bounds_find(j, split.histogram_ts, split.histogram_count, &j->histograms);
+    return run_windows(j, &split, &j->floats, 0);
+}
+
+static bool name_ends(struct str name, const char *suffix)
+{
+    return str_ends(name, str_c(suffix));
+}
+
+/* rate and increase want counters: the name, or the type label, should say so. */
+static void note_no_counter(struct range_job *j, struct labels ls)
+{
+    struct eval *e = j->e;
+    struct buf shown AUTO_BUF = {0}, shown_type AUTO_BUF = {0};
+    struct str name = metric_name(ls), type = labels_get(ls, STR("__type__"));
+    if (name.n == 0) {
+        return;
+    }
+    if (e->options->type_and_unit) {
+        if (!str_eq_c(type, "counter") && !str_eq_c(type, "histogram")) {
+            note(e, false, j->use->call->args[0]->pos,
+                 "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", "
+                 "got "
+                 "%.*s: %.*s",
+                 STR_FMT(quoted(&shown_type, type)), STR_FMT(quoted(&shown, name)));
+        }
+    } else if (!name_ends(name, "_total") && !name_ends(name, "_sum") && !name_ends(name, "_count") &&
+               !name_ends(name, "_bucket")) {
+        note(e, false, j->use->call->args[0]->pos,
+             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: %.*s",
+             STR_FMT(quoted(&shown, name)));
+    }
+}
+
+/* After a series: whether the row it made, if any, holds a float. */
+static void check_counter(struct range_job *j, size_t rows_before, struct labels ls)
+{
+    if (!j->use->call || !j->use->call->function->wants_counter || j->out->n == rows_before) {
+        return;
+    }
+    const struct series *row = &j->out->s[j->out->n - 1];
+    for (size_t i = 0; i < j->e->steps; i++) {
+        if (row->has[i] && !(row->h && row->h[i])) {
+            note_no_counter(j, ls);
+            return;
+        }
+    }
+}
+
+static enum err range_stored(struct range_job *j, const struct node *n)
+{
+    struct eval *e = j->e;
+    const struct node *s = j->selector;
+    struct metric_cursor *cursor = NULL;
+    struct metric_batch b;
+    int64_t lookback = e->options->lookback_ms;
+    enum err err = select_open(e, s, n->range_ms + (s->anchored || s->smoothed ? lookback : 0),
+                               s->smoothed ? lookback : 0, &cursor);
+    while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
+        bounds_find(j, b.ts, b.ts_count, &j->clock);
+        for (uint32_t k = 0; k < b.series_count && !err; k++) {
+            size_t before = j->out->n;
+            err = range_series(j, &b, &b.series[k]);
+            check_counter(j, before, b.series[k].labels);
+        }
+    }
+    if (cursor) {
+        e->source->ops->close(cursor);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* -- subqueries ------------------------------------------------------------------------------------------ */
+
+enum {
+    SUBQUERY_STEP_DEFAULT_MS = 60000,
+    SUBQUERY_STEPS_MAX = 50000000
+};
+
+/* The grid of the inner expression: multiples of the step since 1970, after `low`, up to `high`. Zero steps
+ * when there is none. */
+static enum err subquery_grid(struct eval *e, const struct node *n, ts_ms low, ts_ms high, struct eval *inner)
+{
+    int64_t step = n->step_ms ? n->step_ms : e->options->subquery_step_ms;
+    step = step > 0 ? step : SUBQUERY_STEP_DEFAULT_MS;
+    ts_ms first = low / step * step;
+    first += first <= low ? step : 0;
+    *inner = *e;
+    inner->start = first;
+    inner->step = step;
+    inner->steps = high < first ? 0 : (size_t)((high - first) / step) + 1;
+    return inner->steps <= SUBQUERY_STEPS_MAX
+               ? ERR_OK
+               : err_set(e->info, ERR_LIMIT, "the subquery has more than %d steps: choose a larger step",
+                         SUBQUERY_STEPS_MAX);
+}
+
+/* Resets between points of a subquery say nothing about resets between the samples below. */
+static const struct histogram *without_hint(struct arena *a, const struct histogram *h)
+{
+    if (h->reset_hint != HRESET_YES && h->reset_hint != HRESET_NO) {
+        return h;
+    }
+    struct histogram *copy = arena_alloc(a, sizeof(*copy));
+    if (copy) {
+        *copy = *h;
+        copy->reset_hint = HRESET_UNKNOWN;
+    }
+    return copy;
+}
+
+/* The points of a row on the inner grid, as if they were stored. */
+static enum err subquery_samples(struct range_job *j, const struct eval *inner, const struct series *row,
+                                 struct samples *out)
+{
+    struct arena *a = &j->scratch;
+    size_t n = inner->steps;
+    ts_ms *ts = arena_array(a, n, sizeof(*ts)), *hts = arena_array(a, n, sizeof(*hts));
+    double *v = arena_array(a, n, sizeof(*v));
+    const struct histogram **h = arena_array(a, n, sizeof(*h));
+    if (!ts || !hts || !v || !h) {
+        return eval_no_memory(j->e);
+    }
+    *out = (struct samples){.labels = row->labels,
+                            .ts = ts,
+                            .v = v,
+                            .histogram_ts = hts,
+                            .histograms = h,
+                            .drops_name = row->drops_name};
+    for (size_t i = 0; i < n; i++) {
+        if (!row->has[i]) {
+            continue;
+        }
+        if (!row->h || !row->h[i]) {
+            ts[out->n] = step_time(inner, i);
+            v[out->n++] = row->v[i];
+            continue;
+        }
+        hts[out->histogram_count] = step_time(inner, i);
+        h[out->histogram_count] = without_hint(j->e->a, row->h[i]);
+        if (!h[out->histogram_count++]) {
+            return eval_no_memory(j->e);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err subquery_series(struct range_job *j, const struct eval *inner, const struct series *row)
+{
+    struct samples s;
+    arena_reset(&j->scratch);
+    enum err err = subquery_samples(j, inner, row, &s);
+    if (err) {
+        return err;
+    }
+    bounds_find(j, s.ts, s.n, &j->floats);
+    bounds_find(j, s.histogram_ts, s.histogram_count, &j->histograms);
+    return run_windows(j, &s, &j->floats, 0);
+}
+
+/* The inner expression on a grid of its own, then windows over its points. */
+static enum err range_subquery(struct range_job *j, const struct node *n)
+{
+    struct eval inner;
+    struct value v = {0};
+    enum err err = subquery_grid(j->e, n, j->from[0], j->to[j->e->steps - 1], &inner);
+    if (err || inner.steps == 0) {
+        return err;
+    }
+    err = eval_node(&inner, n->args[0], &v);
+    for (size_t k = 0; !err && k < v.n; k++) {
+        size_t before = j->out->n;
+        err = subquery_series(j, &inner, &v.s[k]);
+        check_counter(j, before, v.s[k].labels);
+    }
+    return err;
+}
+
+/* -- calls ----------------------------------------------------------------------------------------------- */
+
+static enum err check_extended(struct eval *e, const struct node *s, const struct function *f)
+{
+    if (s->anchored && (!f || !f->anchored)) {
+        return err_set(
+            e->info, ERR_EXECUTION,
+            "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s",
+            f ? f->name : "");
+    }
+    if (s->smoothed && (!f || !f->smoothed)) {
+        return err_set(e->info, ERR_EXECUTION,
+                       "smoothed modifier can only be used with: delta, increase, rate - not with %s",
+                       f ? f->name : "");
+    }
+    return ERR_OK;
+}
+
+static enum err job_init(struct range_job *j, struct eval *e, const struct node *n,
+                         const struct range_use *use)
+{
+    const struct node *s = n->kind == N_MATRIX ? n->args[0] : NULL, *timed = s ? s : n;
+    int64_t lookback = e->options->lookback_ms, before = 0, after = 0;
+    *j = (struct range_job){.e = e, .use = use, .selector = s};
+    if (s) {
+        before = s->anchored || s->smoothed ? lookback : 0;
+        after = s->smoothed ? lookback : 0;
+        j->start_times = e->options->start_times && use->call && use->call->function->uses_start_times;
+    }
+    j->from = arena_array(e->a, e->steps, sizeof(ts_ms));
+    j->to = arena_array(e->a, e->steps, sizeof(ts_ms));
+    j->low = arena_array(e->a, e->steps, sizeof(ts_ms));
+    j->high = arena_array(e->a, e->steps, sizeof(ts_ms));
+    if (!j->from || !j->to || !j->low || !j->high || !bounds_init(e, &j->clock) ||
+        !bounds_init(e, &j->floats) || !bounds_init(e, &j->histograms)) {
+        return eval_no_memory(e);
+    }
+    for (size_t i = 0; i < e->steps; i++) {
+        j->to[i] = selector_time(e, timed, i);
+        j->from[i] = j->to[i] - n->range_ms;
+        j->low[i] = j->from[i] - before;
+        j->high[i] = j->to[i] + after;
+    }
+    arena_init(&j->scratch, 0, e->a->budget);
+    return s && use->call ? check_extended(e, s, use->call->function) : ERR_OK;
+}
+
+enum err eval_range(struct eval *e, const struct node *range, const struct range_use *use,
+                    struct value *ret_value)
+{
+    const struct node *n = unparen(range);
+    struct range_job j;
+    *ret_value = (struct value){.type = TYPE_VECTOR};
+    enum err err = job_init(&j, e, n, use);
+    if (err) {
+        return err;
+    }
+    j.out = ret_value;
+    err = n->kind == N_MATRIX ? range_stored(&j, n) : range_subquery(&j, n);
+    arena_done(&j.scratch);
+    return err ? err : value_unique(e, ret_value);
+}
+
+/* -- anchored and smoothed ------------------------------------------------------------------------------- */
+
+double interpolate(ts_ms t1, double v1, ts_ms t2, double v2, ts_ms t, bool counter)
+{
+    double from = counter && v2 < v1 ? 0 : v1;
+    return from + (v2 - from) * (double)(t - t1) / (double)(t2 - t1);
+}
+
+/* The first index below n whose time is greater than (or, `or_equal`, not less than) t; n when none. */
+static size_t first_after(const ts_ms *ts, size_t n, ts_ms t, bool or_equal)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (ts[mid] > t || (or_equal && ts[mid] == t)) {
+            hi = mid;
+        } else {
+            lo = mid + 1;
+        }
+    }
+    return lo;
+}
+
+bool extended_edges(const ts_ms *ts, const double *v, size_t n, ts_ms from, ts_ms to, bool smoothed,
+                    bool counter, size_t *ret_first, size_t *ret_last, double *ret_left, double *ret_right)
+{
+    if (n == 0) {
+        return false;
+    }
+    size_t last = n - 1, first = first_after(ts, last, from, false);
+    first -= first > 0;
+    last = smoothed ? first_after(ts, last, to, true) : last;
+    if (ts[last] <= from) {
+        return false;
+    }
+    *ret_left = smoothed && ts[first] < from
+                    ? interpolate(ts[first], v[first], ts[first + 1], v[first + 1], from, counter)
+                    : v[first];
+    *ret_right = smoothed && last > 0 && ts[last] > to
+                     ? interpolate(ts[last - 1], v[last - 1], ts[last], v[last], to, counter)
+                     : v[last];
+    *ret_first = first;
+    *ret_last = last;
+    return true;
+}
+
+/* -- the window itself ----------------------------------------------------------------------------------- */
+
+struct raw_job {
+    struct eval *e;
+    const struct node *selector;
+    ts_ms from, to, low, high;
+    struct raw_rows *out;
+};
+
+static enum err add_raw(struct eval *e, struct raw_rows *out, struct labels labels, struct promql_series row)
+{
+    if (labels_dup(e->a, labels, &row.labels) ||
+        arena_reserve(e->a, (void **)&out->rows, &out->cap, out->n + 1, sizeof(*out->rows))) {
+        return eval_no_memory(e);
+    }
+    out->rows[out->n++] = row;
+    return ERR_OK;
+}
+
+/* The window's samples with values at its edges in place of those outside. */
+static size_t extend_raw(const struct raw_job *j, ts_ms *ts, double *v, size_t n)
+{
+    size_t first, last, count = 0;
+    double left, right;
+    if (!extended_edges(ts, v, n, j->from, j->to, j->selector->smoothed, false, &first, &last, &left,
+                        &right)) {
+        return 0;
+    }
+    first += ts[first] <= j->from;
+    size_t end = ts[last] >= j->to ? last : last + 1;
+    size_t inside = end > first ? end - first : 0;
+    memmove(ts + 1, ts + first, inside * sizeof(*ts));
+    memmove(v + 1, v + first, inside * sizeof(*v));
+    ts[0] = j->from;
+    v[0] = left;
+    count = inside + 1;
+    ts[count] = j->to;
+    v[count] = right;
+    return count + 1;
+}
+
+static enum err raw_series(struct raw_job *j, const struct metric_batch *b, const struct metric_series *s)
+{
+    struct eval *e = j->e;
+    size_t room = s->count + (size_t)2, n = 0;
+    bool extended = j->selector->anchored || j->selector->smoothed;
+    ts_ms *ts = arena_array(e->a, room, sizeof(*ts));
+    double *v = arena_array(e->a, room, sizeof(*v));
+    const struct histogram **h = s->histograms ? arena_array(e->a, room, sizeof(*h)) : NULL;
+    if (!ts || !v || (s->histograms && !h)) {
+        return eval_no_memory(e);
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        ts_ms t = b->ts[s->clock_first + i];
+        const struct histogram *stored = s->histograms ? s->histograms[i] : NULL;
+        if (t <= j->low || t > j->high || stored_stale(s, i)) {
+            continue;
+        }
+        if (stored && extended) {
+            return err_set(e->info, ERR_EXECUTION, "%s modifier is not supported with histograms",
+                           j->selector->anchored ? "anchored" : "smoothed");
+        }
+        ts[n] = t;
+        v[n] = stored ? 0 : s->values[i];
+        if (h) {
+            h[n] = stored ? eval_keep_histogram(e, stored) : NULL;
+        }
+        if (stored && !h[n]) {
+            return eval_no_memory(e);
+        }
+        n++;
+    }
+    n = extended ? extend_raw(j, ts, v, n) : n;
+    enum err err = eval_charge(e, n);
+    return err || n == 0 ? err
+                         : add_raw(e, j->out, s->labels,
+                                   (struct promql_series){.n = n, .ts = ts, .values = v, .histograms = h});
+}
+
+static enum err raw_subquery(struct eval *e, const struct node *n, struct raw_rows *out)
+{
+    struct eval inner;
+    struct value v = {0};
+    ts_ms to = selector_time(e, n, 0);
+    enum err err = subquery_grid(e, n, to - n->range_ms, to, &inner);
+    if (err || inner.steps == 0) {
+        return err;
+    }
+    err = eval_node(&inner, n->args[0], &v);
+    for (size_t k = 0; !err && k < v.n; k++) {
+        struct series *s = &v.s[k];
+        ts_ms *ts = arena_array(e->a, inner.steps, sizeof(*ts));
+        size_t count = 0;
+        for (size_t i = 0; ts && i < inner.steps; i++) {
+            if (!s->has[i]) {
+                continue;
+            }
+            ts[count] = step_time(&inner, i);
+            if (s->h) {
+                s->h[count] = s->h[i];
+            }
+            s->v[count++] = s->v[i];
+        }
+        if (s->drops_name && !err) {
+            err = drop_name(e, s->labels, &s->labels);
+        }
+        struct promql_series row = {.n = count, .ts = ts, .values = s->v, .histograms = s->h};
+        err = err ? err : !ts ? eval_no_memory(e) : count ? add_raw(e, out, s->labels, row) : ERR_OK;
+    }
+    return err;
+}
+
+enum err eval_raw_range(struct eval *e, const struct node *range, struct raw_rows *ret_rows)
+{
+    const struct node *n = unparen(range);
+    if (n->kind == N_SUBQUERY) {
+        return raw_subquery(e, n, ret_rows);
+    }
+    const struct node *s = n->args[0];
+    int64_t lookback = e->options->lookback_ms, before = s->anchored || s->smoothed ? lookback : 0;
+    int64_t after = s->smoothed ? lookback : 0;
+    struct raw_job j = {.e = e, .selector = s, .to = selector_time(e, s, 0), .out = ret_rows};
+    j.from = j.to - n->range_ms;
+    j.low = j.from - before;
+    j.high = j.to + after;
+    struct metric_cursor *cursor = NULL;
+    struct metric_batch b;
+    enum err err = select_open(e, s, n->range_ms + before, after, &cursor);
+    while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
+        for (uint32_t k = 0; k < b.series_count && !err; k++) {
+            err = raw_series(&j, &b, &b.series[k]);
+        }
+    }
+    if (cursor) {
+        e->source->ops->close(cursor);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
