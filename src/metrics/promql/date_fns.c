@@ -90,7 +90,8 @@ static enum err now(struct eval *e, struct value *v)
     *v = (struct value){.type = TYPE_VECTOR};
     enum err err = value_add(e, v, (struct labels){0}, &s);
     for (size_t i = 0; i < e->steps && !err; i++) {
-        s->v[i] = (double)(step_time(e, i) / 1000);
+        int64_t seconds = step_time(e, i) / 1000;
+        s->v[i] = (double)seconds;
         s->has[i] = 1;
     }
     return err;

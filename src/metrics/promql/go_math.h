@@ -8,7 +8,8 @@
 /* time.Duration.Seconds of milliseconds: whole seconds and the rest added apart. */
 static inline double go_seconds(int64_t ms)
 {
-    return (double)(ms / 1000) + (double)(ms % 1000 * 1000000) / 1e9;
+    int64_t whole = ms / 1000, rest_ns = ms % 1000 * 1000000;
+    return (double)whole + (double)rest_ns / 1e9;
 }
 
 /* Go's Min and Max: NaN wins, except against an infinity of the right sign. */

@@ -208,8 +208,8 @@ static enum err conflict(struct info_job *j, const struct series *old, const str
                          size_t step)
 {
     struct buf a AUTO_BUF = {0}, b AUTO_BUF = {0};
-    labels_format(&a, old->labels);
-    labels_format(&b, new_one->labels);
+    labels_format_loki(&a, old->labels);
+    labels_format_loki(&b, new_one->labels);
     return err_set(j->e->info, ERR_EXECUTION,
                    "found duplicate series for info metric: existing %.*s @ %lld, new %.*s @ %lld",
                    STR_FMT(buf_view(&a)), (long long)old->v[step], STR_FMT(buf_view(&b)),

@@ -197,9 +197,9 @@ static enum err refuse_ones(struct match *m, const struct clash *c)
     if (err) {
         return eval_no_memory(m->e);
     }
-    labels_format(&group, key);
-    labels_format(&first, c->first->labels);
-    labels_format(&second, c->second->labels);
+    labels_format_loki(&group, key);
+    labels_format_loki(&first, c->first->labels);
+    labels_format_loki(&second, c->second->labels);
     struct str a = buf_view(&first), b = buf_view(&second);
     bool swap = str_cmp(a, b) > 0;
     return err_set(
