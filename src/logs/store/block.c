@@ -9,7 +9,6 @@
 #include "logs/store/ints.h"
 #include "logs/store/limits.h"
 #include "logs/store/meta.h"
-#include "logs/store/text.h"
 
 enum {
     GROUP_RECORD_BYTES_MIN = 6
@@ -216,7 +215,7 @@ enum err block_each_stream(struct block *b, block_stream_fn *fn, void *ctx, stru
 
 /* --- columns --- */
 
-static enum err mark(struct block *b, struct block_group *g, enum err e)
+enum err block_mark(struct block *b, struct block_group *g, enum err e)
 {
     if (e == ERR_CORRUPT && !atomic_exchange_explicit(&g->bad, true, memory_order_relaxed)) {
         atomic_fetch_add_explicit(&b->bad_groups, 1, memory_order_relaxed);
@@ -263,7 +262,7 @@ enum err block_read_times(struct block *b, struct block_group *g, ts_ns *ts)
 {
     struct str page;
     enum err e = container_page(b->file, g->page, &page, NULL);
-    return mark(b, g, e ? e : decode_times(page, ts, g->rows));
+    return block_mark(b, g, e ? e : decode_times(page, ts, g->rows));
 }
 
 enum err block_read_lengths(struct block *b, struct block_group *g, uint64_t *lengths)
@@ -282,14 +281,14 @@ enum err block_read_lengths(struct block *b, struct block_group *g, uint64_t *le
         }
         sum += lengths[i];
     }
-    return mark(b, g, !e && sum != g->line_bytes ? ERR_CORRUPT : e);
+    return block_mark(b, g, !e && sum != g->line_bytes ? ERR_CORRUPT : e);
 }
 
-enum err block_read_text(struct block *b, struct block_group *g, struct buf *dst)
+enum err block_open_text(struct block *b, struct block_group *g, struct arena *a, struct text_page *t)
 {
     struct str page;
     enum err e = container_page(b->file, g->page + 2, &page, NULL);
-    return mark(b, g, e ? e : text_read(page, g->line_bytes, dst));
+    return block_mark(b, g, e ? e : text_open(t, page, g->rows, g->line_bytes, a));
 }
 
 enum err block_read_meta(struct block *b, struct block_group *g, struct arena *a,
@@ -301,7 +300,7 @@ enum err block_read_meta(struct block *b, struct block_group *g, struct arena *a
     }
     struct str page;
     enum err e = container_page(b->file, g->page + 3, &page, NULL);
-    return mark(b, g, e ? e : meta_read(page, g->rows, a, ret_rows));
+    return block_mark(b, g, e ? e : meta_read(page, g->rows, a, ret_rows));
 }
 
 /* --- row by row --- */
@@ -314,26 +313,35 @@ void block_reader_init(struct block_reader *r, struct block *b)
 
 void block_reader_done(struct block_reader *r)
 {
-    buf_done(&r->text);
+    text_done(&r->text);
     arena_done(&r->arena);
+}
+
+static enum err load_lines(struct block_reader *r, struct block_group *g)
+{
+    uint64_t *lengths = arena_array(&r->arena, g->rows, sizeof(*lengths));
+    uint8_t *alive = arena_array(&r->arena, g->rows, 1);
+    r->lines = arena_array(&r->arena, g->rows, sizeof(*r->lines));
+    if (!lengths || !alive || !r->lines) {
+        return ERR_OOM;
+    }
+    memset(alive, 1, g->rows);
+    enum err e = block_read_lengths(r->b, g, lengths);
+    e = e ? e : block_open_text(r->b, g, &r->arena, &r->text);
+    e = e || !text_needs_lengths(&r->text) ? e : text_set_lengths(&r->text, lengths);
+    return block_mark(r->b, g, e ? e : text_lines(&r->text, alive, r->lines));
 }
 
 static enum err load_group(struct block_reader *r)
 {
     struct block_group *g = &r->b->groups[r->group];
+    text_done(&r->text);
     arena_reset(&r->arena);
-    buf_reset(&r->text);
     r->ts = arena_array(&r->arena, g->rows, sizeof(*r->ts));
-    r->lengths = arena_array(&r->arena, g->rows, sizeof(*r->lengths));
-    if (!r->ts || !r->lengths) {
-        return ERR_OOM;
-    }
-    enum err e = block_read_times(r->b, g, r->ts);
-    e = e ? e : block_read_lengths(r->b, g, r->lengths);
-    e = e ? e : block_read_text(r->b, g, &r->text);
+    enum err e = r->ts ? block_read_times(r->b, g, r->ts) : ERR_OOM;
+    e = e ? e : load_lines(r, g);
     e = e ? e : block_read_meta(r->b, g, &r->arena, &r->meta);
     r->at = 0;
-    r->text_at = 0;
     r->loaded = !e;
     return e;
 }
@@ -353,14 +361,13 @@ enum err block_reader_next(struct block_reader *r, struct head_entry *ret_row)
             return e;
         }
     }
-    size_t n = (size_t)r->lengths[r->at];
-    *ret_row = (struct head_entry){
-        .ts = r->ts[r->at], .line = n ? r->text.p + r->text_at : "", .line_n = (uint32_t)n};
+    struct str line = r->lines[r->at];
+    *ret_row =
+        (struct head_entry){.ts = r->ts[r->at], .line = line.n ? line.p : "", .line_n = (uint32_t)line.n};
     if (r->meta) {
         ret_row->meta = r->meta[r->at].l;
         ret_row->meta_n = (uint32_t)r->meta[r->at].n;
     }
-    r->text_at += n;
     r->at++;
     return ERR_OK;
 }

@@ -13,6 +13,7 @@
 #include "disk/container.h"
 #include "labels/labels.h"
 #include "logs/store/head.h"
+#include "logs/store/text.h"
 
 #define BLOCK_SUFFIX ".block"
 
@@ -91,7 +92,11 @@ MUST_USE enum err block_each_stream(struct block *b, block_stream_fn *fn, void *
  * and counted as bad), OOM, LIMIT. */
 MUST_USE enum err block_read_times(struct block *b, struct block_group *g, ts_ns *ts);
 MUST_USE enum err block_read_lengths(struct block *b, struct block_group *g, uint64_t *lengths);
-MUST_USE enum err block_read_text(struct block *b, struct block_group *g, struct buf *dst);
+/* Errors from t later on are told by block_mark. */
+MUST_USE enum err block_open_text(struct block *b, struct block_group *g, struct arena *a,
+                                  struct text_page *t);
+/* Marks and counts the group as bad when e is CORRUPT; returns e. */
+enum err block_mark(struct block *b, struct block_group *g, enum err e);
 /* NULL when no row has any. */
 MUST_USE enum err block_read_meta(struct block *b, struct block_group *g, struct arena *a,
                                   const struct labels **ret_rows);
@@ -109,9 +114,8 @@ struct block_reader {
     uint32_t at; /* row inside of the group */
     bool loaded;
     ts_ns *ts;
-    uint64_t *lengths;
-    struct buf text;
-    size_t text_at;
+    struct text_page text;
+    struct str *lines;
     const struct labels *meta;
     struct arena arena;
 };

@@ -19,6 +19,8 @@ struct block_writer {
     struct buf text;
     ts_ns *ts;
     uint64_t *lengths, *column;
+    uint32_t *offsets; /* of lines in the text */
+    struct text_writer lines;
     uint32_t *runs; /* the group's first row of each stream */
     uint32_t n, run_count;
     ts_ns ts_min, ts_max;
@@ -44,6 +46,8 @@ static void writer_free(struct block_writer *w)
     mem_free(w->lengths);
     mem_free(w->column);
     mem_free(w->runs);
+    mem_free(w->offsets);
+    text_writer_done(&w->lines);
     meta_writer_done(&w->meta);
     strmap_done(&w->symbols);
     buf_done(&w->symbol_bytes);
@@ -81,8 +85,11 @@ enum err block_writer_new(const char *path, struct str tenant, uint32_t level, u
     w->lengths = mem_array(GROUP_ROWS, sizeof(*w->lengths));
     w->column = mem_array(GROUP_ROWS, sizeof(*w->column));
     w->runs = mem_array(GROUP_ROWS, sizeof(*w->runs));
+    w->offsets = mem_array(GROUP_ROWS + 1, sizeof(*w->offsets));
     w->scratch = mem_alloc(GRAMS_BITS);
-    enum err e = w->ts && w->lengths && w->column && w->runs && w->scratch ? w->tenant.err : ERR_OOM;
+    bool ok = w->ts && w->lengths && w->column && w->runs && w->offsets && w->scratch;
+    enum err e = ok ? text_writer_init(&w->lines) : ERR_OOM;
+    e = e ? e : w->tenant.err;
     if (e) {
         (void)err_set(reterr_info, e, "no memory to write %s", path);
     }
@@ -149,7 +156,8 @@ static enum err finish_group(struct block_writer *w, struct err_info *info)
     enum err e = add_page(w, info);
     ints_write(&w->page, w->lengths, w->n);
     e = e ? e : add_page(w, info);
-    text_write(&w->page, buf_view(&w->text));
+    w->offsets[w->n] = (uint32_t)w->text.n;
+    text_write(&w->lines, &w->page, buf_view(&w->text), w->offsets, w->n);
     e = e ? e : add_page(w, info);
     grams_write(&w->grams, buf_view(&w->text), w->scratch);
     if (!e && has_meta) {
@@ -237,6 +245,7 @@ enum err block_writer_row(struct block_writer *w, const struct head_entry *row, 
         }
     }
     enum err e = meta_writer_row(&w->meta, (struct labels){row->meta, row->meta_n});
+    w->offsets[w->n] = (uint32_t)w->text.n;
     buf_append(&w->text, row->line, row->line_n);
     e = e ? e : w->text.err;
     if (e || w->rows == UINT32_MAX) {

@@ -34,6 +34,7 @@ struct group_view {
     size_t n;
     struct head_entry *rows;
     uint32_t *numbers;       /* of the rows in the block, ascending */
+    bool read_late;          /* rows have their lines although the query did not ask for them */
     bool decoded;            /* first_ts and last_ts are known */
     ts_ns first_ts, last_ts; /* of the group's first and last row, filtered or not */
     struct buf text;
@@ -186,10 +187,10 @@ MUST_USE enum err filters_init(struct log_cursor *c);
 bool filters_accept(const struct log_cursor *c, struct str line);
 /* False when no line of a text with these three-byte sequences can be accepted. */
 bool filters_may_accept(const struct log_cursor *c, struct str grams);
-/* Clears alive[i] for each of n lines that a filter refuses; line i is text[offsets[i], offsets[i + 1]).
- * `hit` has room for n. */
-void filters_apply(const struct log_cursor *c, struct str text, const uint32_t *offsets, uint32_t n,
-                   uint8_t *alive, uint8_t *hit);
+/* Clears alive[i] for each row of the page that a filter refuses. `hit` and `lines` have room for its rows.
+ * Errors: CORRUPT, OOM, LIMIT. */
+MUST_USE enum err filters_apply(const struct log_cursor *c, struct text_page *t, uint8_t *alive, uint8_t *hit,
+                                struct str *lines, uint32_t *ret_left);
 
 /* Parts of a tenant that overlap a time range, with references taken. */
 MUST_USE enum err store_parts(struct log_store *s, struct str tenant, struct arena *a, ts_ns start, ts_ns end,

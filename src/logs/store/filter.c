@@ -102,29 +102,6 @@ bool filters_may_accept(const struct log_cursor *c, struct str grams)
     return true;
 }
 
-/* Looks for the text through all lines at once; a match across the end of a line is none. */
-static void mark_hits(const struct finder *f, struct str text, const uint32_t *offsets, uint32_t n,
-                      uint8_t *hit)
-{
-    if (f->needle.n == 0) {
-        memset(hit, 1, n);
-        return;
-    }
-    size_t at = 0;
-    uint32_t row = 0;
-    while ((at = finder_next(f, text, at)) != STR_NPOS) {
-        while (offsets[row + 1] <= at) {
-            row++;
-        }
-        if (at + f->needle.n <= offsets[row + 1]) {
-            hit[row] = 1;
-            at = offsets[row + 1];
-        } else {
-            at++;
-        }
-    }
-}
-
 static uint32_t count_alive(const uint8_t *alive, uint32_t n)
 {
     uint32_t count = 0;
@@ -134,26 +111,45 @@ static uint32_t count_alive(const uint8_t *alive, uint32_t n)
     return count;
 }
 
-void filters_apply(const struct log_cursor *c, struct str text, const uint32_t *offsets, uint32_t n,
-                   uint8_t *alive, uint8_t *hit)
+/* One filter that is texts, over all rows at once. */
+static enum err apply_texts(const struct filter *f, struct text_page *t, uint8_t *alive, uint8_t *hit)
 {
-    for (size_t i = 0; i < c->sel.filter_count; i++) {
-        const struct filter *f = &c->filters[i];
-        uint32_t left = count_alive(alive, n);
-        if (f->texts && left > n / SPARSE) {
-            memset(hit, 0, n);
-            for (size_t k = 0; k < f->text_n; k++) {
-                mark_hits(&f->texts[k], text, offsets, n, hit);
-            }
-            for (uint32_t row = 0; row < n; row++) {
-                alive[row] = alive[row] && (hit[row] != 0) == f->wants;
-            }
-            continue;
-        }
-        for (uint32_t row = 0; left && row < n; row++) {
-            if (alive[row]) {
-                alive[row] = hits(f, str_slice(text, offsets[row], offsets[row + 1])) == f->wants;
-            }
+    enum err e = ERR_OK;
+    memset(hit, 0, t->rows);
+    for (size_t k = 0; !e && k < f->text_n; k++) {
+        e = text_find(t, &f->texts[k], alive, hit);
+    }
+    for (uint32_t row = 0; !e && row < t->rows; row++) {
+        alive[row] = alive[row] && (hit[row] != 0) == f->wants;
+    }
+    return e;
+}
+
+enum err filters_apply(const struct log_cursor *c, struct text_page *t, uint8_t *alive, uint8_t *hit,
+                       struct str *lines, uint32_t *ret_left)
+{
+    uint32_t left = count_alive(alive, t->rows);
+    bool others = false;
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && left && i < c->sel.filter_count; i++) {
+        if (c->filters[i].texts && left > t->rows / SPARSE) {
+            e = apply_texts(&c->filters[i], t, alive, hit);
+            left = count_alive(alive, t->rows);
+        } else {
+            others = true;
         }
     }
+    if (e || !left || !others) {
+        *ret_left = left;
+        return e;
+    }
+    e = text_lines(t, alive, lines); /* texts that were applied are asked again: they are few then */
+    for (uint32_t row = 0; !e && row < t->rows; row++) {
+        if (alive[row] && !filters_accept(c, lines[row])) {
+            alive[row] = 0;
+            left--;
+        }
+    }
+    *ret_left = left;
+    return e;
 }

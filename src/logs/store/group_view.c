@@ -12,9 +12,10 @@ struct scan { /* while a view is made */
     struct block *b;
     struct block_group *g;
     struct arena tmp;
-    ts_ns *ts;
-    uint64_t *lengths;
-    uint32_t *offsets;
+    struct text_page text;
+    ts_ns *ts;         /* NULL until read */
+    uint64_t *lengths; /* NULL until read */
+    struct str *lines;
     uint8_t *alive, *hit;
     uint32_t left;
 };
@@ -51,87 +52,84 @@ static void select_rows(struct scan *s)
     for (size_t i = first_range(p, base); i < p->range_n && p->ranges[i].first < end; i++) {
         uint32_t from = p->ranges[i].first > base ? p->ranges[i].first - base : 0;
         uint32_t to = p->ranges[i].end < end ? p->ranges[i].end - base : s->g->rows;
-        for (uint32_t row = from; row < to; row++) {
-            s->alive[row] = s->ts[row] >= s->c->sel.start_ns && s->ts[row] < s->c->sel.end_ns;
-            s->left += s->alive[row];
-        }
+        memset(s->alive + from, 1, to - from);
+        s->left += to - from;
     }
 }
 
-static enum err read_columns(struct scan *s)
+static enum err read_times(struct scan *s)
 {
     uint32_t n = s->g->rows;
-    s->ts = arena_array(&s->tmp, n, sizeof(*s->ts));
-    s->alive = arena_zarray(&s->tmp, n, 1);
-    s->hit = arena_array(&s->tmp, n, 1);
-    s->lengths = arena_array(&s->tmp, n, sizeof(*s->lengths));
-    s->offsets = arena_array(&s->tmp, (size_t)n + 1, sizeof(*s->offsets));
-    if (!s->ts || !s->alive || !s->hit || !s->lengths || !s->offsets) {
-        return arena_err(&s->tmp);
+    if (s->ts || !s->left) {
+        return ERR_OK;
     }
-    enum err e = block_read_times(s->b, s->g, s->ts);
+    s->ts = arena_array(&s->tmp, n, sizeof(*s->ts));
+    enum err e = s->ts ? block_read_times(s->b, s->g, s->ts) : arena_err(&s->tmp);
     if (e) {
         return e;
     }
     s->v->decoded = true;
     s->v->first_ts = s->ts[0];
     s->v->last_ts = s->ts[n - 1];
-    select_rows(s);
-    if (!s->left) {
-        return ERR_OK;
-    }
-    e = block_read_lengths(s->b, s->g, s->lengths);
-    s->offsets[0] = 0;
-    for (uint32_t i = 0; !e && i < n; i++) {
-        s->offsets[i + 1] = s->offsets[i] + (uint32_t)s->lengths[i];
-    }
-    return e;
-}
-
-static enum err read_lines(struct scan *s)
-{
-    struct log_cursor *c = s->c;
-    if (!s->left || lines_unread(c)) {
-        return ERR_OK;
-    }
-    s->v->charged = s->g->line_bytes;
-    enum err e = cursor_charge(c, s->v->charged);
-    e = e ? e : block_read_text(s->b, s->g, &s->v->text);
-    if (e) {
-        return e;
-    }
-    c->bytes_read += s->g->line_bytes;
-    if (c->sel.filter_count) {
-        filters_apply(c, buf_view(&s->v->text), s->offsets, s->g->rows, s->alive, s->hit);
-        s->left = 0;
-        for (uint32_t i = 0; i < s->g->rows; i++) {
-            s->left += s->alive[i];
+    for (uint32_t row = 0; row < n; row++) {
+        if (s->alive[row] && (s->ts[row] < s->c->sel.start_ns || s->ts[row] >= s->c->sel.end_ns)) {
+            s->alive[row] = 0;
+            s->left--;
         }
     }
     return ERR_OK;
 }
 
-/* Copies the few lines that are left, so that the text can go. */
-static enum err keep_few(struct scan *s, size_t bytes)
+static enum err read_lengths(struct scan *s)
+{
+    if (s->lengths) {
+        return ERR_OK;
+    }
+    s->lengths = arena_array(&s->tmp, s->g->rows, sizeof(*s->lengths));
+    return s->lengths ? block_read_lengths(s->b, s->g, s->lengths) : arena_err(&s->tmp);
+}
+
+static enum err open_text(struct scan *s)
+{
+    s->v->charged = s->g->line_bytes;
+    enum err e = cursor_charge(s->c, s->v->charged);
+    s->lines = arena_array(&s->tmp, s->g->rows, sizeof(*s->lines));
+    e = e ? e : s->lines ? block_open_text(s->b, s->g, &s->tmp, &s->text) : arena_err(&s->tmp);
+    if (!e && text_needs_lengths(&s->text)) {
+        e = read_lengths(s);
+        e = e ? e : block_mark(s->b, s->g, text_set_lengths(&s->text, s->lengths));
+    }
+    s->c->bytes_read += s->g->line_bytes;
+    return e;
+}
+
+/* The lines that are handed out. What of the text nobody wants is not kept. */
+static enum err keep_lines(struct scan *s)
 {
     struct group_view *v = s->v;
-    char *copy = bytes ? arena_bytes(&v->arena, bytes) : NULL;
-    if (bytes && !copy) {
+    size_t bytes = 0;
+    enum err e = block_mark(s->b, s->g, text_lines(&s->text, s->alive, s->lines));
+    for (uint32_t i = 0; !e && i < s->g->rows; i++) {
+        bytes += s->alive[i] ? s->lines[i].n : 0;
+    }
+    if (e || bytes * KEPT_WHOLE >= s->text.text.n) {
+        v->text = s->text.text;
+        s->text.text = (struct buf){0};
+        return e;
+    }
+    char *copy = arena_bytes(&v->arena, bytes + 1);
+    if (!copy) {
         return arena_err(&v->arena);
     }
-    for (size_t i = 0; i < v->n; i++) {
-        struct head_entry *row = &v->rows[i];
-        if (row->line_n) {
-            memcpy(copy, row->line, row->line_n);
-            row->line = copy;
-            copy += row->line_n;
-        } else {
-            row->line = "";
+    for (uint32_t i = 0; i < s->g->rows; i++) {
+        if (s->alive[i] && s->lines[i].n) {
+            memcpy(copy, s->lines[i].p, s->lines[i].n);
+            s->lines[i].p = copy;
+            copy += s->lines[i].n;
         }
     }
     cursor_discharge(s->c, v->charged);
     v->charged = 0;
-    buf_done(&v->text);
     return ERR_OK;
 }
 
@@ -140,34 +138,32 @@ static enum err make_rows(struct scan *s)
     struct group_view *v = s->v;
     struct arena *a = &v->arena;
     const struct labels *meta = NULL;
-    enum err e = ERR_OK;
-    if (s->c->sel.metadata_needed) {
-        e = block_read_meta(s->b, s->g, a, &meta);
-    }
+    bool unread = lines_unread(s->c);
+    enum err e = s->c->sel.metadata_needed ? block_read_meta(s->b, s->g, a, &meta) : ERR_OK;
+    e = e ? e : unread ? read_lengths(s) : keep_lines(s);
     v->rows = arena_array(a, s->left, sizeof(*v->rows));
     v->numbers = arena_array(a, s->left, sizeof(*v->numbers));
     if (e || !v->rows || !v->numbers) {
         return e ? e : arena_err(a);
     }
-    const char *text = v->text.n ? v->text.p : NULL;
-    size_t bytes = 0;
     for (uint32_t i = 0; i < s->g->rows; i++) {
         if (!s->alive[i]) {
             continue;
         }
         struct head_entry *row = &v->rows[v->n];
-        *row = (struct head_entry){.ts = s->ts[i], .line_n = (uint32_t)s->lengths[i]};
-        row->line = text ? text + s->offsets[i] : (const char *)row;
+        *row = (struct head_entry){.ts = s->ts[i]};
+        row->line = unread ? (const char *)row : s->lines[i].n ? s->lines[i].p : "";
+        row->line_n = (uint32_t)(unread ? s->lengths[i] : s->lines[i].n);
         if (meta) {
             row->meta = meta[i].l;
             row->meta_n = (uint32_t)meta[i].n;
         }
         v->numbers[v->n++] = s->g->first_row + i;
-        bytes += row->line_n;
     }
-    return text && bytes * KEPT_WHOLE < v->text.n ? keep_few(s, bytes) : ERR_OK;
+    return ERR_OK;
 }
 
+/* Times before the text only where they decide something. */
 static enum err fill(struct scan *s)
 {
     const struct log_select *sel = &s->c->sel;
@@ -176,8 +172,21 @@ static enum err fill(struct scan *s)
         !filters_may_accept(s->c, block_grams(s->b, s->g))) {
         return ERR_OK;
     }
-    enum err e = read_columns(s);
-    e = e ? e : read_lines(s);
+    s->alive = arena_zarray(&s->tmp, s->g->rows, 1);
+    s->hit = arena_array(&s->tmp, s->g->rows, 1);
+    if (!s->alive || !s->hit) {
+        return arena_err(&s->tmp);
+    }
+    select_rows(s);
+    bool inside = s->g->ts_min >= sel->start_ns && s->g->ts_max < sel->end_ns;
+    enum err e = inside ? ERR_OK : read_times(s);
+    if (!e && s->left && !lines_unread(s->c)) {
+        e = open_text(s);
+        e = e || !sel->filter_count
+                ? e
+                : block_mark(s->b, s->g, filters_apply(s->c, &s->text, s->alive, s->hit, s->lines, &s->left));
+    }
+    e = e ? e : read_times(s);
     return e || !s->left ? e : make_rows(s);
 }
 
@@ -193,6 +202,7 @@ enum err group_view_new(struct log_cursor *c, struct part *p, size_t group, stru
     struct scan s = {.c = c, .v = v, .b = p->block, .g = &p->block->groups[group]};
     arena_init(&s.tmp, 0, c->q->budget);
     enum err e = fill(&s);
+    text_done(&s.text);
     arena_done(&s.tmp);
     if (e == ERR_CORRUPT) { /* marked and counted by the block: the rest is served */
         v->n = 0;
@@ -209,21 +219,22 @@ enum err group_view_new(struct log_cursor *c, struct part *p, size_t group, stru
 /* Reads the text late, and lets the view's rows point to their lines. */
 static enum err read_late(struct log_cursor *c, struct group_view *v)
 {
-    struct block *b = v->part->block;
-    struct block_group *g = &b->groups[v->group];
-    uint64_t *lengths = mem_array(g->rows, sizeof(*lengths));
-    enum err e = lengths ? cursor_charge(c, g->line_bytes) : ERR_OOM;
-    v->charged += lengths ? g->line_bytes : 0;
-    e = e ? e : block_read_lengths(b, g, lengths);
-    e = e ? e : block_read_text(b, g, &v->text);
-    size_t offset = 0, k = 0;
-    for (uint32_t i = 0; !e && i < g->rows && k < v->n; i++) {
-        if (v->numbers[k] == g->first_row + i) {
-            v->rows[k++].line = v->text.p + offset;
-        }
-        offset += (size_t)lengths[i];
+    struct scan s = {.c = c, .v = v, .b = v->part->block, .g = &v->part->block->groups[v->group]};
+    arena_init(&s.tmp, 0, c->q->budget);
+    s.alive = arena_zarray(&s.tmp, s.g->rows, 1);
+    enum err e = s.alive ? ERR_OK : arena_err(&s.tmp);
+    for (size_t k = 0; !e && k < v->n; k++) {
+        s.alive[v->numbers[k] - s.g->first_row] = 1;
     }
-    mem_free(lengths);
+    e = e ? e : open_text(&s);
+    e = e ? e : block_mark(s.b, s.g, text_lines(&s.text, s.alive, s.lines));
+    for (size_t k = 0; !e && k < v->n; k++) {
+        v->rows[k].line = s.lines[v->numbers[k] - s.g->first_row].p;
+    }
+    v->text = s.text.text;
+    s.text.text = (struct buf){0};
+    arena_done(&s.tmp);
+    v->read_late = !e;
     return e;
 }
 
@@ -237,7 +248,7 @@ enum err run_row_line(struct log_cursor *c, const struct run *r, const struct he
         if (line < first || line >= (const char *)(v->rows + v->n)) {
             continue;
         }
-        enum err e = v->text.p ? ERR_OK : read_late(c, v);
+        enum err e = v->read_late ? ERR_OK : read_late(c, v);
         if (e) {
             return e;
         }
