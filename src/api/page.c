@@ -2,6 +2,7 @@
 #include "api/page.h"
 
 #include "api/ui_assets.h"
+#include "codec/json.h"
 
 static const struct str marker = STR_INIT("<!--cairn:boot-->");
 
@@ -63,6 +64,20 @@ static void append_html(struct buf *out, struct str html, struct str sub_path)
     buf_str(out, html);
 }
 
+/* The boot data of a role that has no more to say. */
+static void settings_only(struct buf *out, struct str sub_path)
+{
+    struct json_writer w = json_writer(out);
+    w.html = true;
+    json_object_begin(&w);
+    json_key(&w, "settings");
+    json_object_begin(&w);
+    json_key(&w, "appSubUrl");
+    json_str(&w, sub_path);
+    json_object_end(&w);
+    json_object_end(&w);
+}
+
 static void send_page(const struct page *p, struct http_req *r)
 {
     const struct ui_asset *index = find_asset(STR("/index.html"));
@@ -84,7 +99,7 @@ static void send_page(const struct page *p, struct http_req *r)
         if (p->boot) {
             p->boot(p->ctx, r, &out);
         } else {
-            buf_c(&out, "{}");
+            settings_only(&out, p->sub_path);
         }
         buf_c(&out, "</script>");
         append_html(&out, str_slice(html, at + marker.n, html.n), p->sub_path);

@@ -6,7 +6,7 @@
 
 struct page {
     const char *role; /* "dashboards", "metrics": the page adapts itself */
-    /* Writes the boot data, a JSON object without a bare '<'. NULL: an empty object. */
+    /* Writes the boot data, a JSON object without a bare '<'. NULL: only sub_path. */
     void (*boot)(void *ctx, struct http_req *r, struct buf *b);
     void *ctx;
     bool api_in_json; /* unknown paths below /api answer as Grafana does */

@@ -71,6 +71,7 @@ static enum err external_url(struct metrics_role *m, struct err_info *info)
 static enum err serve_start(struct metrics_role *m, struct str address, struct err_info *info)
 {
     m->f.route_prefix = prefix_of(m->f.route_prefix.n ? m->f.route_prefix : m->f.external_url);
+    m->page = (struct page){.role = "metrics", .sub_path = m->f.route_prefix};
     struct http_server_options o = {.role = "metrics",
                                     .listen_address = address,
                                     .web = m->web ? m->web : m->serve->web,
@@ -78,7 +79,9 @@ static enum err serve_start(struct metrics_role *m, struct str address, struct e
                                     .path_prefix = m->f.route_prefix,
                                     .cors_origin = m->f.cors_origin,
                                     .on_done = metrics_self_request,
-                                    .on_done_ctx = m->self};
+                                    .on_done_ctx = m->self,
+                                    .not_found = page_not_found,
+                                    .not_found_ctx = &m->page};
     if (!o.web && role_address_is_open(o.listen_address)) {
         LOG_EVENT(LVL_WARN, "open_listener", F_C("role", "metrics"), F_STR("address", o.listen_address),
                   F_C("cure", "set --web.config.file or listen on 127.0.0.1"));

@@ -2,6 +2,7 @@
 #ifndef CAIRN_CAIRN_ROLE_METRICS_INT_H
 #define CAIRN_CAIRN_ROLE_METRICS_INT_H
 
+#include "api/page.h"
 #include "api/prom/prom_api.h"
 #include "base/thread.h"
 #include "cairn/role.h"
@@ -40,6 +41,7 @@ struct metrics_role {
     struct prom_flag *flag_rows;
     char *external_url, *retention, *data_dir;
     struct prom_api api;
+    struct page page; /* the web app's pages under Prometheus' addresses */
 };
 
 /* role_metrics_flags.c */

@@ -12,12 +12,14 @@ import { ErrorBoundary } from "./components/ErrorBoundary";
 import { Link } from "./components/Link";
 import { Empty, SkeletonRows } from "./components/States";
 import { mark } from "./lib/marks";
+import { isMetricsPath } from "./metrics/paths";
 import { navigate, place, usePlace } from "./lib/router";
 import DashboardPage, { askEarly } from "./pages/Dashboard";
 import DashboardList from "./pages/DashboardList";
 import Login from "./pages/Login";
 
 const Explore = lazy(() => import("./explore/Explore"));
+const MetricsPage = lazy(() => import("./metrics/routes"));
 
 function Redirect({ to }: { to: string }) {
   useEffect(() => navigate(to, true), [to]);
@@ -38,6 +40,7 @@ function NotFound() {
 }
 
 function route(path: string): ReactNode {
+  if (boot().role === "metrics") return isMetricsPath(path) ? <MetricsPage path={path} /> : <NotFound />;
   if (path === "/login") return <Login />;
   if (path === "/" || path === "/dashboards") return <DashboardList />;
   if (path === "/explore") return <Explore />;

@@ -15,8 +15,14 @@ const places: Record<"dashboards" | "metrics", [string, string][]> = {
   ],
   metrics: [
     ["/query", "Query"],
+    ["/alerts", "Alerts"],
     ["/targets", "Targets"],
+    ["/rules", "Rules"],
+    ["/service-discovery", "Discovery"],
+    ["/tsdb-status", "TSDB"],
     ["/status", "Status"],
+    ["/flags", "Flags"],
+    ["/config", "Config"],
   ],
 };
 
@@ -31,7 +37,7 @@ export function Bar({ children }: { children?: ReactNode }) {
       </Link>
       <nav className="nav" aria-label="Main">
         {places[role].map(([to, text]) => (
-          <Link key={to} to={to} aria-current={path === to || (to === "/dashboards" && path.startsWith("/d/")) ? "page" : undefined}>
+          <Link key={to} to={to} aria-current={path === to || (to === "/query" && path === "/graph") || (to === "/dashboards" && path.startsWith("/d/")) ? "page" : undefined}>
             {text}
           </Link>
         ))}

@@ -21,11 +21,16 @@ export function namedSeries(outs: QueryOutcome[]): Named[] {
   return outs.flatMap((o) => o.graph.map((series) => ({ name: seriesName(series, o.query), series, step: o.step })));
 }
 
-type Draw = "lines" | "bars" | "points" | "stacked";
+export type Draw = "lines" | "bars" | "points" | "stacked";
 
-export function Graph({ list, range, height, onZoom, label }: { list: Named[]; range: Range; height: number; onZoom?: (from: number, to: number) => void; label: string }) {
+interface GraphProps { list: Named[]; range: Range; height: number; onZoom?: (from: number, to: number) => void; label: string; draw?: Draw; onDraw?: (d: Draw) => void }
+export function Graph({ list, range, height, onZoom, label, draw: first = "lines", onDraw }: GraphProps) {
   const [ref, width] = useWidth<HTMLDivElement>();
-  const [draw, setDraw] = useState<Draw>("lines");
+  const [draw, setDraw] = useState<Draw>(first);
+  const pickDraw = (d: Draw) => {
+    setDraw(d);
+    onDraw?.(d);
+  };
   const [all, setAll] = useState(false);
   const [only, setOnly] = useState<Set<string> | null>(null);
   const theme = useTheme();
@@ -62,7 +67,7 @@ export function Graph({ list, range, height, onZoom, label }: { list: Named[]; r
         <span className="grow" />
         <span className="group" role="group" aria-label="Draw as">
           {(["lines", "bars", "points", "stacked"] as Draw[]).map((d) => (
-            <button key={d} className="btn small" aria-pressed={draw === d} onClick={() => setDraw(d)}>
+            <button key={d} className="btn small" aria-pressed={draw === d} onClick={() => pickDraw(d)}>
               {d}
             </button>
           ))}
@@ -99,9 +104,9 @@ const finite = (values: number[]): (number | null)[] => values.map((v) => (Numbe
 
 export const valueText = (v: number): string => (Number.isNaN(v) ? "NaN" : v === Infinity ? "+Inf" : v === -Infinity ? "-Inf" : String(v));
 
-export function Table({ series, label }: { series: PromSeries[]; label: string }) {
+export function Table({ series, label, raw: rawFirst = false }: { series: PromSeries[]; label: string; raw?: boolean }) {
   const [sort, setSort] = useState<{ by: string; down: boolean } | null>(null);
-  const [raw, setRaw] = useState(false);
+  const [raw, setRaw] = useState(rawFirst);
   const names = useMemo(() => [...new Set(series.flatMap((s) => Object.keys(s.labels)))].sort((a, b) => (a === "__name__" ? -1 : b === "__name__" ? 1 : a < b ? -1 : 1)), [series]);
   const rows = useMemo(() => {
     const list = [...series];
