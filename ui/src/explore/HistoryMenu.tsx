@@ -30,7 +30,7 @@ function Panel({ source, onPick }: { source: string; onPick: (expr: string) => v
     <div className="history">
       <div className="history-bar">
         <input className="input" type="search" placeholder="Find a query" aria-label="Find a query" value={find} onChange={(e) => setFind(e.target.value)} autoFocus />
-        <button className="btn small" aria-pressed={starred} onClick={() => setStarred(!starred)}>
+        <button className="btn compact" aria-pressed={starred} onClick={() => setStarred(!starred)}>
           Starred
         </button>
       </div>

@@ -66,7 +66,7 @@ function plainText(line: string, pretty: boolean): string {
 export const LogList = memo(function LogList({ rows, look, words, filter, label, common }: { rows: Shown[]; look: LogLook; words: Word[]; filter?: LogFilter; label: string; common: Record<string, string> }) {
   const find = useMemo(() => pattern(words), [words]);
   return (
-    <ol className={"log-list" + (look.wrap ? " wrap" : "")} aria-label={label}>
+    <ol className={"line-list" + (look.wrap ? " wrap" : "")} aria-label={label}>
       {rows.map((r, i) => (
         <Row key={r.line.ns + i} row={r} look={look} find={find} filter={filter} common={common} />
       ))}
@@ -81,13 +81,13 @@ const Row = memo(function Row({ row, look, find, filter, common }: { row: Shown;
   const unique = look.labels ? Object.entries(line.labels).filter(([k, v]) => common[k] !== v) : [];
   return (
     <li className={open ? "open" : undefined}>
-      <button type="button" className="log-row" aria-expanded={open} onClick={() => setOpen(!open)} title={`Level ${level}. Click for details`}>
-        <span className="log-level" style={{ background: `var(${levelColor(level)})` }} />
+      <button type="button" className="line-row" aria-expanded={open} onClick={() => setOpen(!open)} title={`Level ${level}. Click for details`}>
+        <span className="line-level" style={{ background: `var(${levelColor(level)})` }} />
         <span className="sr">{level}</span>
-        {row.repeats > 0 && <span className="log-times">{row.repeats + 1}×</span>}
-        {look.time && <time className="log-time">{formatTime(line.time, "browser", true)}</time>}
-        {unique.length > 0 && <span className="log-labels">{unique.map(([k, v]) => `${k}=${v}`).join(" ")}</span>}
-        <span className="log-text">{marked(plainText(line.line, look.pretty), find)}</span>
+        {row.repeats > 0 && <span className="line-times">{row.repeats + 1}×</span>}
+        {look.time && <time className="line-time">{formatTime(line.time, "browser", true)}</time>}
+        {unique.length > 0 && <span className="line-labels">{unique.map(([k, v]) => `${k}=${v}`).join(" ")}</span>}
+        <span className="line-text">{marked(plainText(line.line, look.pretty), find)}</span>
       </button>
       {open && <Details line={line} filter={filter} />}
     </li>
@@ -101,9 +101,9 @@ function Details({ line, filter }: { line: LogLine; filter?: LogFilter }) {
     ["Parsed fields", line.parsed, false],
   ];
   return (
-    <div className="log-details">
-      <div className="log-detail-bar">
-        <button className="btn quiet small" onClick={() => void navigator.clipboard?.writeText(line.line)}>
+    <div className="line-details">
+      <div className="line-detail-bar">
+        <button className="btn quiet compact" onClick={() => void navigator.clipboard?.writeText(line.line)}>
           <Icon name="copy" size={14} /> Copy line
         </button>
         <span className="muted mono">{line.ns} ns</span>
@@ -111,7 +111,7 @@ function Details({ line, filter }: { line: LogLine; filter?: LogFilter }) {
       {groups.map(([title, map, stream]) => {
         const rows = Object.entries(map);
         return rows.length ? (
-          <table key={title} className="log-fields">
+          <table key={title} className="line-fields">
             <caption>{title}</caption>
             <tbody>
               {rows.sort().map(([k, v]) => (

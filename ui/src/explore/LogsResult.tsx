@@ -60,7 +60,7 @@ function Histogram({ volume, range, partial, onZoom }: { volume: Volume; range: 
   const total = (l: Level) => volume.counts[l]!.reduce((a, b) => a + b, 0);
   const count = new Intl.NumberFormat("en");
   return (
-    <section className="card log-volume" aria-label="Lines over time">
+    <section className="card line-volume" aria-label="Lines over time">
       <div className="legend-row">
         <span className="muted">{partial ? "Of the lines shown" : "Lines"}</span>
         {shown.map((l) => (
@@ -131,28 +131,28 @@ export function LogsResult({ source, expr, lines, limit, range, run, filter, onZ
     <>
       <Histogram volume={volume} range={range} partial={partial} onZoom={onZoom} />
       <section className="card" aria-label="Log lines">
-        <div className="log-bar">
+        <div className="line-bar">
           {toggles.map(([k, text]) => (
-            <button key={k} className="btn small" aria-pressed={look[k]} onClick={() => toggle(k)}>
+            <button key={k} className="btn compact" aria-pressed={look[k]} onClick={() => toggle(k)}>
               {text}
             </button>
           ))}
           <label className="inline">
             <span>Same lines</span>
-            <select className="input small" value={same} onChange={(e) => setSame(e.target.value as Dedup)}>
+            <select className="input compact" value={same} onChange={(e) => setSame(e.target.value as Dedup)}>
               <option value="none">shown</option>
               <option value="exact">once, exact</option>
               <option value="numbers">once, but for numbers</option>
               <option value="signature">once, by punctuation</option>
             </select>
           </label>
-          <button className="btn small" onClick={() => setNewest(!newest)}>
+          <button className="btn compact" onClick={() => setNewest(!newest)}>
             {newest ? "Newest first" : "Oldest first"}
           </button>
           <span className="grow" />
           <Download lines={sorted} />
         </div>
-        <p className="log-facts" role="status">
+        <p className="line-facts" role="status">
           {lines.length.toLocaleString("en")} lines{limited && `, the limit: there may be more`} · {(bytes / 1024).toFixed(1)} KiB
           {Object.entries(common).length > 0 && (
             <>
@@ -169,7 +169,7 @@ export function LogsResult({ source, expr, lines, limit, range, run, filter, onZ
           <Empty title="No lines in this range">{live ? "Waiting for new lines." : "Widen the time range, or ask with fewer filters."}</Empty>
         )}
         {limited && onOlder && (
-          <div className="log-more">
+          <div className="line-more">
             <button className="btn" onClick={onOlder}>
               Older lines
             </button>
@@ -190,11 +190,11 @@ function Download({ lines }: { lines: LogLine[] }) {
   };
   return (
     <>
-      <button className="btn quiet small" disabled={!lines.length} onClick={() => save("lines.txt", "text/plain", lines.map((l) => l.line).join("\n") + "\n")}>
+      <button className="btn quiet compact" disabled={!lines.length} onClick={() => save("lines.txt", "text/plain", lines.map((l) => l.line).join("\n") + "\n")}>
         Save .txt
       </button>
       <button
-        className="btn quiet small"
+        className="btn quiet compact"
         disabled={!lines.length}
         onClick={() => save("lines.json", "application/json", JSON.stringify(lines.map((l) => ({ timestamp: l.ns, line: l.line, labels: { ...l.labels, ...l.metadata, ...l.parsed } })), null, 1))}
       >

@@ -67,7 +67,7 @@ export function Graph({ list, range, height, onZoom, label, draw: first = "lines
         <span className="grow" />
         <span className="group" role="group" aria-label="Draw as">
           {(["lines", "bars", "points", "stacked"] as Draw[]).map((d) => (
-            <button key={d} className="btn small" aria-pressed={draw === d} onClick={() => pickDraw(d)}>
+            <button key={d} className="btn compact" aria-pressed={draw === d} onClick={() => pickDraw(d)}>
               {d}
             </button>
           ))}
@@ -81,12 +81,12 @@ export function Graph({ list, range, height, onZoom, label, draw: first = "lines
       {list.length > shown.length && (
         <p className="notice">
           {list.length} series, the first {shown.length} are drawn.{" "}
-          <button className="btn small" onClick={() => setAll(true)}>
+          <button className="btn compact" onClick={() => setAll(true)}>
             Draw all
           </button>
         </p>
       )}
-      <ul className="legend" aria-label="Series">
+      <ul className="series-list" aria-label="Series">
         {shown.map((s, i) => (
           <li key={i}>
             <button type="button" aria-pressed={!only || only.has(s.name)} onClick={(e) => pick(s.name, e)} title="Click: only this series. Ctrl+click: hide or show it">
@@ -136,14 +136,14 @@ export function Table({ series, label, raw: rawFirst = false }: { series: PromSe
           {series.length.toLocaleString("en")} series{series.length > rows.length && `, the first ${rows.length} are shown`}
         </span>
         <span className="grow" />
-        <button className="btn small" aria-pressed={raw} onClick={() => setRaw(!raw)}>
+        <button className="btn compact" aria-pressed={raw} onClick={() => setRaw(!raw)}>
           Raw
         </button>
       </div>
       {!series.length ? (
         <Empty title="No series">The query is fine, but nothing matches it at this time.</Empty>
       ) : (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label={label + " values"}>
+        <div className="scroll-table" tabIndex={0} role="region" aria-label={label + " values"}>
           <table className="plain">
             <thead>
               <tr>

@@ -141,7 +141,7 @@ export function Pane({ pane, name, onPane, onSplit, onClose }: Props) {
         {draft.map((q, i) => (
           <QueryRow key={q.refId + source.uid} source={source} query={q} range={range} focus={i === 0 && !q.expr} onChange={(p) => edit(q.refId, p)} onRun={() => commit()} {...(draft.length > 1 && { onRemove: () => commit({ queries: draft.filter((x) => x !== q) }) })} />
         ))}
-        <button className="btn quiet small" onClick={() => setDraft([...draft, { refId: nextRefId(draft), expr: "" }])}>
+        <button className="btn quiet compact" onClick={() => setDraft([...draft, { refId: nextRefId(draft), expr: "" }])}>
           <Icon name="plus" size={14} /> Add query
         </button>
       </div>
@@ -242,13 +242,13 @@ function Live({ source, expr, filter, onStop }: { source: DataSource; expr: stri
         <span className={"live-dot " + state[0]} /> {paused ? `Paused, ${waiting.current.length} lines waiting` : stateText[state[0]]}
         {state[1] && <span className="muted">{state[1]}</span>}
         <span className="grow" />
-        <button className="btn small" onClick={paused ? resume : () => setPaused(true)}>
+        <button className="btn compact" onClick={paused ? resume : () => setPaused(true)}>
           {paused ? "Resume" : "Pause"}
         </button>
-        <button className="btn small" onClick={() => setLines([])}>
+        <button className="btn compact" onClick={() => setLines([])}>
           Clear
         </button>
-        <button className="btn small" onClick={onStop}>
+        <button className="btn compact" onClick={onStop}>
           Stop
         </button>
       </div>

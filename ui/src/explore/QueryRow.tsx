@@ -55,7 +55,7 @@ function TextOption({ name, value, hint, onChange, width }: { name: string; valu
   return (
     <label className="inline">
       <span>{name}</span>
-      <input className="input small" style={{ width }} value={value} placeholder={hint} onChange={(e) => onChange(e.target.value)} spellCheck={false} />
+      <input className="input compact" style={{ width }} value={value} placeholder={hint} onChange={(e) => onChange(e.target.value)} spellCheck={false} />
     </label>
   );
 }
@@ -66,7 +66,7 @@ function PromOptions({ query, onChange }: OptionProps) {
     <>
       <label className="inline">
         <span>Type</span>
-        <select className="input small" value={kind} onChange={(e) => onChange({ range: e.target.value !== "instant", instant: e.target.value !== "range" })}>
+        <select className="input compact" value={kind} onChange={(e) => onChange({ range: e.target.value !== "instant", instant: e.target.value !== "range" })}>
           <option value="both">graph and table</option>
           <option value="range">graph</option>
           <option value="instant">table</option>
@@ -90,7 +90,7 @@ function LogOptions({ query, onChange }: OptionProps) {
     <>
       <label className="inline">
         <span>Lines at most</span>
-        <select className="input small" value={query.maxLines ?? 1000} onChange={(e) => onChange({ maxLines: +e.target.value })}>
+        <select className="input compact" value={query.maxLines ?? 1000} onChange={(e) => onChange({ maxLines: +e.target.value })}>
           {[100, 500, 1000, 2000, 5000].map((n) => (
             <option key={n} value={n}>
               {n.toLocaleString("en")}
@@ -100,7 +100,7 @@ function LogOptions({ query, onChange }: OptionProps) {
       </label>
       <label className="inline">
         <span>When there are more</span>
-        <select className="input small" value={query.direction ?? "backward"} onChange={(e) => onChange({ direction: e.target.value as "forward" | "backward" })}>
+        <select className="input compact" value={query.direction ?? "backward"} onChange={(e) => onChange({ direction: e.target.value as "forward" | "backward" })}>
           <option value="backward">the newest</option>
           <option value="forward">the oldest</option>
         </select>

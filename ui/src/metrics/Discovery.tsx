@@ -53,7 +53,7 @@ function Pool({ name, list, find }: { name: string; list: Found[]; find: string 
         </Badge>
       </button>
       {open && (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label={`Discovered by ${name}`}>
+        <div className="scroll-table" tabIndex={0} role="region" aria-label={`Discovered by ${name}`}>
           <table className="plain">
             <thead>
               <tr>

@@ -13,7 +13,7 @@ export function Page({ title, tools, children }: { title: string; tools?: ReactN
   return (
     <>
       <Bar />
-      <main className="page wide">
+      <main className="page broad">
         <div className="page-head">
           <h1>{title}</h1>
           <span className="grow" />

@@ -105,7 +105,7 @@ function Panel({ panel, index, onPanel, onRemove }: { panel: PanelState; index: 
       <div className="tab-line">
         <span className="group" role="tablist" aria-label="Show as">
           {(["table", "graph"] as const).map((t) => (
-            <button key={t} className="btn small" role="tab" aria-selected={panel.tab === t} aria-pressed={panel.tab === t} onClick={() => commit({ tab: t })}>
+            <button key={t} className="btn compact" role="tab" aria-selected={panel.tab === t} aria-pressed={panel.tab === t} onClick={() => commit({ tab: t })}>
               {t === "table" ? "Table" : "Graph"}
             </button>
           ))}
@@ -172,16 +172,16 @@ function Moment({ name, value, by, onChange }: { name: string; value: number | n
   };
   return (
     <span className="group">
-      <button className="btn icon small" aria-label={`${name} earlier`} onClick={() => onChange((value ?? Date.now()) - by)}>
+      <button className="btn icon compact" aria-label={`${name} earlier`} onClick={() => onChange((value ?? Date.now()) - by)}>
         <Icon name="left" size={14} />
       </button>
-      <input className="input small mono moment" value={text} placeholder={`${name}: now (UTC)`} aria-label={`${name}, UTC`} onChange={(e) => setText(e.target.value)} onBlur={(e) => apply(e.target.value)} onKeyDown={(e) => e.key === "Enter" && apply(text)} spellCheck={false} />
+      <input className="input compact mono moment" value={text} placeholder={`${name}: now (UTC)`} aria-label={`${name}, UTC`} onChange={(e) => setText(e.target.value)} onBlur={(e) => apply(e.target.value)} onKeyDown={(e) => e.key === "Enter" && apply(text)} spellCheck={false} />
       {value !== null && (
-        <button className="btn icon small" aria-label={`${name} now`} title="Now" onClick={() => onChange(null)}>
+        <button className="btn icon compact" aria-label={`${name} now`} title="Now" onClick={() => onChange(null)}>
           <Icon name="close" size={14} />
         </button>
       )}
-      <button className="btn icon small" aria-label={`${name} later`} onClick={() => onChange((value ?? Date.now()) + by)} disabled={value === null}>
+      <button className="btn icon compact" aria-label={`${name} later`} onClick={() => onChange((value ?? Date.now()) + by)} disabled={value === null}>
         <Icon name="right" size={14} />
       </button>
     </span>
@@ -203,18 +203,18 @@ function GraphControls({ panel, commit }: { panel: PanelState; commit: (p: Parti
   return (
     <>
       <span className="group">
-        <button className="btn icon small" aria-label="Shorter range" onClick={() => commit({ rangeMs: shorterSpan(panel.rangeMs) })}>
+        <button className="btn icon compact" aria-label="Shorter range" onClick={() => commit({ rangeMs: shorterSpan(panel.rangeMs) })}>
           <Icon name="minus" size={14} />
         </button>
-        <input className="input small mono span" value={text} aria-label="Range" onChange={(e) => setText(e.target.value)} onBlur={apply} onKeyDown={(e) => e.key === "Enter" && apply()} spellCheck={false} />
-        <button className="btn icon small" aria-label="Longer range" onClick={() => commit({ rangeMs: longerSpan(panel.rangeMs) })}>
+        <input className="input compact mono span" value={text} aria-label="Range" onChange={(e) => setText(e.target.value)} onBlur={apply} onKeyDown={(e) => e.key === "Enter" && apply()} spellCheck={false} />
+        <button className="btn icon compact" aria-label="Longer range" onClick={() => commit({ rangeMs: longerSpan(panel.rangeMs) })}>
           <Icon name="plus" size={14} />
         </button>
       </span>
       <Moment name="End time" value={panel.end} by={panel.rangeMs / 2} onChange={(end) => commit({ end })} />
       <label className="inline">
         <span>Resolution</span>
-        <select className="input small" value={res} onChange={(e) => pickRes(e.target.value)}>
+        <select className="input compact" value={res} onChange={(e) => pickRes(e.target.value)}>
           <option value="low">low</option>
           <option value="medium">medium</option>
           <option value="high">high</option>

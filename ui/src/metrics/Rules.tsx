@@ -176,7 +176,7 @@ function AlertRule({ rule }: { rule: Rule }) {
         <>
           <Definition rule={rule} />
           {alerts.length > 0 && (
-            <div className="table-scroll" tabIndex={0} role="region" aria-label={`Alerts of ${rule.name}`}>
+            <div className="scroll-table" tabIndex={0} role="region" aria-label={`Alerts of ${rule.name}`}>
               <table className="plain">
                 <thead>
                   <tr>

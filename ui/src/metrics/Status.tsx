@@ -15,7 +15,7 @@ function Pairs({ title, rows }: { title: string; rows: [string, string | number 
         <tbody>
           {shown.map(([k, v]) => (
             <tr key={k}>
-              <th scope="row" className="row-head">
+              <th scope="row" className="name-cell">
                 {k}
               </th>
               <td>{String(v)}</td>
@@ -87,7 +87,7 @@ export function Flags() {
                 <tbody>
                   {rows.sort().map(([k, v]) => (
                     <tr key={k}>
-                      <th scope="row" className="row-head mono">
+                      <th scope="row" className="name-cell mono">
                         --{k}
                       </th>
                       <td className="mono">{v}</td>

@@ -78,7 +78,7 @@ function Pool({ name, all, shown }: { name: string; all: Target[]; shown: Target
         </Badge>
       </button>
       {open && (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label={`Targets of ${name}`}>
+        <div className="scroll-table" tabIndex={0} role="region" aria-label={`Targets of ${name}`}>
           <table className="plain">
             <thead>
               <tr>
@@ -112,7 +112,7 @@ function Row({ target: t }: { target: Target }) {
         </td>
         <td>
           <LabelSet labels={t.labels} />
-          <button className="btn quiet small" aria-expanded={open} onClick={() => setOpen(!open)}>
+          <button className="btn quiet compact" aria-expanded={open} onClick={() => setOpen(!open)}>
             {open ? "Hide" : "Before relabelling"}
           </button>
           {open && (
