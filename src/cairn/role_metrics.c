@@ -174,9 +174,14 @@ static void api_fill(struct metrics_role *m)
     a->db = m->db;
     a->series_cache = m->series_cache;
     a->scrape = m->scrape;
-    a->promql = (struct promql_options){.lookback_ms = m->f.lookback_ms,
-                                        .experimental = metrics_feature(m, "promql-experimental-functions"),
-                                        .delayed_name = metrics_feature(m, "promql-delayed-name-removal")};
+    a->promql =
+        (struct promql_options){.lookback_ms = m->f.lookback_ms,
+                                .experimental = metrics_feature(m, "promql-experimental-functions"),
+                                .delayed_name = metrics_feature(m, "promql-delayed-name-removal"),
+                                .extended_ranges = metrics_feature(m, "promql-extended-range-selectors"),
+                                .fill_modifiers = metrics_feature(m, "promql-binop-fill-modifiers"),
+                                .type_and_unit = metrics_feature(m, "type-and-unit-labels"),
+                                .start_times = metrics_feature(m, "use-start-timestamps")};
     a->query_timeout_ms = m->f.timeout_ms;
     a->query_samples_max = m->f.samples_max;
     a->query_memory_bytes = (size_t)1 << 30;
