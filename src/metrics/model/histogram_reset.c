@@ -164,7 +164,7 @@ bool histogram_reset_since(const struct histogram *h, const struct histogram *be
         return true;
     }
     if (!histogram_custom(h)) {
-        return histogram_custom(before) ? false : exponential_lost(h, before);
+        return histogram_custom(before) || exponential_lost(h, before);
     }
     if (!histogram_custom(before)) {
         return true;

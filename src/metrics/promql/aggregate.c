@@ -5,6 +5,7 @@
 
 #include "codec/num.h"
 #include "metrics/promql/eval.h"
+#include "metrics/promql/histogram_fns.h"
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/quantile.h"
 #include "metrics/promql/vector_fns.h"
@@ -113,6 +114,8 @@ static enum err group_series(struct eval *e, const struct node *n, const struct 
 struct accumulator {
     struct kahan_mean mean; /* sum and avg */
     double value, center, n;
+    struct histogram_group *histograms; /* sum and avg: NULL until there is one */
+    bool floats;                        /* there was one */
 };
 
 static void accumulate(enum aggregate_op op, struct accumulator *a, double v)
@@ -120,6 +123,7 @@ static void accumulate(enum aggregate_op op, struct accumulator *a, double v)
     bool first = a->n == 0;
     double delta;
     a->n += 1;
+    a->floats = true;
     switch ((int)op) {
     case AGG_SUM:
         if (first) {
@@ -189,6 +193,62 @@ static enum err group_rows(struct eval *e, const struct value *v, const struct g
     return ERR_OK;
 }
 
+/* A histogram in a group: summed, counted, or ignored. */
+static enum err accumulate_histogram(struct eval *e, const struct node *n, struct accumulator *a,
+                                     const struct series *s, size_t i)
+{
+    switch ((int)n->aggregate) {
+    case AGG_COUNT:
+    case AGG_GROUP:
+        a->n += 1;
+        return ERR_OK;
+    case AGG_SUM:
+    case AGG_AVG:
+        a->n += 1;
+        return histogram_group_add(e, n, &a->histograms, s->h[i], a->n, metric_name(s->labels));
+    default:
+        note_histogram_ignored(e, n);
+        return ERR_OK;
+    }
+}
+
+static enum err accumulate_series(struct eval *e, const struct node *n, struct accumulator *row,
+                                  const struct series *s)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < e->steps && !err; i++) {
+        if (!s->has[i] || histogram_group_spoilt(row[i].histograms)) {
+            continue;
+        }
+        if (s->h && s->h[i]) {
+            err = accumulate_histogram(e, n, &row[i], s, i);
+        } else {
+            accumulate(n->aggregate, &row[i], s->v[i]);
+        }
+    }
+    return err;
+}
+
+/* The group's result at step i. */
+static enum err finish_point(struct eval *e, const struct node *n, const struct accumulator *a,
+                             struct series *s, size_t i)
+{
+    struct point p = {0};
+    if (a->n == 0) {
+        return ERR_OK;
+    }
+    if (a->histograms && a->floats) {
+        note(e, true, n->args[0]->pos, "encountered a mix of histograms and floats for aggregation");
+        return ERR_OK;
+    }
+    if (!a->histograms) {
+        p.v = finish(n->aggregate, a);
+        return series_put(e, s, i, p);
+    }
+    enum err err = histogram_group_value(e, n, a->histograms, a->n, &p.h);
+    return err || !p.h ? err : series_put(e, s, i, p);
+}
+
 static enum err fold(struct eval *e, const struct node *n, const struct value *v, const struct grouping *g,
                      struct value *out)
 {
@@ -197,23 +257,15 @@ static enum err fold(struct eval *e, const struct node *n, const struct value *v
     if (err) {
         return err;
     }
-    for (size_t k = 0; k < v->n; k++) {
-        struct accumulator *row = acc + (size_t)g->of[k] * e->steps;
-        for (size_t i = 0; i < e->steps; i++) {
-            if (v->s[k].has[i]) {
-                accumulate(n->aggregate, &row[i], v->s[k].v[i]);
-            }
+    for (size_t k = 0; k < v->n && !err; k++) {
+        err = accumulate_series(e, n, acc + (size_t)g->of[k] * e->steps, &v->s[k]);
+    }
+    for (size_t group = 0; group < g->n && !err; group++) {
+        for (size_t i = 0; i < e->steps && !err; i++) {
+            err = finish_point(e, n, &acc[group * e->steps + i], &out->s[group], i);
         }
     }
-    for (size_t group = 0; group < g->n; group++) {
-        struct series *s = &out->s[group];
-        for (size_t i = 0; i < e->steps; i++) {
-            const struct accumulator *a = &acc[group * e->steps + i];
-            s->has[i] = a->n > 0;
-            s->v[i] = a->n > 0 ? finish(n->aggregate, a) : 0;
-        }
-    }
-    return ERR_OK;
+    return err;
 }
 
 /* -- quantile -------------------------------------------------------------------------------------------- */
@@ -277,8 +329,11 @@ static enum err quantiles(struct eval *e, const struct node *n, const struct val
         for (size_t i = 0; i < e->steps; i++) {
             size_t count = 0;
             for (uint32_t k = start[group]; k < start[group + 1]; k++) {
-                if (v->s[order[k]].has[i]) {
-                    values[count++] = v->s[order[k]].v[i];
+                const struct series *one = &v->s[order[k]];
+                if (one->has[i] && one->h && one->h[i]) {
+                    note_histogram_ignored(e, n);
+                } else if (one->has[i]) {
+                    values[count++] = one->v[i];
                 }
             }
             s->has[i] = count > 0;
@@ -348,6 +403,11 @@ static enum err table_row(struct eval *e, struct row_table *t, struct value *out
 static struct str value_text(struct eval *e, struct point p)
 {
     char text[NUM_F64_BYTES_MAX];
+    if (p.h) {
+        struct buf b AUTO_BUF = {0};
+        histogram_text(&b, p.h);
+        return b.err ? (struct str){0} : arena_str(e->a, buf_view(&b));
+    }
     return arena_str(e->a, str_of(text, num_f64_format(text, p.v, 'f')));
 }
 
@@ -362,7 +422,7 @@ static enum err count_values(struct eval *e, const struct node *n, const struct 
         struct series *s = NULL;
         for (size_t i = 0; i < e->steps && !err; i++) {
             struct labels ls;
-            bool again = s && i && v->s[k].has[i - 1] && v->s[k].v[i] == v->s[k].v[i - 1];
+            bool again = s && i && v->s[k].has[i - 1] && !v->s[k].h && v->s[k].v[i] == v->s[k].v[i - 1];
             if (!v->s[k].has[i]) {
                 continue;
             }
@@ -396,7 +456,6 @@ static enum err eval_count_values(struct eval *e, const struct node *n, struct v
     if (err) {
         return err;
     }
-    value_drop_histograms(e, &v);
     *ret_value = (struct value){.type = TYPE_VECTOR};
     return count_values(e, n, &v, label, ret_value);
 }
@@ -413,7 +472,6 @@ enum err eval_aggregate(struct eval *e, const struct node *n, struct value *ret_
     if (err) {
         return err;
     }
-    value_drop_histograms(e, &v);
     value_drop_empty(e, &v);
     err = group_series(e, n, &v, &g);
     if (err) {

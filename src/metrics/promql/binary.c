@@ -4,6 +4,7 @@
 
 #include "metrics/promql/eval.h"
 #include "metrics/promql/go_math.h"
+#include "metrics/promql/histogram_fns.h"
 
 static double of_floats(enum binary_op op, double l, double r, bool *ret_holds)
 {
@@ -53,12 +54,11 @@ static double of_floats(enum binary_op op, double l, double r, bool *ret_holds)
     return l;
 }
 
-static void note_types(struct eval *e, const struct node *n, bool left, bool right)
+static void note_floats(struct eval *e, const struct node *n)
 {
-    static const char *const names[] = {"float", "histogram"};
     const char *op = binary_op_text(n->op);
-    note(e, false, n->pos, "incompatible sample types encountered for binary operator \"%s\": %s %s %s", op,
-         names[left], op, names[right]);
+    note(e, false, n->pos, "incompatible sample types encountered for binary operator \"%s\": float %s float",
+         op, op);
 }
 
 bool binary_apply(struct eval *e, const struct node *n, struct point l, struct point r, struct point *ret_p,
@@ -66,8 +66,11 @@ bool binary_apply(struct eval *e, const struct node *n, struct point l, struct p
 {
     bool trims = n->op == OP_TRIM_LOWER || n->op == OP_TRIM_UPPER;
     *ret_holds = false;
-    if (l.h || r.h || trims) {
-        note_types(e, n, l.h != NULL, r.h != NULL);
+    if (l.h || r.h) {
+        return histogram_binary(e, n, &l, &r, ret_p, ret_holds);
+    }
+    if (trims) {
+        note_floats(e, n);
         return false;
     }
     *ret_p = (struct point){.v = of_floats(n->op, l.v, r.v, ret_holds)};

@@ -1,156 +1,232 @@
-/* Functions of classic histograms: series that differ in `le` alone are the buckets of one histogram. */
+/* Quantiles and fractions of histograms: of native ones, and of classic ones, whose buckets are series that
+ * differ in `le` alone. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "codec/num.h"
-#include "metrics/promql/functions.h"
+#include "metrics/promql/histogram_fns.h"
 #include "metrics/promql/quantile.h"
 #include "metrics/promql/vector_fns.h"
 
-#define LABEL_BUCKET STR("le")
-
-/* One bucket: a series with a readable `le`. */
-struct le_series {
-    struct labels key; /* without le */
+/* A series of buckets, or of native histograms: both may be in one. */
+struct member {
+    struct labels key; /* without le for a bucket */
     uint64_t hash;
     double upper;
+    bool bucket; /* le is a number */
     const struct series *s;
-    size_t index;
 };
 
-static int compare_le(const void *a, const void *b)
+/* Members with equal keys are one histogram. */
+struct members {
+    struct member *m;
+    size_t n;
+    struct bucket *buckets; /* scratch */
+};
+
+/* What is asked of each histogram: a quantile, or the fraction between two bounds. */
+struct question {
+    const struct node *arg; /* the vector's expression: annotations stand there */
+    const double *q;        /* per step; NULL: a fraction */
+    const double *lower, *upper;
+};
+
+static int compare_members(const void *a, const void *b)
 {
-    const struct le_series *x = a, *y = b;
-    int c = (x->hash > y->hash) - (x->hash < y->hash);
-    return c ? c : (x->index > y->index) - (x->index < y->index);
+    const struct member *x = a, *y = b;
+    return x->hash != y->hash ? (x->hash > y->hash) - (x->hash < y->hash) : (x->s > y->s) - (x->s < y->s);
 }
 
-static void note_bad_le(struct eval *e, const struct node *arg, const struct series *s, struct str text)
+static bool any_point(const struct eval *e, const struct series *s, bool histogram)
 {
-    struct buf shown AUTO_BUF = {0}, shown_name AUTO_BUF = {0};
-    struct str name = e->options->delayed_name ? metric_name(s->labels) : STR("");
-    note(e, true, arg->pos, "bucket label \"le\" is missing or has a malformed value of %.*s%s%.*s",
-         STR_FMT(quoted(&shown, text)), name.n ? " for metric name " : "",
-         STR_FMT(name.n ? quoted(&shown_name, name) : name));
+    for (size_t i = 0; i < e->steps; i++) {
+        if (s->has[i] && (s->h && s->h[i]) == histogram) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* Series with buckets, those of one histogram together. */
-static enum err collect_le(struct eval *e, const struct node *arg, const struct value *in,
-                           struct le_series **ret_rows, size_t *ret_n)
+/* " for metric name ..." where names are still there when a query ends. */
+static struct str named(const struct eval *e, struct buf *b, struct labels ls)
 {
-    struct le_series *rows = arena_array(e->a, in->n + 1, sizeof(*rows));
-    struct str le = LABEL_BUCKET;
-    size_t n = 0;
-    for (size_t k = 0; k < in->n && rows; k++) {
-        struct le_series r = {.s = &in->s[k], .index = k};
-        struct str text = labels_get(in->s[k].labels, le);
-        if (num_f64_parse(text, &r.upper)) {
-            if (memchr(in->s[k].has, 1, e->steps)) {
-                note_bad_le(e, arg, &in->s[k], text);
-            }
+    struct buf shown AUTO_BUF = {0};
+    struct str name = metric_name(ls);
+    buf_reset(b);
+    if (e->options->delayed_name && name.n) {
+        buf_c(b, " for metric name ");
+        buf_str(b, quoted(&shown, name));
+    }
+    return buf_view(b);
+}
+
+static void note_bad_le(struct eval *e, const struct node *arg, struct labels ls)
+{
+    struct buf name AUTO_BUF = {0}, shown AUTO_BUF = {0};
+    note(e, true, arg->pos, "bucket label \"le\" is missing or has a malformed value of %.*s%.*s",
+         STR_FMT(quoted(&shown, labels_get(ls, STR("le")))), STR_FMT(named(e, &name, ls)));
+}
+
+static enum err member_add(struct eval *e, struct members *all, const struct series *s, bool bucket,
+                           double upper)
+{
+    struct str le = STR("le");
+    struct member m = {.key = s->labels, .upper = upper, .bucket = bucket, .s = s};
+    if (bucket && labels_drop(e->a, s->labels, &le, 1, &m.key)) {
+        return eval_no_memory(e);
+    }
+    m.hash = labels_hash(m.key);
+    all->m[all->n++] = m;
+    return ERR_OK;
+}
+
+static enum err members_collect(struct eval *e, const struct node *arg, const struct value *in,
+                                struct members *ret)
+{
+    struct members all = {.m = arena_array(e->a, in->n * 2 + 1, sizeof(*all.m)),
+                          .buckets = arena_array(e->a, in->n + 1, sizeof(*all.buckets))};
+    enum err err = all.m && all.buckets ? ERR_OK : eval_no_memory(e);
+    for (size_t k = 0; k < in->n && !err; k++) {
+        const struct series *s = &in->s[k];
+        double upper = 0;
+        if (any_point(e, s, true)) {
+            err = member_add(e, &all, s, false, 0);
+        }
+        if (err || !any_point(e, s, false)) {
             continue;
         }
-        if (labels_drop(e->a, in->s[k].labels, &le, 1, &r.key)) {
+        enum err bad = num_f64_parse(labels_get(s->labels, STR("le")), &upper);
+        if (bad) {
+            note_bad_le(e, arg, s->labels);
+        } else {
+            err = member_add(e, &all, s, true, upper);
+        }
+    }
+    if (!err && all.n > 1) {
+        qsort(all.m, all.n, sizeof(*all.m), compare_members);
+    }
+    *ret = all;
+    return err;
+}
+
+static void note_nans(struct eval *e, const struct question *q, enum histogram_nans nans, struct labels ls)
+{
+    static const char *const quantile[] = {
+        [HISTOGRAM_NANS_RESULT] = "input to histogram_quantile has NaN observations, result is NaN",
+        [HISTOGRAM_NANS_SKEW] = "input to histogram_quantile has NaN observations, result is skewed higher"};
+    struct buf name AUTO_BUF = {0};
+    if (nans != HISTOGRAM_NANS_NONE) {
+        note(e, false, q->arg->pos, "%s%.*s",
+             q->q ? quantile[nans]
+                  : "input to histogram_fraction has NaN observations, which are excluded from all fractions",
+             STR_FMT(named(e, &name, ls)));
+    }
+}
+
+static double native_answer(struct eval *e, const struct question *q, size_t step, const struct histogram *h,
+                            struct labels ls)
+{
+    enum histogram_nans nans = HISTOGRAM_NANS_NONE;
+    double v = q->q ? histogram_quantile_of(h, q->q[step], &nans)
+                    : histogram_fraction_of(h, q->lower[step], q->upper[step], &nans);
+    note_nans(e, q, nans, ls);
+    return v;
+}
+
+static double classic_answer(struct eval *e, const struct question *q, size_t step, struct bucket *b,
+                             size_t n, struct labels ls)
+{
+    struct bucket_fix fix = {0};
+    struct buf name AUTO_BUF = {0};
+    if (!q->q) {
+        return bucket_fraction(q->lower[step], q->upper[step], b, n);
+    }
+    double v = bucket_quantile(q->q[step], b, n, &fix);
+    if (fix.forced) {
+        struct note_detail d = {.buckets = true,
+                                .first = step_time(e, step),
+                                .last = step_time(e, step),
+                                .low = fix.low,
+                                .high = fix.high,
+                                .diff = fix.diff,
+                                .count = 1};
+        note_detailed(
+            e, false, q->arg->pos, &d,
+            "input to histogram_quantile needed to be fixed for monotonicity (see "
+            "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)%.*s",
+            STR_FMT(named(e, &name, ls)));
+    }
+    return v;
+}
+
+/* The histogram made of members [from, to) at one step. False: there is none, or two kinds at once. */
+static bool answer(struct eval *e, const struct question *q, struct members *all, size_t from, size_t to,
+                   size_t step, double *ret_v)
+{
+    const struct histogram *native = NULL;
+    size_t n = 0;
+    for (size_t k = from; k < to; k++) {
+        const struct member *m = &all->m[k];
+        const struct histogram *h = m->s->h ? m->s->h[step] : NULL;
+        if (m->s->has[step] && !h == m->bucket) {
+            native = m->bucket ? native : h;
+            if (m->bucket) {
+                all->buckets[n++] = (struct bucket){m->upper, m->s->v[step]};
+            }
+        }
+    }
+    if (native && n) {
+        struct buf name AUTO_BUF = {0};
+        note(e, true, q->arg->pos, "vector contains a mix of classic and native histograms%.*s",
+             STR_FMT(named(e, &name, all->m[from].key)));
+        return false;
+    }
+    if (native) {
+        *ret_v = native_answer(e, q, step, native, all->m[from].key);
+    } else if (n) {
+        *ret_v = classic_answer(e, q, step, all->buckets, n, all->m[from].key);
+    }
+    return native || n;
+}
+
+/* One row of results for each histogram. label: added with the value, when given. */
+static enum err answer_all(struct eval *e, const struct question *q, struct members *all,
+                           const struct label *label, struct value *v)
+{
+    for (size_t from = 0, to; from < all->n; from = to) {
+        struct series *row = NULL;
+        struct labels ls = all->m[from].key;
+        for (to = from + 1; to < all->n && all->m[to].hash == all->m[from].hash; to++) {
+        }
+        if (label && labels_with(e->a, ls, label->name, label->value, &ls)) {
             return eval_no_memory(e);
         }
-        r.hash = labels_hash(r.key);
-        rows[n++] = r;
-    }
-    if (n > 1) {
-        qsort(rows, n, sizeof(*rows), compare_le);
-    }
-    *ret_rows = rows;
-    *ret_n = n;
-    return rows ? ERR_OK : eval_no_memory(e);
-}
-
-/* What is computed of each histogram: a quantile, or a fraction when `upper` is set. */
-struct bucket_use {
-    const struct node *arg; /* the vector argument */
-    const double *lower, *upper;
-    struct str label, label_value; /* added to the result when label.n */
-};
-
-static void note_forced(struct eval *e, const struct bucket_use *use, size_t i, const struct bucket_fix *fix)
-{
-    struct note_detail d = {.buckets = true,
-                            .first = step_time(e, i),
-                            .last = step_time(e, i),
-                            .low = fix->low,
-                            .high = fix->high,
-                            .diff = fix->diff,
-                            .count = 1};
-    note_detailed(e, false, use->arg->pos, &d,
-                  "input to histogram_quantile needed to be fixed for monotonicity (see "
-                  "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)");
-}
-
-/* The buckets of rows[0..n) at step i; false when there are none. */
-static bool buckets_at(const struct le_series *rows, size_t n, size_t i, struct bucket *b, size_t *ret_n)
-{
-    size_t k = 0;
-    for (size_t r = 0; r < n; r++) {
-        if (rows[r].s->has[i]) {
-            b[k++] = (struct bucket){rows[r].upper, rows[r].s->v[i]};
+        enum err err = ERR_OK;
+        for (size_t i = 0; i < e->steps && !err; i++) {
+            double result = 0;
+            if (!answer(e, q, all, from, to, i, &result)) {
+                continue;
+            }
+            if (!row) {
+                err = value_add(e, v, ls, &row);
+                err = err ? err : series_drop_name(e, row);
+            }
+            if (!err) {
+                row->v[i] = result;
+                row->has[i] = 1;
+            }
+        }
+        if (err) {
+            return err;
         }
     }
-    *ret_n = k;
-    return k > 0;
-}
-
-static enum err one_histogram(struct eval *e, const struct bucket_use *use, const struct le_series *rows,
-                              size_t n, struct bucket *b, struct value *v)
-{
-    struct series *s = NULL;
-    struct labels ls = {0};
-    struct str name = LABEL_METRIC_NAME;
-    enum err err = labels_drop(e->a, rows[0].key, &name, 1, &ls) ? eval_no_memory(e) : ERR_OK;
-    if (!err && !e->options->delayed_name) {
-        err = drop_name(e, ls, &ls);
-    }
-    if (!err && use->label.n && labels_with(e->a, ls, use->label, use->label_value, &ls)) {
-        err = eval_no_memory(e);
-    }
-    err = err ? err : value_add(e, v, ls, &s);
-    for (size_t i = 0; i < e->steps && !err; i++) {
-        size_t k = 0;
-        struct bucket_fix fix = {0};
-        if (!buckets_at(rows, n, i, b, &k)) {
-            continue;
-        }
-        s->has[i] = 1;
-        s->drops_name = true;
-        s->v[i] = use->upper ? bucket_fraction(use->lower[i], use->upper[i], b, k)
-                             : bucket_quantile(use->lower[i], b, k, &fix);
-        if (fix.forced) {
-            note_forced(e, use, i, &fix);
-        }
-    }
-    return err;
-}
-
-/* Adds a row for each histogram. */
-static enum err of_buckets(struct eval *e, const struct bucket_use *use, struct value *in, struct value *v)
-{
-    struct le_series *rows = NULL;
-    size_t count = 0;
-    enum err err = collect_le(e, use->arg, in, &rows, &count);
-    struct bucket *b = err ? NULL : arena_array(e->a, count + 1, sizeof(*b));
-    if (err || !b) {
-        return err ? err : eval_no_memory(e);
-    }
-    for (size_t from = 0, to; from < count && !err; from = to) {
-        for (to = from + 1; to < count && rows[to].hash == rows[from].hash; to++) {
-        }
-        err = one_histogram(e, use, rows + from, to - from, b, v);
-    }
-    return err;
+    return ERR_OK;
 }
 
 static void check_quantiles(struct eval *e, const struct node *arg, const double *q)
 {
     for (size_t i = 0; i < e->steps; i++) {
-        if (isnan(q[i]) || q[i] < 0 || q[i] > 1) {
+        if (!(q[i] >= 0 && q[i] <= 1)) {
             note_bad_quantile(e, arg->pos, q[i]);
         }
     }
@@ -158,75 +234,68 @@ static void check_quantiles(struct eval *e, const struct node *arg, const double
 
 enum err call_histogram_quantile(struct eval *e, const struct node *n, struct value *v)
 {
-    struct value q = {0}, in = {0};
+    struct value q, in;
+    struct members all;
     enum err err = eval_node(e, n->args[0], &q);
     err = err ? err : eval_node(e, n->args[1], &in);
+    err = err ? err : members_collect(e, n->args[1], &in, &all);
+    *v = (struct value){.type = TYPE_VECTOR};
     if (err) {
         return err;
     }
-    struct bucket_use use = {.arg = n->args[1], .lower = q.scalar};
-    *v = (struct value){.type = TYPE_VECTOR};
+    struct question ask = {.arg = n->args[1], .q = q.scalar};
     check_quantiles(e, n->args[0], q.scalar);
-    value_drop_histograms(e, &in);
-    err = of_buckets(e, &use, &in, v);
+    err = answer_all(e, &ask, &all, NULL, v);
     return err ? err : value_merge_now(e, v);
 }
 
 enum err call_histogram_fraction(struct eval *e, const struct node *n, struct value *v)
 {
-    struct value lower = {0}, upper = {0}, in = {0};
+    struct value lower, upper, in;
+    struct members all;
     enum err err = eval_node(e, n->args[0], &lower);
     err = err ? err : eval_node(e, n->args[1], &upper);
     err = err ? err : eval_node(e, n->args[2], &in);
+    err = err ? err : members_collect(e, n->args[2], &in, &all);
+    *v = (struct value){.type = TYPE_VECTOR};
     if (err) {
         return err;
     }
-    struct bucket_use use = {.arg = n->args[2], .lower = lower.scalar, .upper = upper.scalar};
-    *v = (struct value){.type = TYPE_VECTOR};
-    value_drop_histograms(e, &in);
-    err = of_buckets(e, &use, &in, v);
+    struct question ask = {.arg = n->args[2], .lower = lower.scalar, .upper = upper.scalar};
+    err = answer_all(e, &ask, &all, NULL, v);
     return err ? err : value_merge_now(e, v);
 }
 
-/* As the text exposition writes floats: at least one place after the point. */
-static enum err quantile_text(struct eval *e, double q, struct str *ret_text)
+/* The value of the quantile label. */
+static struct str quantile_text(struct eval *e, double q)
 {
-    char text[NUM_F64_BYTES_MAX + 2];
+    char text[NUM_F64_BYTES_MAX];
     size_t n = num_f64_format(text, q, 'g');
     bool plain = isfinite(q);
-    for (size_t i = 0; i < n && plain; i++) {
-        plain = text[i] != '.' && text[i] != 'e';
+    for (size_t i = 0; i < n; i++) {
+        plain = plain && text[i] != '.' && text[i] != 'e';
     }
-    if (plain) {
-        text[n++] = '.';
-        text[n++] = '0';
-    }
-    *ret_text = arena_str(e->a, str_of(text, n));
-    return ret_text->p ? ERR_OK : eval_no_memory(e);
+    return arena_printf(e->a, "%.*s%s", (int)n, text, plain ? ".0" : "");
 }
 
-/* histogram_quantiles(v, "label", q...): the quantiles are those of the first step of each run of equal ones;
- * they are constants in practice. */
+/* quantiles(vector, label, q...): each quantile may differ from step to step, and so may its label. */
 enum err call_histogram_quantiles(struct eval *e, const struct node *n, struct value *v)
 {
-    struct value in = {0};
+    struct value in;
+    struct members all;
     enum err err = eval_node(e, n->args[0], &in);
+    err = err ? err : members_collect(e, n->args[0], &in, &all);
     *v = (struct value){.type = TYPE_VECTOR};
-    if (err) {
-        return err;
-    }
-    value_drop_histograms(e, &in);
-    for (size_t a = 2; a < n->arg_count && !err; a++) {
-        struct value q = {0};
-        struct bucket_use use = {.arg = n->args[0], .label = n->args[1]->string};
-        err = eval_node(e, n->args[a], &q);
+    for (size_t k = 2; k < n->arg_count && !err; k++) {
+        struct value q;
+        err = eval_node(e, n->args[k], &q);
         if (err) {
-            return err;
+            break;
         }
-        check_quantiles(e, n->args[a], q.scalar);
-        use.lower = q.scalar;
-        err = quantile_text(e, q.scalar[0], &use.label_value);
-        err = err ? err : of_buckets(e, &use, &in, v);
+        struct question ask = {.arg = n->args[0], .q = q.scalar};
+        struct label label = {n->args[1]->string, quantile_text(e, q.scalar[0])};
+        check_quantiles(e, n->args[k], q.scalar);
+        err = label.value.p ? answer_all(e, &ask, &all, &label, v) : eval_no_memory(e);
     }
     return err ? err : value_merge_now(e, v);
 }

@@ -7,6 +7,7 @@
 
 #include "codec/num.h"
 #include "metrics/promql/eval.h"
+#include "metrics/promql/histogram_fns.h"
 
 struct pick {
     double v;
@@ -183,8 +184,9 @@ static void offer(const struct choice *c, struct heap *h, struct pick p, double 
     }
 }
 
-static void choose_at(const struct choice *c, size_t step, double param)
+static void choose_at(struct eval *e, const struct choice *c, size_t step, double param)
 {
+    bool ranked = c->n->aggregate == AGG_TOPK || c->n->aggregate == AGG_BOTTOMK;
     bool ratio = c->n->aggregate == AGG_LIMIT_RATIO;
     double k = ratio ? param : trunc(param);
     for (size_t g = 0; g < c->g->n; g++) {
@@ -194,7 +196,10 @@ static void choose_at(const struct choice *c, size_t step, double param)
         return;
     }
     for (size_t s = 0; s < c->v->n; s++) {
-        if (c->v->s[s].has[step]) {
+        const struct series *one = &c->v->s[s];
+        if (one->has[step] && ranked && one->h && one->h[step]) {
+            note_histogram_ignored(e, c->n);
+        } else if (one->has[step]) {
             offer(c, &c->heaps[c->g->of[s]], (struct pick){c->v->s[s].v[step], (uint32_t)s}, k);
         }
     }
@@ -254,7 +259,7 @@ enum err choose_elements(struct eval *e, const struct node *n, struct value *v, 
         return err;
     }
     for (size_t i = 0; i < e->steps; i++) {
-        choose_at(&c, i, param[i]);
+        choose_at(e, &c, i, param[i]);
         if (e->steps == 1) {
             return list_chosen(e, &c, out);
         }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "metrics/promql/go_math.h"
+#include "metrics/promql/histogram_fns.h"
 #include "metrics/promql/range_fns.h"
 
 /* -- start times ----------------------------------------------------------------------------------------- */
@@ -113,6 +114,9 @@ static double extrapolation(const struct window *w, bool counter, double *result
 
 static bool extrapolated(const struct window *w, bool counter, bool per_second, struct point *ret_p)
 {
+    if (w->histogram_count) {
+        return histogram_change(w, counter, per_second, ret_p);
+    }
     if (w->selector && (w->selector->anchored || w->selector->smoothed)) {
         return extended_change(w, counter, per_second, ret_p);
     }
@@ -144,6 +148,9 @@ bool range_delta(const struct window *w, struct point *ret_p)
 
 static bool instant_change(const struct window *w, bool rate, struct point *ret_p)
 {
+    if (w->histogram_count) {
+        return histogram_instant_change(w, rate, ret_p);
+    }
     if (w->n < 2) {
         return false;
     }
@@ -190,6 +197,9 @@ static bool first_counted(const struct window *w, size_t *ret_first)
 bool range_resets(const struct window *w, struct point *ret_p)
 {
     size_t first;
+    if (w->histogram_count) {
+        return histogram_range_resets(w, ret_p);
+    }
     if (!first_counted(w, &first)) {
         return false;
     }
@@ -205,6 +215,9 @@ bool range_resets(const struct window *w, struct point *ret_p)
 bool range_changes(const struct window *w, struct point *ret_p)
 {
     size_t first;
+    if (w->histogram_count) {
+        return histogram_range_changes(w, ret_p);
+    }
     if (!first_counted(w, &first)) {
         return false;
     }

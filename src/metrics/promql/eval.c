@@ -1,6 +1,7 @@
 /* The evaluator's driver: dispatch, literals, calls, unary operators, what is the same at every step. */
 #include "metrics/promql/eval.h"
 
+#include "metrics/model/histogram_arith.h"
 #include "metrics/promql/functions.h"
 
 const struct node *unparen(const struct node *n)
@@ -32,11 +33,14 @@ static enum err eval_unary(struct eval *e, const struct node *n, struct value *v
         }
         return ERR_OK;
     }
-    value_drop_histograms(e, v);
     for (size_t k = 0; k < v->n && !err; k++) {
-        err = series_drop_name(e, &v->s[k]);
-        for (size_t i = 0; i < e->steps; i++) {
-            v->s[k].v[i] = -v->s[k].v[i];
+        struct series *s = &v->s[k];
+        err = series_drop_name(e, s);
+        for (size_t i = 0; i < e->steps && !err; i++) {
+            s->v[i] = -s->v[i];
+            if (s->has[i] && s->h && s->h[i] && histogram_scaled(e->a, s->h[i], -1, &s->h[i])) {
+                err = eval_no_memory(e);
+            }
         }
     }
     return err || e->options->delayed_name ? err : value_merge(e, v);

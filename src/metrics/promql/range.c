@@ -2,6 +2,7 @@
  * each. Series of a batch share their clock, so the windows' bounds are found once per batch. */
 #include "metrics/model/value.h"
 #include "metrics/promql/functions.h"
+#include "metrics/promql/histogram_fns.h"
 
 /* The samples of one series, staleness markers taken out: floats and histograms apart. */
 struct samples {
@@ -149,6 +150,8 @@ static enum err split_samples(struct range_job *j, const struct metric_batch *b,
                             .histogram_ts = hts,
                             .histograms = h,
                             .histogram_start_ts = hst};
+    bool counts = j->selector && j->selector->counts_only;
+    const struct histogram *before = NULL;
     for (size_t i = 0; i < s->count; i++) {
         bool is_histogram = s->histograms && s->histograms[i];
         size_t at = is_histogram ? out->histogram_count : out->n;
@@ -160,7 +163,13 @@ static enum err split_samples(struct range_job *j, const struct metric_batch *b,
             (is_histogram ? hst : st)[at] = stored_st[i];
         }
         if (is_histogram) {
-            h[out->histogram_count++] = s->histograms[i];
+            const struct histogram *stored = s->histograms[i];
+            bool known = before && hts[at - 1] > j->low[0];
+            h[at] = counts ? histogram_counts(&j->scratch, stored, known ? before : NULL) : stored;
+            before = stored;
+            if (!h[out->histogram_count++]) {
+                return eval_no_memory(j->e);
+            }
         } else {
             v[out->n++] = s->values[i];
         }

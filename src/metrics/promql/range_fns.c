@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "metrics/promql/functions.h"
+#include "metrics/promql/histogram_fns.h"
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/quantile.h"
 
@@ -122,6 +123,9 @@ enum err call_smoothing(struct eval *e, const struct node *n, struct value *v)
 bool range_sum(const struct window *w, struct point *ret_p)
 {
     struct kahan k = {0};
+    if (w->histogram_count) {
+        return histogram_range_sum(w, ret_p);
+    }
     for (size_t i = 0; i < w->n; i++) {
         kahan_add(&k, w->v[i]);
     }
@@ -132,6 +136,9 @@ bool range_sum(const struct window *w, struct point *ret_p)
 bool range_avg(const struct window *w, struct point *ret_p)
 {
     struct kahan_mean m = {0};
+    if (w->histogram_count) {
+        return histogram_range_avg(w, ret_p);
+    }
     for (size_t i = 0; i < w->n; i++) {
         kahan_mean_add(&m, w->v[i]);
     }

@@ -1,6 +1,7 @@
 /* Instant selectors: stored series onto the grid. */
 #include "metrics/model/value.h"
 #include "metrics/promql/functions.h"
+#include "metrics/promql/histogram_fns.h"
 
 ts_ms selector_time(const struct eval *e, const struct node *n, size_t i)
 {
@@ -49,9 +50,21 @@ struct instant_job {
     struct value *out;
 };
 
+/* The newest histogram before index i that is looked at with it. */
+static const struct histogram *histogram_before(const struct metric_batch *b, const struct metric_series *s,
+                                                uint32_t i, ts_ms after)
+{
+    while (i-- > 0 && b->ts[s->clock_first + i] > after) {
+        if (s->histograms[i] && !stored_stale(s, i)) {
+            return s->histograms[i];
+        }
+    }
+    return NULL;
+}
+
 /* The sample at index i of the series, as this selector shows it. */
 static enum err show(struct instant_job *j, const struct metric_batch *b, const struct metric_series *s,
-                     uint32_t i, struct point *ret_p)
+                     uint32_t i, ts_ms at, struct point *ret_p)
 {
     const struct histogram *h = s->histograms ? s->histograms[i] : NULL;
     ts_ms t = b->ts[s->clock_first + i];
@@ -70,7 +83,12 @@ static enum err show(struct instant_job *j, const struct metric_batch *b, const 
         break;
     }
     ret_p->v = h ? 0 : s->values[i];
-    ret_p->h = h ? eval_keep_histogram(j->e, h) : NULL;
+    if (h && j->n->counts_only) {
+        const struct histogram *before = histogram_before(b, s, i, at - j->e->options->lookback_ms);
+        ret_p->h = histogram_counts(j->e->a, h, before);
+    } else {
+        ret_p->h = h ? eval_keep_histogram(j->e, h) : NULL;
+    }
     return h && !ret_p->h ? eval_no_memory(j->e) : ERR_OK;
 }
 
@@ -102,7 +120,7 @@ static enum err instant_series(struct instant_job *j, const struct metric_batch 
             continue;
         }
         if (at != last_at) {
-            err = show(j, b, s, at, &last);
+            err = show(j, b, s, at, j->times[i], &last);
             last_at = at;
         }
         err = err ? err : new_row(j, s->labels, &row);
@@ -114,19 +132,42 @@ static enum err instant_series(struct instant_job *j, const struct metric_batch 
 
 /* -- smoothed -------------------------------------------------------------------------------------------- */
 
-/* Usable samples of one series, without histograms: (from, to]. */
-static size_t usable_between(const struct metric_batch *b, const struct metric_series *s, ts_ms from,
-                             ts_ms to, ts_ms *ts, double *v)
+/* Usable samples around a point in time: floats and histograms apart. */
+struct around {
+    ts_ms *ts, *histogram_ts;
+    double *v;
+    const struct histogram **h;
+    size_t n, histogram_count;
+};
+
+static bool around_init(struct around *x, struct arena *a, size_t n)
 {
-    size_t n = 0;
+    *x = (struct around){.ts = arena_array(a, n, sizeof(*x->ts)),
+                         .histogram_ts = arena_array(a, n, sizeof(*x->histogram_ts)),
+                         .v = arena_array(a, n, sizeof(*x->v)),
+                         .h = arena_array(a, n, sizeof(*x->h))};
+    return x->ts && x->histogram_ts && x->v && x->h;
+}
+
+/* Those in (from, to]. */
+static void around_fill(struct around *x, const struct metric_batch *b, const struct metric_series *s,
+                        ts_ms from, ts_ms to)
+{
+    x->n = x->histogram_count = 0;
     for (uint32_t i = 0; i < s->count; i++) {
         ts_ms t = b->ts[s->clock_first + i];
-        if (t > from && t <= to && !stored_stale(s, i) && !(s->histograms && s->histograms[i])) {
-            ts[n] = t;
-            v[n++] = s->values[i];
+        const struct histogram *h = s->histograms ? s->histograms[i] : NULL;
+        if (t <= from || t > to || stored_stale(s, i)) {
+            continue;
+        }
+        if (h) {
+            x->histogram_ts[x->histogram_count] = t;
+            x->h[x->histogram_count++] = h;
+        } else {
+            x->ts[x->n] = t;
+            x->v[x->n++] = s->values[i];
         }
     }
-    return n;
 }
 
 static bool smoothed_at(const ts_ms *ts, const double *v, size_t n, ts_ms t, double *ret_v)
@@ -146,24 +187,47 @@ static bool smoothed_at(const ts_ms *ts, const double *v, size_t n, ts_ms t, dou
     return true;
 }
 
+/* NOT_FOUND: nothing to show. */
+static enum err smoothed_point(struct instant_job *j, const struct metric_series *s, const struct around *x,
+                               ts_ms t, struct point *ret_p)
+{
+    struct eval *e = j->e;
+    struct str name = metric_name(s->labels);
+    const struct histogram *h = NULL;
+    if (x->n && x->histogram_count) {
+        note_mixed(e, j->n->pos, name);
+        return ERR_NOT_FOUND;
+    }
+    if (x->histogram_count == 0) {
+        return smoothed_at(x->ts, x->v, x->n, t, &ret_p->v) ? ERR_OK : ERR_NOT_FOUND;
+    }
+    enum err err = histogram_smoothed(e, x->histogram_ts, x->h, x->histogram_count, t, j->n->pos, name, &h);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? err : eval_no_memory(e);
+    }
+    ret_p->h = eval_keep_histogram(e, h);
+    return ret_p->h ? ERR_OK : eval_no_memory(e);
+}
+
 static enum err smoothed_series(struct instant_job *j, const struct metric_batch *b,
                                 const struct metric_series *s)
 {
     struct eval *e = j->e;
     struct arena scratch AUTO_ARENA = {0};
     struct series *row = NULL;
+    struct around x;
     int64_t back = e->options->lookback_ms;
-    ts_ms *ts = arena_array(&scratch, s->count + (size_t)1, sizeof(*ts));
-    double *v = arena_array(&scratch, s->count + (size_t)1, sizeof(*v));
-    enum err err = ts && v ? ERR_OK : eval_no_memory(e);
+    enum err err = around_init(&x, &scratch, s->count + (size_t)1) ? ERR_OK : eval_no_memory(e);
     uint64_t points = 0;
     for (size_t i = 0; i < e->steps && !err; i++) {
         struct point p = {0};
-        size_t n = usable_between(b, s, j->times[i] - back, j->times[i] + back, ts, v);
-        if (!smoothed_at(ts, v, n, j->times[i], &p.v)) {
+        around_fill(&x, b, s, j->times[i] - back, j->times[i] + back);
+        err = smoothed_point(j, s, &x, j->times[i], &p);
+        if (err == ERR_NOT_FOUND) {
+            err = ERR_OK;
             continue;
         }
-        err = new_row(j, s->labels, &row);
+        err = err ? err : new_row(j, s->labels, &row);
         err = err ? err : series_put(e, row, i, p);
         points++;
     }
