@@ -70,7 +70,7 @@ function seriesOptions(s: ChartSeries): uPlot.Series {
     label: s.label,
     scale: s.axis,
     show: !s.hidden,
-    stroke: s.draw === "points" ? s.color : s.color,
+    stroke: s.color,
     width: s.draw === "points" ? 0 : bars ? Math.min(s.width ?? 1, 1) : (s.width ?? 1),
     dash: s.dash,
     fill: bars ? withAlpha(s.color, s.fill ?? 0.8) : fillOf(s),
@@ -92,7 +92,7 @@ function seriesOptions(s: ChartSeries): uPlot.Series {
 }
 
 function yRange(axis: ChartAxis, hasBars: boolean): uPlot.Range.Function {
-  return (u, lo, hi, key) => {
+  return (_u, lo, hi) => {
     if (axis.log) {
       const [a, b] = uPlot.rangeLog(lo ?? 1, hi ?? 10, axis.log, true);
       return [axis.min ?? a, axis.max ?? b];
@@ -111,11 +111,14 @@ function yRange(axis: ChartAxis, hasBars: boolean): uPlot.Range.Function {
       const most = Math.max(Math.abs(a!), Math.abs(b!));
       [a, b] = [-most, most];
     }
-    void u;
-    void key;
     return [axis.min ?? a, axis.max ?? (b === axis.min ? (b ?? 0) + 1 : b)] as uPlot.Range.MinMax;
   };
 }
+
+const isPower = (v: number, base: number): boolean => {
+  const e = Math.log(v) / Math.log(base);
+  return Math.abs(e - Math.round(e)) < 1e-6;
+};
 
 function axisWidth(texts: string[] | null, u: uPlot, font: string): number {
   if (!texts?.length) return 24;
@@ -153,7 +156,7 @@ export function buildOptions(latest: RefObject<TimeChartProps>, setTip: Dispatch
     ticks,
     gap: 4,
     size: 22,
-    space: 70,
+    space: (_u, _i, min, max, dim) => (((max - min) / dim) * 120 < 60_000 ? 68 : 48),
     values: (_u, splits, _i, _space, incr) => timeTicks(splits, incr, zone),
   };
   const yAxes = p.axes.map((a, i): uPlot.Axis => {
@@ -167,7 +170,8 @@ export function buildOptions(latest: RefObject<TimeChartProps>, setTip: Dispatch
       side: a.side === "right" ? 1 : 3,
       font,
       stroke: axisColor,
-      grid: { ...grid, show: a.grid ?? i === 0 },
+      grid: { ...grid, show: a.grid ?? i === 0, ...(a.log && { filter: (_u: uPlot, splits: number[]) => splits.map((v) => (isPower(v, a.log!) ? v : null)) }) },
+      ...(a.log && { filter: (_u: uPlot, splits: number[]) => splits.map((v) => (isPower(v, a.log!) ? v : null)) }),
       ticks,
       gap: 6,
       space: 36,

@@ -8,8 +8,6 @@ import { allValue } from "../model/variables";
 import { Page } from "./context";
 import { PanelView } from "./PanelView";
 
-const narrow = matchMedia("(max-width: 768px)");
-
 export function Grid({ panels }: { panels: Panel[] }) {
   const page = useContext(Page)!;
   const [toggled, setToggled] = useState<Record<string, boolean>>({});
@@ -37,7 +35,7 @@ export function Grid({ panels }: { panels: Panel[] }) {
           {s.items.length > 0 && (
             <div className="grid" style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}>
               {s.items.map((i) => (
-                <div key={i.key} className="cell" style={narrow.matches ? { minHeight: 120 } : { gridColumn: `${i.pos.x + 1} / span ${i.pos.w}`, gridRow: `${i.pos.y + 1} / span ${i.pos.h}` }}>
+                <div key={i.key} className="cell" style={{ gridColumn: `${i.pos.x + 1} / span ${i.pos.w}`, gridRow: `${i.pos.y + 1} / span ${i.pos.h}` }}>
                   <PanelView panel={i.panel} scope={i.scope} height={pixelHeight(i.pos.h)} />
                 </div>
               ))}

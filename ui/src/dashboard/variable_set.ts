@@ -34,9 +34,12 @@ export class VariableSet {
     this.names = new Set(models.map((m) => m.name));
     this.span = span;
     this.store = createStore(models.map((model): VariableState => ({ model, options: optionsOf(model), value: firstValue(model, query), texts: [], loading: true, error: null })));
-    void this.resolve(this.names, query);
   }
 
+  open(query: URLSearchParams): void {
+    this.stop = new AbortController();
+    void this.resolve(this.names, query);
+  }
   close(): void {
     this.stop.abort();
   }

@@ -16,7 +16,7 @@ export function useKeys(map: KeyMap): void {
     let before = "";
     let at = 0;
     const press = (e: KeyboardEvent) => {
-      if (e.defaultPrevented || e.altKey || (isWriting(e) && e.key !== "Escape")) return;
+      if (e.defaultPrevented || e.altKey || document.querySelector("dialog[open]") || (isWriting(e) && e.key !== "Escape")) return;
       const key = nameOf(e);
       if (Date.now() - at > 1000) before = "";
       at = Date.now();

@@ -147,7 +147,10 @@ function Loaded({ uid, loaded, reload }: { uid: string; loaded: LoadedDashboard;
     resetDash();
     return new VariableSet(json.templating?.list ?? [], query, time.range);
   }, [json]);
-  useEffect(() => () => set.close(), [set]);
+  useEffect(() => {
+    set.open(new URLSearchParams(location.search));
+    return () => set.close();
+  }, [set]);
   const variables = useStore(set.store);
   const search = query.toString();
   useEffect(() => set.applyQuery(new URLSearchParams(search)), [set, search]);
