@@ -114,6 +114,26 @@ const char *go_error(RE2::ErrorCode code)
     return "internal error";
 }
 
+// Go reads (?<name>...) like (?P<name>...); this RE2 knows the latter only.
+std::string with_p_groups(const std::string &s)
+{
+    std::string out;
+    bool in_class = false;
+    for (size_t i = 0; i < s.size(); i++) {
+        out.push_back(s[i]);
+        if (s[i] == '\\' && i + 1 < s.size()) {
+            out.push_back(s[++i]);
+        } else if (s[i] == '[' || s[i] == ']') {
+            in_class = s[i] == '[';
+        } else if (!in_class && s.compare(i, 3, "(?<") == 0 && s.compare(i + 3, 1, "=") != 0 &&
+                   s.compare(i + 3, 1, "!") != 0) {
+            out.append("?P");
+            i++;
+        }
+    }
+    return out;
+}
+
 enum err compile(struct str pattern, unsigned flags, struct regex **ret_regex, struct err_info *info)
 {
     auto out = std::make_unique<struct regex>();
@@ -127,7 +147,7 @@ enum err compile(struct str pattern, unsigned flags, struct regex **ret_regex, s
     if (!str_utf8_valid(pattern)) {
         options.set_encoding(RE2::Options::EncodingLatin1);
     }
-    out->re = std::make_unique<RE2>(out->pattern, options);
+    out->re = std::make_unique<RE2>(with_p_groups(out->pattern), options);
     if (!out->re->ok()) {
         std::string arg = out->re->error_arg().empty() ? out->pattern : out->re->error_arg();
         if (out->re->error_code() == RE2::ErrorMissingParen ||

@@ -96,6 +96,17 @@ TEST(bad_expressions_speak_like_go)
     CHECK_STR(str_c(info.message), "error parsing regexp: invalid nested repetition operator: `**`");
 }
 
+TEST(groups_may_be_named_without_a_p)
+{
+    struct regex *re;
+    struct str c[3];
+    CHECK_OK(regex_new(STR("[(?<]\\(?(?<k>[a-z]+)"), 0, &re, NULL));
+    CHECK(regex_find(re, STR("<(ab"), 0, c, 2));
+    CHECK_STR(c[1], "ab");
+    CHECK_STR(regex_group_name(re, 1), "k");
+    regex_free(re);
+}
+
 TEST(captures_are_found_by_number_and_name)
 {
     struct regex *re;
