@@ -207,10 +207,13 @@ bool value_text(const struct value *v, struct arena *a, struct str *ret_text)
         *ret_text = v->boolean ? STR("true") : STR("false");
         return true;
     case VALUE_NUM:
+        if (v->s.n) {
+            *ret_text = v->s;
+            return true;
+        }
         *ret_text = arena_str(a, str_of(text, num_f64_format(text, v->num, 'f')));
         return ret_text->p != NULL;
     case VALUE_NULL:
-    case VALUE_OTHER:
         break;
     }
     return false;
@@ -236,7 +239,6 @@ bool value_number(const struct value *v, double *ret_number)
         }
         return false;
     case VALUE_NULL:
-    case VALUE_OTHER:
         break;
     }
     return false;

@@ -18,14 +18,14 @@ enum value_kind {
     VALUE_NULL = 0,
     VALUE_STR,
     VALUE_NUM,
-    VALUE_BOOL,
-    VALUE_OTHER /* a list or map: only the template stage looks inside */
+    VALUE_BOOL
 };
 
 struct value {
     enum value_kind kind;
     bool boolean;
-    struct str s; /* VALUE_STR; VALUE_OTHER: its JSON text */
+    struct str
+        s; /* VALUE_STR; VALUE_NUM: its digits when it is a whole number, which a double may not hold */
     double num;
 };
 
@@ -76,8 +76,8 @@ MUST_USE enum err entry_keep(const struct entry *e, struct arena *a, struct entr
 struct value value_str(struct str s);
 struct value value_num(double v);
 struct value value_bool(bool v);
-/* As text: strings as they are, numbers shortest without exponent, true and false. False for null and
- * others. The text lives as long as the value or in the arena. */
+/* As text: strings as they are, numbers shortest without exponent, true and false. False for null. The text
+ * lives as long as the value or in the arena. */
 bool value_text(const struct value *v, struct arena *a, struct str *ret_text);
 /* As a number: numbers, numeric text, Go durations in seconds, booleans as 1 and 0. */
 bool value_number(const struct value *v, double *ret_number);

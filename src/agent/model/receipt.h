@@ -26,4 +26,13 @@ void receipt_ref(struct receipt *r);
 void receipt_unref(struct receipt *r);
 void receipt_fail(struct receipt *r);
 
+/* Several receipts as one, for lines that become one: settled or failed together. One thread joins; the
+ * result is then used as any other. */
+struct receipt_join;
+/* NULL when memory is short. */
+struct receipt_join *receipt_join_new(void);
+/* Takes a reference on r (NULL is fine). False when memory is short: r is not in it. */
+bool receipt_join_add(struct receipt_join *j, struct receipt *r);
+struct receipt *receipt_join_receipt(struct receipt_join *j);
+
 #endif
