@@ -95,7 +95,7 @@ void units_duration_format(struct buf *b, int64_t ms)
     }
     for (size_t i = 0; i < ARRAY_LEN(prom_units); i++) {
         const struct unit *u = &prom_units[i];
-        bool exact_only = i < 3; /* years, weeks and days only when nothing is left over */
+        bool exact_only = i < 2; /* years and weeks only when nothing is left over */
         if (exact_only && ms % u->value != 0) {
             continue;
         }

@@ -340,6 +340,8 @@ static enum err parse_aggregate(struct parser *p, struct token op, struct node *
     if (!e && !before && grouping_ahead(p)) {
         e = grouping(p, n);
         n->end = p->last_end;
+    } else if (!e && !before && parse_peek(p)->kind == T_ERROR) {
+        e = ERR_INVALID; /* the lexer has said why */
     }
     p->context = outer;
     return e ? e : settle_aggregate(p, n);
@@ -743,6 +745,8 @@ static enum err binary_modifiers(struct parser *p, struct node *n)
             n->card = k == T_GROUP_LEFT ? CARD_MANY_TO_ONE : CARD_ONE_TO_MANY;
             if (parse_peek(p)->kind == T_LPAREN) {
                 e = name_list(p, &n->include, &n->include_count);
+            } else if (!expr_ahead(p)) {
+                return parse_unexpected_in(p, "grouping opts", "\"(\"");
             }
         }
     }

@@ -187,6 +187,12 @@ static enum err new_duration(struct parser *p, enum duration_op op, size_t pos, 
     return e ? e : node_add_arg(p, n, right);
 }
 
+/* An error found only once the next token is known: one of the lexer comes first. */
+static enum err parse_semantic(struct parser *p, size_t pos, const char *what)
+{
+    return parse_peek(p)->kind == T_ERROR ? ERR_INVALID : parse_fail(p, pos, "%s", what);
+}
+
 static bool literal_ahead(struct parser *p)
 {
     return parse_peek(p)->kind == T_NUMBER || parse_peek(p)->kind == T_DURATION;
@@ -318,7 +324,7 @@ static enum err duration_rest(struct parser *p, unsigned min_precedence, struct 
         e = duration_expr(p, op == DURATION_POW ? precedence : precedence + 1, &right);
         if (!e && (op == DURATION_DIV || op == DURATION_MOD) && right->kind == N_NUMBER &&
             right->number == 0) {
-            e = parse_fail(p, t.pos, op == DURATION_DIV ? "division by zero" : "modulo by zero");
+            e = parse_semantic(p, t.pos, op == DURATION_DIV ? "division by zero" : "modulo by zero");
         }
         e = e ? e : new_duration(p, op, left->pos, right->end, left, right, &left);
     }
@@ -382,7 +388,7 @@ enum err parse_positive_duration(struct parser *p, struct node **ret_n)
 {
     enum err e = duration_expr(p, 0, ret_n);
     if (!e && (*ret_n)->kind == N_NUMBER && !((*ret_n)->number > 0)) {
-        return parse_fail(p, (*ret_n)->pos, "duration must be greater than 0");
+        return parse_semantic(p, (*ret_n)->pos, "duration must be greater than 0");
     }
     return e;
 }
