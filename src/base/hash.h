@@ -9,6 +9,8 @@
 #include "base/str.h"
 
 uint64_t hash_bytes(const void *p, size_t n);
+/* XXH64 with seed 0: for what must hash as Prometheus hashes it. */
+uint64_t hash_xx64(const void *p, size_t n);
 uint64_t hash_seeded(const void *p, size_t n, uint64_t seed);
 struct hash128 {
     uint64_t lo, hi;

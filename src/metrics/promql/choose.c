@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "codec/num.h"
 #include "metrics/promql/eval.h"
 #include "metrics/promql/histogram_fns.h"
@@ -160,11 +161,36 @@ struct choice {
     struct value *v;
     const struct grouping *g;
     struct heap *heaps; /* of each group; room for all its series */
+    double *offsets;    /* of each series, for limit_ratio */
 };
 
-static bool ratio_keeps(double ratio, struct labels ls)
+/* A name or value as the original lays labels out before it hashes them: its length, then its bytes. */
+static void put_sized(struct buf *b, struct str s)
 {
-    double at = (double)labels_hash(ls) / 18446744073709551615.0;
+    if (s.n < 255) {
+        buf_char(b, (char)s.n);
+    } else {
+        buf_char(b, (char)255);
+        buf_char(b, (char)(s.n & 255));
+        buf_char(b, (char)(s.n >> 8 & 255));
+        buf_char(b, (char)(s.n >> 16 & 255));
+    }
+    buf_str(b, s);
+}
+
+/* Where limit_ratio places the series between 0 and 1. */
+static double ratio_offset(struct labels ls)
+{
+    struct buf b AUTO_BUF = {0};
+    for (size_t i = 0; i < ls.n; i++) {
+        put_sized(&b, ls.l[i].name);
+        put_sized(&b, ls.l[i].value);
+    }
+    return (double)hash_xx64(b.p, b.n) / 18446744073709551615.0;
+}
+
+static bool ratio_keeps(double ratio, double at)
+{
     return (ratio >= 0 && at < ratio) || (ratio < 0 && at >= 1 + ratio);
 }
 
@@ -174,7 +200,7 @@ static void offer(const struct choice *c, struct heap *h, struct pick p, double 
     better |= h->n && isnan(h->p[0].v) && !isnan(p.v);
     if (c->n->aggregate == AGG_LIMIT_RATIO) {
         double ratio = k < -1 ? -1 : k > 1 ? 1 : k;
-        if (ratio_keeps(ratio, c->v->s[p.index].labels)) {
+        if (ratio_keeps(ratio, c->offsets[p.index])) {
             push(h, p);
         }
     } else if ((double)h->n < k) {
@@ -209,8 +235,12 @@ static enum err heaps_init(struct eval *e, struct choice *c)
 {
     struct pick *room = arena_array(e->a, c->v->n + 1, sizeof(*room));
     c->heaps = arena_zarray(e->a, c->g->n + 1, sizeof(*c->heaps));
-    if (!room || !c->heaps) {
+    c->offsets = arena_array(e->a, c->v->n + 1, sizeof(*c->offsets));
+    if (!room || !c->heaps || !c->offsets) {
         return eval_no_memory(e);
+    }
+    for (size_t s = 0; s < c->v->n && c->n->aggregate == AGG_LIMIT_RATIO; s++) {
+        c->offsets[s] = ratio_offset(c->v->s[s].labels);
     }
     for (size_t s = 0; s < c->v->n; s++) {
         c->heaps[c->g->of[s]].n++;

@@ -3,6 +3,8 @@
 #define CAIRN_METRICS_PROMQL_GO_MATH_H
 
 #include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* time.Duration.Seconds of milliseconds: whole seconds and the rest added apart. */
@@ -41,23 +43,25 @@ static inline double go_max(double x, double y)
     return x > y ? x : y;
 }
 
+double go_exp(double x);
+double go_log(double x);
+double go_log2(double x);
+double go_log10(double x);
+double go_log1p(double x);
 double go_pow(double x, double y);
-#define go_exp exp
-#define go_log log
-#define go_log2 log2
-#define go_log10 log10
-#define go_sin sin
-#define go_cos cos
-#define go_tan tan
-#define go_asin asin
-#define go_acos acos
-#define go_atan atan
-#define go_atan2 atan2
-#define go_sinh sinh
-#define go_cosh cosh
-#define go_tanh tanh
-#define go_asinh asinh
-#define go_acosh acosh
-#define go_atanh atanh
+double go_sinh(double x);
+double go_cosh(double x);
+double go_tanh(double x);
+double go_asinh(double x);
+double go_acosh(double x);
+double go_atanh(double x);
+
+double go_sin(double x);
+double go_cos(double x);
+double go_tan(double x);
+double go_asin(double x);
+double go_acos(double x);
+double go_atan(double x);
+double go_atan2(double y, double x);
 
 #endif
