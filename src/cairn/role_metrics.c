@@ -23,6 +23,7 @@ static struct role *make(void)
                                   .connections_max = 512,
                                   .cors_origin = STR(".*")};
     mutex_init(&m->reload_lock);
+    mutex_init(&m->rules_lock);
     return &m->role;
 }
 
@@ -196,6 +197,7 @@ static void api_fill(struct metrics_role *m)
     a->external_url = str_c(m->external_url);
     a->listen_address = http_server_address(m->server);
     a->config_text = metrics_config_text;
+    a->rule_set = metrics_rule_set;
     a->reload = m->f.lifecycle ? metrics_reload : NULL;
     a->quit = m->f.lifecycle ? quit : NULL;
     a->ctx = m;
@@ -252,7 +254,10 @@ static void stop(struct role *r)
     mem_free(m->external_url);
     mem_free(m->retention);
     mem_free(m->data_dir);
+    rule_set_unref(m->rules);
+    strmap_done(&m->logged);
     mutex_done(&m->reload_lock);
+    mutex_done(&m->rules_lock);
     mem_free(m);
 }
 

@@ -60,20 +60,50 @@ enum err metrics_config_load(struct metrics_role *m, struct prom_config **ret_co
     return builtin(m, ret_config, reterr_info);
 }
 
-static void log_unused(const struct prom_config *c)
+/* Each once in the life of the process. */
+static void log_unused(struct metrics_role *m, const struct prom_config *c)
 {
+    static char here; /* what a key stands for is that it is there */
     for (size_t i = 0; i < c->unused_count; i++) {
-        LOG_EVENT(LVL_WARN, "config_without_effect", F_C("what", c->unused[i]),
-                  F_C("why", "understood, but nothing acts on it yet"));
+        if (!strmap_get(&m->logged, str_c(c->unused[i])) &&
+            !strmap_put(&m->logged, str_c(c->unused[i]), &here, NULL)) {
+            LOG_EVENT(LVL_WARN, "config_without_effect", F_C("what", c->unused[i]),
+                      F_C("why", "understood, but nothing acts on it yet"));
+        }
     }
-    if (c->rule_file_count) {
-        LOG_EVENT(LVL_WARN, "rules_not_evaluated", F_U64("rule_files", c->rule_file_count),
-                  F_C("why", "rule files are listed, their rules are not evaluated yet"));
+    if (c->rule_file_count && !m->rules_logged) {
+        m->rules_logged = true;
+        LOG_EVENT(LVL_WARN, "rules_not_evaluated", F_C("why", "rules are listed, but not evaluated yet"));
     }
-    if (c->alertmanager_count) {
-        LOG_EVENT(LVL_WARN, "alerts_not_sent", F_U64("alertmanagers", c->alertmanager_count),
-                  F_C("why", "alerts are not sent yet"));
+    if (c->alertmanager_count && !m->alerts_logged) {
+        m->alerts_logged = true;
+        LOG_EVENT(LVL_WARN, "alerts_not_sent", F_C("why", "nothing is sent to Alertmanagers yet"));
     }
+}
+
+static enum err load_rules(const struct prom_config *c, struct rule_set **ret_rules, struct err_info *info)
+{
+    const struct rule_defaults d = {.interval_ms = c->evaluation_interval_ms,
+                                    .query_offset_ms = c->rule_query_offset_ms};
+    return rule_set_load(c->rule_files, c->rule_file_count, &d, ret_rules, info);
+}
+
+static void set_rules(struct metrics_role *m, struct rule_set *rules)
+{
+    mutex_lock(&m->rules_lock);
+    struct rule_set *old = m->rules;
+    m->rules = rules;
+    mutex_unlock(&m->rules_lock);
+    rule_set_unref(old);
+}
+
+struct rule_set *metrics_rule_set(void *role)
+{
+    struct metrics_role *m = role;
+    mutex_lock(&m->rules_lock);
+    struct rule_set *s = m->rules ? rule_set_ref(m->rules) : NULL;
+    mutex_unlock(&m->rules_lock);
+    return s;
 }
 
 static void mark_loaded(struct metrics_role *m, bool ok)
@@ -96,8 +126,13 @@ enum err metrics_scrape_start(struct metrics_role *m, struct prom_config *c, str
     if (e) {
         return err_set(reterr_info, e, "the scrape manager: %s", err_text(e));
     }
-    log_unused(c);
-    e = scrape_manager_apply(m->scrape, c, reterr_info);
+    struct rule_set *rules = NULL;
+    log_unused(m, c);
+    e = load_rules(c, &rules, reterr_info);
+    if (!e) {
+        set_rules(m, rules);
+        e = scrape_manager_apply(m->scrape, c, reterr_info);
+    }
     mark_loaded(m, e == ERR_OK);
     return e;
 }
@@ -106,13 +141,16 @@ enum err metrics_reload(void *role, struct err_info *reterr_info)
 {
     struct metrics_role *m = role;
     struct prom_config *c = NULL;
+    struct rule_set *rules = NULL;
     mutex_lock(&m->reload_lock);
     enum err e = metrics_config_load(m, &c, reterr_info);
+    e = e ? e : load_rules(c, &rules, reterr_info);
     if (!e) {
-        log_unused(c);
+        log_unused(m, c);
+        set_rules(m, rules);
         e = scrape_manager_apply(m->scrape, c, reterr_info);
-        prom_config_unref(c);
     }
+    prom_config_unref(c);
     mark_loaded(m, e == ERR_OK);
     mutex_unlock(&m->reload_lock);
     if (e) {

@@ -4,10 +4,12 @@
 
 #include "api/page.h"
 #include "api/prom/prom_api.h"
+#include "base/strmap.h"
 #include "base/thread.h"
 #include "cairn/role.h"
 #include "metrics/ingest/series_cache.h"
 #include "metrics/scrape/scrape.h"
+#include "rules/rule_file.h"
 
 enum {
     METRICS_IGNORED_MAX = 48,
@@ -38,6 +40,11 @@ struct metrics_role {
     struct scrape_manager *scrape;
     struct metrics_self *self;
     struct mutex reload_lock; /* one reload at a time */
+    struct mutex rules_lock;  /* guards rules */
+    struct rule_set *rules;
+    struct strmap
+        logged; /* settings without effect that were named in the log, under reload_lock like the next */
+    bool rules_logged, alerts_logged;
     struct prom_flag *flag_rows;
     char *external_url, *retention, *data_dir;
     struct prom_api api;
@@ -63,6 +70,8 @@ MUST_USE enum err metrics_scrape_start(struct metrics_role *m, struct prom_confi
 /* For prom_api.reload and SIGHUP: a wrong file leaves everything as it is. */
 enum err metrics_reload(void *role, struct err_info *reterr_info);
 char *metrics_config_text(void *role);
+/* A reference. */
+struct rule_set *metrics_rule_set(void *role);
 
 /* role_metrics_self.c: /metrics */
 MUST_USE enum err metrics_self_new(struct metrics_role *m, struct metrics_self **ret_self);

@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 #include "query/metric_source.h"
 
+struct rule_set;
 struct scrape_manager;
 struct series_cache;
 
@@ -48,6 +49,8 @@ struct prom_api {
 
     /* The configuration file's text as loaded; the caller frees it with mem_free. NULL: none. */
     char *(*config_text)(void *ctx);
+    /* A reference to the rule files as loaded; NULL: none. */
+    struct rule_set *(*rule_set)(void *ctx);
     /* Loads the configuration anew. NULL: the lifecycle API is off. */
     enum err (*reload)(void *ctx, struct err_info *reterr_info);
     /* Ends the process in good order. NULL: off. */

@@ -1,0 +1,1 @@
+cairn_unit_test(NAME rules DEPS rules metrics/promql metrics/model query labels codec base)
