@@ -1,22 +1,16 @@
 /* prometheus.WriteRequest: decoding without copies, and encoding. */
 #include "codec/remote_write.h"
 
-#include "codec/proto.h"
+#include "codec/remote_write_int.h"
 
-struct decode {
-    struct arena *a;
-    struct err_info *info;
-    const char *begin;
-};
-
-static enum err malformed(struct decode *d, const char *what, const struct reader *r)
+static enum err malformed(struct wire_decode *d, const char *what, const struct reader *r)
 {
     enum err e = err_set(d->info, ERR_INVALID, "malformed remote write request: bad %s near byte %zu", what,
                          (size_t)((const char *)r->p - d->begin));
     return e;
 }
 
-static enum err no_memory(struct decode *d)
+static enum err no_memory(struct wire_decode *d)
 {
     return err_set(d->info, arena_err(d->a), "not enough memory for the remote write request");
 }
@@ -49,7 +43,7 @@ static bool decode_label(struct str m, struct wire_label *l)
     return !r.bad;
 }
 
-static bool decode_sample(struct str m, struct wire_sample *s)
+bool wire_decode_sample(struct str m, struct wire_sample *s)
 {
     struct reader r = reader_of(m);
     struct proto_field f;
@@ -87,7 +81,7 @@ struct grow {
     size_t n, cap;
 };
 
-static bool push_span(struct decode *d, struct wire_span **items, struct grow *g, size_t *n,
+static bool push_span(struct wire_decode *d, struct wire_span **items, struct grow *g, size_t *n,
                       const struct proto_field *f)
 {
     if (arena_reserve(d->a, (void **)items, &g->cap, g->n + 1, sizeof(**items)) ||
@@ -98,7 +92,7 @@ static bool push_span(struct decode *d, struct wire_span **items, struct grow *g
     return true;
 }
 
-static bool push_deltas(struct decode *d, int64_t **items, struct grow *g, const struct proto_field *f)
+static bool push_deltas(struct wire_decode *d, int64_t **items, struct grow *g, const struct proto_field *f)
 {
     struct reader r = proto_packed(f);
     if (f->wire == PROTO_VARINT) {
@@ -117,7 +111,7 @@ static bool push_deltas(struct decode *d, int64_t **items, struct grow *g, const
     return !r.bad;
 }
 
-static bool push_doubles(struct decode *d, double **items, struct grow *g, const struct proto_field *f)
+static bool push_doubles(struct wire_decode *d, double **items, struct grow *g, const struct proto_field *f)
 {
     struct reader r = proto_packed(f);
     size_t more = f->wire == PROTO_I64 ? 1 : reader_left(&r) / 8;
@@ -135,7 +129,7 @@ static bool push_doubles(struct decode *d, double **items, struct grow *g, const
     return !r.bad && reader_left(&r) == 0;
 }
 
-static bool decode_histogram(struct decode *d, struct str m, struct wire_histogram *h)
+bool wire_decode_histogram(struct wire_decode *d, struct str m, struct wire_histogram *h)
 {
     struct reader r = reader_of(m);
     struct proto_field f;
@@ -219,7 +213,7 @@ static bool decode_histogram(struct decode *d, struct str m, struct wire_histogr
 
 /* -- 1.0 ------------------------------------------------------------------------------------------------- */
 
-static bool decode_exemplar(struct decode *d, struct str m, struct wire_exemplar *x)
+static bool decode_exemplar(struct wire_decode *d, struct str m, struct wire_exemplar *x)
 {
     size_t counts[16];
     struct reader r = reader_of(m);
@@ -265,7 +259,7 @@ static bool decode_labels(struct str bytes, struct wire_label *labels, size_t *n
 
 enum err remote_write_labels(struct arena *a, struct wire_series *s, struct err_info *reterr_info)
 {
-    struct decode d = {a, reterr_info, s->label_bytes.p};
+    struct wire_decode d = {a, reterr_info, s->label_bytes.p};
     size_t counts[16], n = 0;
     if (s->label_bytes.n == 0) {
         return ERR_OK;
@@ -284,7 +278,7 @@ enum err remote_write_labels(struct arena *a, struct wire_series *s, struct err_
     return ERR_OK;
 }
 
-static enum err decode_series(struct decode *d, struct str m, struct wire_series *s)
+static enum err decode_series(struct wire_decode *d, struct str m, struct wire_series *s)
 {
     size_t counts[16];
     struct reader r = reader_of(m);
@@ -308,17 +302,17 @@ static enum err decode_series(struct decode *d, struct str m, struct wire_series
         if (f.number == 1) { /* a label behind samples: the whole message is looked at again for them */
             s->label_bytes = m;
         } else if (f.number == 2) {
-            ok = decode_sample(f.bytes, &samples[s->sample_count++]);
+            ok = wire_decode_sample(f.bytes, &samples[s->sample_count++]);
         } else if (f.number == 3) {
             ok = decode_exemplar(d, f.bytes, &exemplars[s->exemplar_count++]);
         } else if (f.number == 4) {
-            ok = decode_histogram(d, f.bytes, &histograms[s->histogram_count++]);
+            ok = wire_decode_histogram(d, f.bytes, &histograms[s->histogram_count++]);
         }
     }
     return ok && !r.bad ? ERR_OK : malformed(d, "time series", &r);
 }
 
-static struct str type_name(uint64_t t)
+struct str wire_type_name(uint64_t t)
 {
     static const char *const names[] = {"unknown",        "counter", "gauge", "histogram",
                                         "gaugehistogram", "summary", "info",  "stateset"};
@@ -332,7 +326,7 @@ static bool decode_metadata(struct str m, struct wire_metadata *w)
     *w = (struct wire_metadata){STR(""), STR("unknown"), STR(""), STR("")};
     while (proto_next(&r, &f)) {
         if (f.number == 1) {
-            w->type = type_name(f.num);
+            w->type = wire_type_name(f.num);
         } else if (f.number == 2) {
             w->metric = f.bytes;
         } else if (f.number == 4) {
@@ -347,7 +341,7 @@ static bool decode_metadata(struct str m, struct wire_metadata *w)
 enum err remote_write_decode_v1(struct arena *a, struct str body, bool labels_later,
                                 struct wire_write *ret_write, struct err_info *reterr_info)
 {
-    struct decode d = {a, reterr_info, body.p};
+    struct wire_decode d = {a, reterr_info, body.p};
     size_t counts[16];
     struct reader r = reader_of(body);
     struct proto_field f;

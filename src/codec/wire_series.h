@@ -70,6 +70,7 @@ struct wire_write {
     size_t series_count;
     const struct wire_metadata *metadata;
     size_t metadata_count;
+    bool series_metadata; /* 2.0: metadata comes with the series, and a series without samples is an error */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* POST /api/v1/write: remote write 1.0. */
+/* POST /api/v1/write: remote write 1.0 and 2.0. */
 #include "api/prom/prom_call.h"
 #include "codec/compress.h"
 #include "codec/remote_write.h"
@@ -11,38 +11,80 @@ static void refuse(struct prom_call *c, int status, const char *text)
     http_res_send_buf(c->r, status, "text/plain; charset=utf-8", &c->out);
 }
 
+enum write_message {
+    WRITE_V1 = 0, /* prometheus.WriteRequest */
+    WRITE_V2      /* io.prometheus.write.v2.Request */
+};
+
 /* False: answered with 415. */
-static bool content_is_v1(struct prom_call *c)
+static bool message_of(struct prom_call *c, enum write_message *ret_message)
 {
-    struct str type = http_req_header(c->r, "Content-Type"),
+    struct str params = http_req_header(c->r, "Content-Type"),
                coding = http_req_header(c->r, "Content-Encoding");
-    struct str params = type;
     struct str media = str_trim(str_cut(&params, ';'));
+    *ret_message = WRITE_V1;
     if (coding.n && !str_ieq(coding, STR("snappy"))) {
-        refuse(c, 415, "the body must be compressed with snappy (Content-Encoding: snappy)");
+        buf_printf(&c->out,
+                   "%.*s encoding (compression) is not accepted by this server; only snappy is acceptable\n",
+                   STR_FMT(coding));
+        http_res_send_buf(c->r, 415, "text/plain; charset=utf-8", &c->out);
         return false;
     }
     if (media.n && !str_ieq(media, STR("application/x-protobuf"))) {
-        refuse(c, 415, "the body must be application/x-protobuf");
+        buf_printf(&c->out,
+                   "expected application/x-protobuf as the first (media) part, got %.*s content-type\n",
+                   STR_FMT(media));
+        http_res_send_buf(c->r, 415, "text/plain; charset=utf-8", &c->out);
         return false;
     }
     while (params.p) {
         struct str p = str_trim(str_cut(&params, ';'));
-        if (str_starts(p, STR("proto=")) && !str_eq_c(p, "proto=prometheus.WriteRequest")) {
-            refuse(c, 415,
-                   "this message is not accepted: only remote write 1.0 (prometheus.WriteRequest) is");
+        if (!str_starts(p, STR("proto=")) || str_eq_c(p, "proto=prometheus.WriteRequest")) {
+            continue;
+        }
+        if (!str_eq_c(p, "proto=io.prometheus.write.v2.Request")) {
+            buf_printf(&c->out, "got %.*s content type; unknown remote write protobuf message\n", STR_FMT(p));
+            http_res_send_buf(c->r, 415, "text/plain; charset=utf-8", &c->out);
             return false;
         }
+        *ret_message = WRITE_V2;
     }
     return true;
 }
 
-static void count_written(struct prom_call *c, uint64_t samples)
+static void written_header(struct prom_call *c, const char *name, uint64_t count)
 {
-    struct str n = arena_printf(c->a, "%llu", (unsigned long long)samples);
+    struct str n = arena_printf(c->a, "%llu", (unsigned long long)count);
     if (n.p) {
-        http_res_header(c->r, "X-Prometheus-Remote-Write-Samples-Written", n);
+        http_res_header(c->r, name, n);
     }
+}
+
+static void answer(struct prom_call *c, const struct remote_outcome *o)
+{
+    atomic_fetch_add_explicit(&c->api->write_samples, o->stored, memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->api->write_refused, o->refused, memory_order_relaxed);
+    written_header(c, "X-Prometheus-Remote-Write-Samples-Written", o->samples);
+    written_header(c, "X-Prometheus-Remote-Write-Histograms-Written", o->histograms);
+    written_header(c, "X-Prometheus-Remote-Write-Exemplars-Written", o->exemplars);
+    if (o->status == 204) {
+        http_res_send(c->r, 204, NULL, STR(""));
+        return;
+    }
+    if (o->status == 429 || o->status == 503) {
+        http_res_header(c->r, "Retry-After", STR("5"));
+    }
+    buf_reset(&c->out);
+    buf_str(&c->out, o->text);
+    buf_char(&c->out, '\n');
+    http_res_send_buf(c->r, o->status, "text/plain; charset=utf-8", &c->out);
+}
+
+static enum err decode(struct prom_call *c, enum write_message message, struct str body, struct arena *work,
+                       struct wire_write *w)
+{
+    return message == WRITE_V2 ? remote_write_decode_v2(work, body, w, &c->info)
+                               : remote_write_decode_v1(work, body, true, w, &c->info);
 }
 
 static void write(struct prom_call *c)
@@ -50,42 +92,28 @@ static void write(struct prom_call *c)
     struct buf body AUTO_BUF = {.size_bytes_max = c->api->write_body_bytes_max};
     struct arena work AUTO_ARENA = {0};
     struct wire_write w;
-    struct remote_outcome o;
+    struct remote_outcome o = {0};
+    enum write_message message;
     if (!c->api->remote_write) {
         refuse(c, 404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver");
         return;
     }
-    if (!content_is_v1(c)) {
+    if (!message_of(c, &message)) {
         return;
     }
     enum err e =
         decompress_bytes(COMPRESS_SNAPPY, http_req_body(c->r), c->api->write_body_bytes_max, &body, &c->info);
-    if (!e) {
-        e = remote_write_decode_v1(&work, buf_view(&body), true, &w, &c->info);
-    }
-    e = e ? e : remote_ingest(c->api->sink, c->api->series_cache, c->q.tenant, &w, &work, &o, &c->info);
-    if (e && e != ERR_OOM) {
-        refuse(c, 400, c->info.message);
-        return;
-    }
-    if (e) {
+    e = e ? e : decode(c, message, buf_view(&body), &work, &w);
+    e = e ? e
+          : remote_ingest(c->api->sink, message == WRITE_V1 ? c->api->series_cache : NULL, c->q.tenant, &w,
+                          &work, &o, &c->info);
+    if (e == ERR_OOM) {
         refuse(c, 503, "not enough memory for the request: try again later");
-        return;
+    } else if (e) {
+        refuse(c, 400, c->info.message);
+    } else {
+        answer(c, &o);
     }
-    atomic_fetch_add_explicit(&c->api->write_samples, o.stored, memory_order_relaxed);
-    atomic_fetch_add_explicit(&c->api->write_refused, o.refused, memory_order_relaxed);
-    count_written(c, o.stored);
-    if (o.status == 204) {
-        http_res_send(c->r, 204, NULL, STR(""));
-        return;
-    }
-    if (o.status == 429 || o.status == 503) {
-        http_res_header(c->r, "Retry-After", STR("5"));
-    }
-    buf_reset(&c->out);
-    buf_str(&c->out, o.text);
-    buf_char(&c->out, '\n');
-    http_res_send_buf(c->r, o.status, "text/plain; charset=utf-8", &c->out);
 }
 
 PROM_ROUTE(write)

@@ -9,7 +9,13 @@
 #include "codec/remote_write.h"
 #include "metrics/ingest/series_cache.h"
 
+enum {
+    FUTURE_MS_MAX = 10 * 60 * 1000 /* as Prometheus: a sender's clock may be that wrong */
+};
+
 struct job {
+    bool needs_samples; /* 2.0: a series without is refused */
+    ts_ms future;       /* what is later is out of bounds */
     struct arena *a;
     struct err_info *info;
     const struct hash128 *wire_keys; /* of the request's series; NULL: no cache */
@@ -181,12 +187,27 @@ static enum err add_exemplars(struct job *j, const struct wire_series *s, uint32
     return ERR_OK;
 }
 
+/* True: refused. */
+static bool in_future(struct job *j, ts_ms ts)
+{
+    if (ts <= j->future) {
+        return false;
+    }
+    j->refused++;
+    j->first =
+        j->first.p ? j->first : STR("out of bounds: the timestamp is more than 10 minutes in the future");
+    return true;
+}
+
 /* False: an error that ends all. */
 static bool add_histograms(struct job *j, const struct wire_series *s, uint32_t index, enum err *ret_e)
 {
     for (size_t i = 0; i < s->histogram_count; i++) {
         const struct histogram *h = NULL;
         struct err_info info = {0};
+        if (in_future(j, s->histograms[i].ts)) {
+            continue;
+        }
         *ret_e = histogram_of(j->a, &s->histograms[i], &h, &info);
         if (*ret_e == ERR_INVALID) {
             j->refused++;
@@ -208,6 +229,11 @@ static bool add_histograms(struct job *j, const struct wire_series *s, uint32_t 
 static enum err add_series(struct job *j, struct wire_series *s, size_t number)
 {
     struct labels ls = {0};
+    if (j->needs_samples && s->sample_count + s->histogram_count == 0) {
+        j->refused++;
+        j->first = j->first.p ? j->first : STR("TimeSeries must contain at least one sample or histogram");
+        return ERR_OK;
+    }
     series_ref ref = j->wire_refs && s->label_bytes.n && !s->exemplar_count ? j->wire_refs[number] : 0;
     enum err e = ref ? ERR_OK : remote_write_labels(j->a, s, j->info);
     if (e || (!ref && !series_labels(j, s, &ls, &e))) {
@@ -219,6 +245,9 @@ static enum err add_series(struct job *j, struct wire_series *s, size_t number)
     }
     j->series[j->batch.series_count++] = (struct sink_series){.labels = ls, .ref = ref};
     for (size_t i = 0; i < s->sample_count; i++) {
+        if (in_future(j, s->samples[i].ts)) {
+            continue;
+        }
         j->samples[j->batch.sample_count++] = (struct sink_sample){.series_index = index,
                                                                    .ts = s->samples[i].ts,
                                                                    .start_ts = s->samples[i].start_ts,
@@ -299,14 +328,56 @@ static void tell_cache(const struct job *j, struct series_cache *cache, uint64_t
     }
 }
 
+static void count_stored(const struct job *j, struct remote_outcome *o)
+{
+    for (size_t i = 0; i < j->batch.sample_count; i++) {
+        bool stored = j->samples[i].status <= SAMPLE_DUPLICATE, histogram = j->samples[i].histogram != NULL;
+        o->samples += stored && !histogram;
+        o->histograms += stored && histogram;
+    }
+    o->exemplars = j->batch.exemplar_count;
+}
+
+/* 2.0 sends metadata with the series. */
+static enum err series_metadata(struct job *j, const struct wire_write *w)
+{
+    size_t n = j->batch.metadata_count;
+    struct sink_metadata *out = arena_array(j->a, n + w->series_count + 1, sizeof(*out));
+    if (!out) {
+        return arena_err(j->a);
+    }
+    if (n) {
+        memcpy(out, j->batch.metadata, n * sizeof(*out));
+    }
+    for (size_t i = 0; i < w->series_count; i++) {
+        const struct wire_series *s = &w->series[i];
+        struct str metric = {0};
+        for (size_t k = 0; s->meta_type.n && k < s->label_count; k++) {
+            metric = str_eq(s->labels[k].name, LABEL_METRIC_NAME) ? s->labels[k].value : metric;
+        }
+        bool again = n && str_eq(out[n - 1].metric, metric);
+        if (metric.n && !again) {
+            out[n++] = (struct sink_metadata){metric, s->meta_type, s->meta_help, s->meta_unit};
+        }
+    }
+    j->batch.metadata = out;
+    j->batch.metadata_count = n;
+    return ERR_OK;
+}
+
 enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, struct str tenant,
                        struct wire_write *w, struct arena *a, struct remote_outcome *ret_outcome,
                        struct err_info *reterr_info)
 {
-    struct job j = {.a = a, .info = reterr_info, .batch = {.tenant = tenant, .allow_late = true}};
+    struct job j = {.a = a,
+                    .info = reterr_info,
+                    .needs_samples = w->series_metadata,
+                    .future = clock_wall_ms(clock_real()) + FUTURE_MS_MAX,
+                    .batch = {.tenant = tenant, .allow_late = true}};
     struct sink_result r = {0};
     struct err_info info = {0};
     enum err e = allocate(&j, w);
+    e = !e && w->series_metadata ? series_metadata(&j, w) : e;
     e = !e && cache ? ask_cache(&j, cache, w) : e;
     e = e ? e : fill(&j, w);
     if (e) {
@@ -330,6 +401,7 @@ enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, str
         tell_cache(&j, cache, r.epoch);
     }
     ret_outcome->stored = r.stored;
+    count_stored(&j, ret_outcome);
     for (size_t i = SAMPLE_CONFLICT; i < SAMPLE_STATUS_COUNT; i++) {
         j.refused += r.refused[i];
     }

@@ -13,7 +13,8 @@
 struct remote_outcome {
     int status; /* 204, 400 with text; 429 or 503: nothing stored, try again */
     struct str text;
-    uint64_t stored, refused;
+    uint64_t stored, refused;                /* samples and histograms */
+    uint64_t samples, histograms, exemplars; /* of those stored: what 2.0 reports */
 };
 
 struct series_cache;
