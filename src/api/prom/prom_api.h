@@ -58,8 +58,7 @@ struct prom_api {
     void *ctx;
 
     atomic_uint queries_running;
-    atomic_uint_fast64_t queries_done, queries_failed, write_samples, write_refused,
-        federation_errors;
+    atomic_uint_fast64_t queries_done, queries_failed, write_samples, write_refused, federation_errors;
     atomic_bool reload_ok;
     _Atomic int64_t reload_ms;
 };
