@@ -29,7 +29,7 @@ void note_start_overlap(const struct window *w)
 {
     struct buf shown AUTO_BUF = {0};
     struct note_detail d = {.occurrences = true, .count = 1};
-    note_detailed(w->e, true, w->call->args[0]->pos, &d,
+    note_detailed(w->e, true, argument_pos(w->call), &d,
                   "sample has start time that overlaps with previous sample timestamp for metric %.*s",
                   STR_FMT(quoted(&shown, metric_name(w->labels))));
 }

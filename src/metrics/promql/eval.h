@@ -84,6 +84,13 @@ MUST_USE enum err eval_node(struct eval *e, const struct node *n, struct value *
 /* Looks through parentheses. */
 const struct node *unparen(const struct node *n);
 
+/* Where annotations about a function's first argument stand. The original evaluates a subquery into a range
+ * that has no place, so they stand at the beginning then. */
+static inline size_t argument_pos(const struct node *call)
+{
+    return unparen(call->args[0])->kind == N_SUBQUERY ? 0 : call->args[0]->pos;
+}
+
 /* -- selectors: select.c --------------------------------------------------------------------------------- */
 
 /* What an instant selector hands out instead of the samples' values. */

@@ -13,7 +13,7 @@ static void hints_see(struct hints *s, const struct histogram *h)
 
 static void hints_note(const struct window *w, const struct hints *s)
 {
-    size_t pos = w->call->args[0]->pos;
+    size_t pos = argument_pos(w->call);
     if (s->reset && s->no_reset) {
         note(w->e, true, pos, "conflicting counter resets during histogram aggregation");
     }
@@ -35,7 +35,7 @@ static bool give(const struct window *w, const struct histogram *h, struct point
 static bool incompatible(const struct window *w)
 {
     struct buf shown AUTO_BUF = {0};
-    note(w->e, true, w->call->args[0]->pos,
+    note(w->e, true, argument_pos(w->call),
          "vector contains a mix of histograms with exponential and custom buckets schemas for metric name "
          "%.*s",
          STR_FMT(quoted(&shown, metric_name(w->labels))));

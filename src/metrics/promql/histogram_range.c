@@ -9,7 +9,7 @@
 
 static size_t place(const struct window *w)
 {
-    return w->call->args[0]->pos;
+    return argument_pos(w->call);
 }
 
 static void note_named(struct eval *e, bool warning, size_t pos, const char *text, struct str name)

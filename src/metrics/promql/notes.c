@@ -81,7 +81,7 @@ void note_ignored_histograms(const struct window *w)
 {
     struct buf shown AUTO_BUF = {0};
     if (w->histogram_count && w->n && w->call) {
-        note(w->e, false, w->call->args[0]->pos,
+        note(w->e, false, argument_pos(w->call),
              "ignored histograms in a range containing both floats and histograms for metric name %.*s",
              STR_FMT(quoted(&shown, metric_name(w->labels))));
     }

@@ -223,7 +223,7 @@ static void note_no_counter(struct range_job *j, struct labels ls)
     }
     if (e->options->type_and_unit) {
         if (!str_eq_c(type, "counter") && !str_eq_c(type, "histogram")) {
-            note(e, false, j->use->call->args[0]->pos,
+            note(e, false, argument_pos(j->use->call),
                  "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", "
                  "got "
                  "%.*s: %.*s",
@@ -231,7 +231,7 @@ static void note_no_counter(struct range_job *j, struct labels ls)
         }
     } else if (!name_ends(name, "_total") && !name_ends(name, "_sum") && !name_ends(name, "_count") &&
                !name_ends(name, "_bucket")) {
-        note(e, false, j->use->call->args[0]->pos,
+        note(e, false, argument_pos(j->use->call),
              "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: %.*s",
              STR_FMT(quoted(&shown, name)));
     }

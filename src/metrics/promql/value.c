@@ -182,10 +182,11 @@ static enum err same_labels(struct eval *e)
 static enum err merge_into(struct eval *e, struct series *to, struct series *from)
 {
     for (size_t i = 0; i < e->steps; i++) {
-        if (to->has[i] && from->has[i]) {
+        bool is_histogram = to->h && to->h[i], other = from->h && from->h[i];
+        if (to->has[i] && from->has[i] && is_histogram == other) {
             return same_labels(e);
         }
-        if (from->has[i]) {
+        if (from->has[i] && (!to->has[i] || other)) { /* the original shows the histogram then */
             struct point p = {from->v[i], from->h ? from->h[i] : NULL};
             enum err err = series_put(e, to, i, p);
             if (err) {
