@@ -8,6 +8,10 @@
 #include "metrics/promql/quantile.h"
 #include "metrics/promql/vector_fns.h"
 
+enum {
+    QUANTILES_MAX = 16 /* of one call; the parser lets fewer through */
+};
+
 /* A series of buckets, or of native histograms: both may be in one. */
 struct member {
     struct labels key; /* without le for a bucket */
@@ -29,6 +33,18 @@ struct question {
     const struct node *arg; /* the vector's expression: annotations stand there */
     const double *q;        /* per step; NULL: a fraction */
     const double *lower, *upper;
+    const uint8_t *steps;         /* which are asked for; NULL: all */
+    const double *const *earlier; /* the quantiles before it in the same call */
+    size_t earlier_count;
+    struct forced **forced; /* of the call */
+};
+
+/* Buckets of one metric that had to be made monotone: how many histograms at each step. */
+struct forced {
+    struct forced *next;
+    struct str name;
+    uint64_t *at;
+    struct note_detail detail;
 };
 
 static int compare_members(const void *a, const void *b)
@@ -133,28 +149,86 @@ static double native_answer(struct eval *e, const struct question *q, size_t ste
     return v;
 }
 
+/* The note that buckets were made monotone, at step i. */
+static struct forced *forced_for(struct eval *e, const struct question *q, struct str name)
+{
+    struct forced *f = *q->forced;
+    while (f && !str_eq(f->name, name)) {
+        f = f->next;
+    }
+    if (f) {
+        return f;
+    }
+    f = arena_zalloc(e->a, sizeof(*f));
+    uint64_t *at = arena_zarray(e->a, e->steps, sizeof(*at));
+    if (!f || !at) {
+        e->notes->failed = ERR_OOM;
+        return NULL;
+    }
+    *f = (struct forced){.next = *q->forced, .name = name, .at = at};
+    *q->forced = f;
+    return f;
+}
+
+static void forced_add(struct eval *e, const struct question *q, size_t step, const struct bucket_fix *fix,
+                       struct labels ls)
+{
+    struct forced *f = forced_for(e, q, e->options->delayed_name ? metric_name(ls) : STR(""));
+    ts_ms t = step_time(e, step);
+    if (!f) {
+        return;
+    }
+    struct note_detail *d = &f->detail;
+    bool first = !d->buckets;
+    d->buckets = true;
+    d->first = first || t < d->first ? t : d->first;
+    d->last = first || t > d->last ? t : d->last;
+    d->low = first || fix->low < d->low ? fix->low : d->low;
+    d->high = first || fix->high > d->high ? fix->high : d->high;
+    d->diff = first || fix->diff > d->diff ? fix->diff : d->diff;
+    f->at[step]++;
+}
+
+/* The original merges what it has with itself at every step from the first on, so that its count of samples
+ * doubles each time, until it overflows. Clients see that number. */
+static void forced_note(struct eval *e, const struct question *q)
+{
+    for (struct forced *f = *q->forced; f; f = f->next) {
+        struct buf shown AUTO_BUF = {0};
+        uint64_t count = 0;
+        for (size_t i = 0; i < e->steps; i++) {
+            count = count ? (count + f->at[i]) * 2 : f->at[i];
+        }
+        f->detail.count = count;
+        note_detailed(
+            e, false, q->arg->pos, &f->detail,
+            "input to histogram_quantile needed to be fixed for monotonicity (see "
+            "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)%s%.*s",
+            f->name.n ? " for metric name " : "", STR_FMT(f->name.n ? quoted(&shown, f->name) : f->name));
+    }
+}
+
+/* An earlier quantile of the same call has repaired the buckets already. */
+static bool repaired_before(const struct question *q, size_t step)
+{
+    for (size_t i = 0; i < q->earlier_count; i++) {
+        if (q->earlier[i][step] >= 0 && q->earlier[i][step] <= 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static double classic_answer(struct eval *e, const struct question *q, size_t step, struct bucket *b,
                              size_t n, struct labels ls)
 {
     struct bucket_fix fix = {0};
-    struct buf name AUTO_BUF = {0};
     if (!q->q) {
         return bucket_fraction(q->lower[step], q->upper[step], b, n);
     }
     double v = bucket_quantile(q->q[step], b, n, &fix);
-    if (fix.forced) {
-        struct note_detail d = {.buckets = true,
-                                .first = step_time(e, step),
-                                .last = step_time(e, step),
-                                .low = fix.low,
-                                .high = fix.high,
-                                .diff = fix.diff,
-                                .count = 1};
-        note_detailed(
-            e, false, q->arg->pos, &d,
-            "input to histogram_quantile needed to be fixed for monotonicity (see "
-            "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)%.*s",
-            STR_FMT(named(e, &name, ls)));
+    if (fix.forced && !repaired_before(q, step)) {
+        forced_add(e, q, step, &fix, ls);
     }
     return v;
 }
@@ -204,7 +278,7 @@ static enum err answer_all(struct eval *e, const struct question *q, struct memb
         enum err err = ERR_OK;
         for (size_t i = 0; i < e->steps && !err; i++) {
             double result = 0;
-            if (!answer(e, q, all, from, to, i, &result)) {
+            if ((q->steps && !q->steps[i]) || !answer(e, q, all, from, to, i, &result)) {
                 continue;
             }
             if (!row) {
@@ -236,6 +310,7 @@ enum err call_histogram_quantile(struct eval *e, const struct node *n, struct va
 {
     struct value q, in;
     struct members all;
+    struct forced *forced = NULL;
     enum err err = eval_node(e, n->args[0], &q);
     err = err ? err : eval_node(e, n->args[1], &in);
     err = err ? err : members_collect(e, n->args[1], &in, &all);
@@ -243,9 +318,10 @@ enum err call_histogram_quantile(struct eval *e, const struct node *n, struct va
     if (err) {
         return err;
     }
-    struct question ask = {.arg = n->args[1], .q = q.scalar};
+    struct question ask = {.arg = n->args[1], .q = q.scalar, .forced = &forced};
     check_quantiles(e, n->args[0], q.scalar);
     err = answer_all(e, &ask, &all, NULL, v);
+    forced_note(e, &ask);
     return err ? err : value_merge_now(e, v);
 }
 
@@ -278,24 +354,49 @@ static struct str quantile_text(struct eval *e, double q)
     return arena_printf(e->a, "%.*s%s", (int)n, text, plain ? ".0" : "");
 }
 
-/* quantiles(vector, label, q...): each quantile may differ from step to step, and so may its label. */
+/* One quantile of histogram_quantiles: steps with the same one have the same label. */
+static enum err answer_labelled(struct eval *e, struct question *ask, struct members *all, struct str label,
+                                struct value *v)
+{
+    uint8_t *done = arena_zarray(e->a, e->steps, 1), *now = arena_array(e->a, e->steps, 1);
+    enum err err = done && now ? ERR_OK : eval_no_memory(e);
+    ask->steps = now;
+    for (size_t i = 0; i < e->steps && !err; i++) {
+        if (done[i]) {
+            continue;
+        }
+        for (size_t k = 0; k < e->steps; k++) {
+            now[k] = ask->q[k] == ask->q[i] || (isnan(ask->q[k]) && isnan(ask->q[i]));
+            done[k] |= now[k];
+        }
+        struct label l = {label, quantile_text(e, ask->q[i])};
+        err = l.value.p ? answer_all(e, ask, all, &l, v) : eval_no_memory(e);
+    }
+    return err;
+}
+
+/* histogram_quantiles(vector, label, q...) */
 enum err call_histogram_quantiles(struct eval *e, const struct node *n, struct value *v)
 {
     struct value in;
     struct members all;
+    struct forced *forced = NULL;
+    const double *quantiles[QUANTILES_MAX];
+    struct question ask = {.arg = n->args[0], .forced = &forced, .earlier = quantiles};
     enum err err = eval_node(e, n->args[0], &in);
     err = err ? err : members_collect(e, n->args[0], &in, &all);
     *v = (struct value){.type = TYPE_VECTOR};
-    for (size_t k = 2; k < n->arg_count && !err; k++) {
+    for (size_t k = 2; k < n->arg_count && !err && ask.earlier_count < QUANTILES_MAX; k++) {
         struct value q;
         err = eval_node(e, n->args[k], &q);
         if (err) {
             break;
         }
-        struct question ask = {.arg = n->args[0], .q = q.scalar};
-        struct label label = {n->args[1]->string, quantile_text(e, q.scalar[0])};
+        ask.q = q.scalar;
         check_quantiles(e, n->args[k], q.scalar);
-        err = label.value.p ? answer_all(e, &ask, &all, &label, v) : eval_no_memory(e);
+        err = answer_labelled(e, &ask, &all, n->args[1]->string, v);
+        quantiles[ask.earlier_count++] = q.scalar;
     }
+    forced_note(e, &ask);
     return err ? err : value_merge_now(e, v);
 }

@@ -128,8 +128,7 @@ static void put_buckets(struct buf *b, const struct note_detail *d)
     put_g(b, d->low);
     buf_c(b, " to ");
     put_g(b, d->high);
-    buf_printf(b, ", with a max diff of %.2g, over %llu samples from ", d->diff,
-               (unsigned long long)d->count);
+    buf_printf(b, ", with a max diff of %.2g, over %lld samples from ", d->diff, (long long)d->count);
     put_time(b, d->first);
     buf_c(b, " to ");
     put_time(b, d->last);
