@@ -177,7 +177,7 @@ void group_view_free(struct log_cursor *c, struct group_view *v);
  * blocks point to themselves in place of their lines until then. CORRUPT: it cannot be known. */
 static inline bool lines_unread(const struct log_cursor *c)
 {
-    return !c->sel.lines_needed && !c->sel.filter_count;
+    return !c->sel.lines_needed;
 }
 MUST_USE enum err run_row_line(struct log_cursor *c, const struct run *r, const struct head_entry *row,
                                struct str *ret_line);

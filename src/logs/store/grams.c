@@ -7,17 +7,25 @@
 enum {
     FORM_LIST = 0,
     FORM_BITMAP = 1,
-    GRAM = 3
+    GRAM = 3,
+    WINDOW = 4096
 };
 
-static inline uint32_t folded(char c)
+static inline uint8_t folded(char c)
 {
-    return c >= '0' && c <= '9' ? '0' : (uint32_t)(unsigned char)c;
+    unsigned x = (unsigned char)c;
+    return (uint8_t)(x - '0' < 10 ? '0' : x);
 }
 
+/* Of a sequence as a little-endian number. */
 static inline uint32_t slot(uint32_t gram)
 {
-    return (gram * 2654435761u) >> 16; /* Knuth's multiplier */
+    return ((gram & 0xffffff) * 2654435761u) >> 16; /* Knuth's multiplier */
+}
+
+static uint32_t gram_at(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
 }
 
 static void write_list(struct buf *dst, const uint8_t *seen)
@@ -44,14 +52,32 @@ static void write_bitmap(struct buf *dst, const uint8_t *seen)
     }
 }
 
+/* A window of the text at a time, so that what is folded stays near. Each begins with the last two bytes of
+ * the one before. */
+static void mark_grams(struct str text, uint8_t *seen)
+{
+    uint8_t window[WINDOW + 4];
+    for (size_t at = 0; at + GRAM <= text.n; at += WINDOW - GRAM + 1) {
+        size_t n = text.n - at < WINDOW ? text.n - at : WINDOW;
+        for (size_t i = 0; i < n; i++) {
+            window[i] = folded(text.p[at + i]);
+        }
+        memset(window + n, 0, 4);
+        for (size_t i = 0; i + GRAM <= n; i++) {
+            uint32_t word;
+            memcpy(&word, window + i, 4);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+            word = __builtin_bswap32(word);
+#endif
+            seen[slot(word)] = 1;
+        }
+    }
+}
+
 void grams_write(struct buf *dst, struct str text, uint8_t *scratch)
 {
     memset(scratch, 0, GRAMS_BITS);
-    uint32_t gram = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        gram = (gram << 8 | folded(text.p[i])) & 0xffffff;
-        scratch[slot(gram)] = 1; /* the first two are sequences that are not there: harmless */
-    }
+    mark_grams(text, scratch);
     size_t n = 0;
     for (uint32_t i = 0; i < GRAMS_BITS; i++) {
         n += scratch[i];
@@ -90,11 +116,10 @@ void grams_read(struct str grams, uint64_t *bitmap)
 
 bool grams_may_contain(const uint64_t *bitmap, struct str needle)
 {
-    uint32_t gram = 0;
-    for (size_t i = 0; i < needle.n; i++) {
-        gram = (gram << 8 | folded(needle.p[i])) & 0xffffff;
-        uint32_t s = slot(gram);
-        if (i + 1 >= GRAM && !(bitmap[s / 64] >> (s % 64) & 1)) {
+    for (size_t i = 0; i + GRAM <= needle.n; i++) {
+        const uint8_t gram[GRAM] = {folded(needle.p[i]), folded(needle.p[i + 1]), folded(needle.p[i + 2])};
+        uint32_t s = slot(gram_at(gram));
+        if (!(bitmap[s / 64] >> (s % 64) & 1)) {
             return false;
         }
     }

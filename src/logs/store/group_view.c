@@ -180,7 +180,7 @@ static enum err fill(struct scan *s)
     select_rows(s);
     bool inside = s->g->ts_min >= sel->start_ns && s->g->ts_max < sel->end_ns;
     enum err e = inside ? ERR_OK : read_times(s);
-    if (!e && s->left && !lines_unread(s->c)) {
+    if (!e && s->left && (sel->lines_needed || sel->filter_count)) {
         e = open_text(s);
         e = e || !sel->filter_count
                 ? e

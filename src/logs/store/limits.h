@@ -23,6 +23,8 @@ enum {
      * that merging makes: a query may hold the groups of a block in memory at once. */
     MERGE_BLOCKS = 4,
     MERGE_LEVEL_MAX = 4,
+    MERGE_INPUT_BYTES_MAX =
+        8 << 20, /* larger blocks are left alone: reading them together gains too little */
     MERGE_LINE_BYTES_MAX = 64 << 20,
     /* Entries a cursor hands out at once: enough to spread the cost of a call, small enough for a cache. */
     BATCH_ENTRIES = 4096,

@@ -123,7 +123,7 @@ static bool may_join(const struct log_store *s, const struct block *first, const
     int64_t keep_ms = retention_of(s, b->tenant);
     bool short_enough = keep_ms <= 0 || (max - min) / NS_PER_MS <= keep_ms / SPAN_OF_RETENTION || b == first;
     return b->level == first->level && !b->unmergeable && short_enough &&
-           bytes + b->line_bytes <= MERGE_LINE_BYTES_MAX;
+           b->line_bytes <= MERGE_INPUT_BYTES_MAX && bytes + b->line_bytes <= MERGE_LINE_BYTES_MAX;
 }
 
 /* From block `at` on, the next ones of its tenant that may become one with it; 0 when too few. */

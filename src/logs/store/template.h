@@ -35,7 +35,7 @@ void template_writer_free(struct template_writer *w); /* accepts NULL */
 void template_write(struct template_writer *w, struct buf *dst, struct str text, const uint32_t *offsets,
                     uint32_t rows);
 
-/* --- reading (template_read.c) --- */
+/* --- reading (template_read.c, template_find.c) --- */
 
 struct template_page;
 

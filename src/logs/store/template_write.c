@@ -194,15 +194,20 @@ static uint32_t make_key(struct template_writer *w, struct str text, uint32_t fr
 {
     uint32_t slots = 0;
     buf_reset(&w->key);
-    for (size_t i = 0; i < n; i++) {
+    char *key = buf_tail(&w->key, to - from + 1), *out = key;
+    for (size_t i = 0; key && i < n; i++) {
         if (all || words[i].digit) {
-            buf_append(&w->key, text.p + from, words[i].at - from);
-            buf_char(&w->key, '\0');
+            memcpy(out, text.p + from, words[i].at - from);
+            out += words[i].at - from;
+            *out++ = '\0';
             from = words[i].at + words[i].n;
             slots++;
         }
     }
-    buf_append(&w->key, text.p + from, to - from);
+    if (key) {
+        memcpy(out, text.p + from, to - from);
+        w->key.n = (size_t)(out - key) + to - from;
+    }
     return slots;
 }
 
@@ -237,26 +242,6 @@ static enum err find_shapes(struct template_writer *w, struct str text, const ui
 }
 
 /* --- columns --- */
-
-static bool all_digits(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9') {
-            return false;
-        }
-    }
-    return s.n > 0;
-}
-
-static bool is_hex(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f'))) {
-            return false;
-        }
-    }
-    return s.n > 0;
-}
 
 static bool not_digit(char c)
 {
@@ -293,35 +278,39 @@ static void cut_affixes(struct template_writer *w, struct str *v, size_t n)
     }
 }
 
-struct traits {
-    bool same, digits, padded, hex, same_length;
-    size_t longest;
-};
-
-static struct traits look(const struct str *v, size_t n)
+static bool all_same(const struct str *v, size_t n)
 {
-    struct traits t = {true, true, false, true, true, v[0].n};
-    for (size_t i = 0; i < n; i++) {
-        t.same = t.same && str_eq(v[i], v[0]);
-        t.same_length = t.same_length && v[i].n == v[0].n;
-        t.digits = t.digits && all_digits(v[i]);
-        t.hex = t.hex && t.same_length && is_hex(v[i]);
-        t.padded = t.padded || (v[i].n > 1 && v[i].p[0] == '0');
-        t.longest = v[i].n > t.longest ? v[i].n : t.longest;
-        if (!t.same && !t.digits && !t.hex) {
-            break;
+    for (size_t i = 1; i < n; i++) {
+        if (!str_eq(v[i], v[0])) {
+            return false;
         }
     }
-    return t;
+    return true;
 }
 
-static uint64_t to_number(struct str s)
+/* The values as numbers into w->ints; false when one is none, or when some but not all have leading zeros and
+ * the same length. */
+static bool parse_numbers(struct template_writer *w, const struct str *v, size_t n, bool *ret_padded)
 {
-    uint64_t x = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        x = x * 10 + (uint64_t)(s.p[i] - '0');
+    bool padded = false, same_length = true;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t x = 0;
+        if (v[i].n == 0 || v[i].n > TEMPLATE_DIGITS_MAX) {
+            return false;
+        }
+        for (size_t k = 0; k < v[i].n; k++) {
+            unsigned digit = (unsigned)(unsigned char)v[i].p[k] - '0';
+            if (digit > 9) {
+                return false;
+            }
+            x = x * 10 + digit;
+        }
+        padded |= v[i].n > 1 && v[i].p[0] == '0';
+        same_length &= v[i].n == v[0].n;
+        w->ints[i] = x;
     }
-    return x;
+    *ret_padded = padded;
+    return !padded || same_length;
 }
 
 static void put_number(struct template_writer *w, const struct str *v, size_t n, bool padded)
@@ -329,26 +318,41 @@ static void put_number(struct template_writer *w, const struct str *v, size_t n,
     if (padded) {
         write_varint(&w->numbers, v[0].n);
     }
-    for (size_t i = 0; i < n; i++) {
-        w->ints[i] = to_number(v[i]);
-    }
     ints_write(&w->numbers, w->ints, n);
 }
 
 static unsigned nibble(char c)
 {
-    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+    unsigned digit = (unsigned)(unsigned char)c - '0', letter = (unsigned)(unsigned char)c - 'a';
+    return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
 }
 
-static void put_hex(struct template_writer *w, const struct str *v, size_t n)
+/* False, and nothing written, when the values are not hexadecimal numbers of one length. */
+static bool put_hex(struct template_writer *w, const struct str *v, size_t n)
 {
-    write_varint(&w->numbers, v[0].n);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < v[i].n; k += 2) {
-            unsigned low = k + 1 < v[i].n ? nibble(v[i].p[k + 1]) : 0;
-            write_u8(&w->numbers, (uint8_t)(nibble(v[i].p[k]) << 4 | low));
-        }
+    size_t mark = w->numbers.n, width = v[0].n;
+    if (width == 0 || width > TEMPLATE_HEX_MAX) {
+        return false;
     }
+    write_varint(&w->numbers, width);
+    unsigned bad = 0;
+    for (size_t i = 0; i < n && !(bad & 16); i++) {
+        uint8_t *out = v[i].n == width ? (uint8_t *)buf_tail(&w->numbers, (width + 1) / 2) : NULL;
+        if (!out) {
+            bad = 16;
+            break;
+        }
+        for (size_t k = 0; k < width; k += 2) {
+            unsigned high = nibble(v[i].p[k]), low = k + 1 < width ? nibble(v[i].p[k + 1]) : 0;
+            bad |= high | low;
+            *out++ = (uint8_t)(high << 4 | low);
+        }
+        w->numbers.n += (width + 1) / 2;
+    }
+    if (bad & 16) {
+        w->numbers.n = mark;
+    }
+    return !(bad & 16);
 }
 
 /* Numbers the distinct values into w->ints; 0 when there are more than `most` of them. */
@@ -425,16 +429,15 @@ static void put_column(struct template_writer *w, struct str *v, size_t n)
 {
     size_t pool = w->pool.n, numbers = w->numbers.n;
     enum column_kind kind = COLUMN_CONST;
-    if (look(v, n).same) {
+    bool padded = false;
+    if (all_same(v, n)) {
         write_str(&w->pool, v[0]);
         write_str(&w->pool, (struct str){0});
     } else {
         cut_affixes(w, v, n);
-        struct traits t = look(v, n);
-        if (t.digits && t.longest <= TEMPLATE_DIGITS_MAX && (!t.padded || t.same_length)) {
-            kind = put_digits(w, v, n, t.padded);
-        } else if (t.hex && v[0].n <= TEMPLATE_HEX_MAX) {
-            put_hex(w, v, n);
+        if (parse_numbers(w, v, n, &padded)) {
+            kind = put_digits(w, v, n, padded);
+        } else if (put_hex(w, v, n)) {
             kind = COLUMN_HEX;
         } else {
             kind = put_text(w, v, n);
@@ -503,17 +506,19 @@ static enum err rows_by_template(struct template_writer *w, const uint64_t *numb
     return ERR_OK;
 }
 
-/* The next slot's values of all rows of a template; their first words move on. */
-static void gather(struct template_writer *w, struct str text, const uint32_t *rows, size_t n)
+/* The values of all slots of a template's rows: those of slot k are w->values[k * n ...]. Row by row, for the
+ * words of a row lie together. */
+static void gather(struct template_writer *w, struct str text, const uint32_t *rows, size_t n, uint32_t slots)
 {
     for (size_t i = 0; i < n; i++) {
-        struct line_words *l = &w->lines[rows[i]];
+        const struct line_words *l = &w->lines[rows[i]];
         const struct word *x = &w->words[l->first];
-        while (!l->coarse && !x->digit) {
-            x++;
+        for (uint32_t k = 0; k < slots; k++, x++) {
+            while (!l->coarse && !x->digit) {
+                x++;
+            }
+            w->values[k * n + i] = str_of(text.p + x->at, x->n);
         }
-        w->values[i] = str_of(text.p + x->at, x->n);
-        l->first = (uint32_t)(x - w->words) + 1;
     }
 }
 
@@ -545,14 +550,15 @@ static enum err put_columns(struct template_writer *w, struct str text, const ui
     for (uint32_t k = 0; k < count; k++) {
         uint32_t first = firsts[k + 1];
         size_t n = firsts[k + 2] - first;
-        enum err e = vec_reserve((void **)&w->values, &w->value_cap, n, sizeof(*w->values));
+        size_t slots = templates[k]->slots;
+        enum err e = vec_reserve((void **)&w->values, &w->value_cap, n * slots, sizeof(*w->values));
         e = e ? e : vec_reserve((void **)&w->ints, &w->int_cap, n, sizeof(*w->ints));
         if (e) {
             return e;
         }
-        for (uint32_t slot = 0; slot < templates[k]->slots; slot++) {
-            gather(w, text, rows + first, n);
-            put_column(w, w->values, n);
+        gather(w, text, rows + first, n, templates[k]->slots);
+        for (size_t slot = 0; slot < slots; slot++) {
+            put_column(w, w->values + slot * n, n);
         }
     }
     return w->pool.err ? w->pool.err : w->numbers.err ? w->numbers.err : w->heads.err;
