@@ -44,7 +44,8 @@ static size_t flag_sets(struct role *r, struct flag_set *sets, size_t max)
     return 1;
 }
 
-/* Pages of a role that is still loading say so. */
+/* Pages of a role that is still loading say so. Also the handler of pages whose path the API has for other
+ * methods. */
 static void not_found(void *ctx, struct http_req *r)
 {
     struct dashboards_role *d = ctx;
@@ -54,6 +55,8 @@ static void not_found(void *ctx, struct http_req *r)
         http_res_send(r, 503, "text/plain; charset=utf-8", STR("The dashboards are loading.\n"));
     }
 }
+
+static const struct http_route pages[] = {{"GET", "/login", not_found, HTTP_NO_AUTH, 0, "page"}};
 
 static enum err pid_write(const struct dashboards_role *d, struct err_info *reterr_info)
 {
@@ -157,6 +160,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     e = e ? e : dashboards_first_user(d, reterr_info);
     e = e ? e : dashboards_content(d, s, reterr_info);
     e = e ? e : grafana_api_routes(&d->api, d->server);
+    e = e ? e : http_server_routes(d->server, pages, ARRAY_LEN(pages), d);
     if (!e && d->provisioning.n) {
         e = thread_start(&d->scanner, "provisioning", scan_main, d);
     }
