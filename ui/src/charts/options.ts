@@ -103,6 +103,8 @@ function yRange(axis: ChartAxis, hasBars: boolean): uPlot.Range.Function {
     }
     const softMin = axis.softMin ?? (hasBars ? 0 : undefined);
     const none = lo === null || lo === undefined;
+    /* Nothing but zeros: from 0 to 1, not to 100. */
+    if (lo === 0 && hi === 0) return [axis.min ?? axis.softMin ?? 0, axis.max ?? axis.softMax ?? 1];
     let [a, b] = uPlot.rangeNum(none ? (axis.min ?? 0) : lo, none ? (axis.max ?? 1) : hi, {
       min: { pad: 0.1, hard: axis.min ?? -Infinity, soft: softMin ?? 0, mode: softMin === undefined ? 3 : 1 },
       max: { pad: 0.1, hard: axis.max ?? Infinity, soft: axis.softMax ?? 0, mode: axis.softMax === undefined ? 3 : 1 },
@@ -154,8 +156,8 @@ export function buildOptions(latest: RefObject<TimeChartProps>, setTip: Dispatch
     stroke: axisColor,
     grid,
     ticks,
-    gap: 4,
-    size: 22,
+    gap: 8,
+    size: 26,
     space: (_u, _i, min, max, dim) => (((max - min) / dim) * 120 < 60_000 ? 68 : 48),
     values: (_u, splits, _i, _space, incr) => timeTicks(splits, incr, zone),
   };
@@ -194,7 +196,7 @@ export function buildOptions(latest: RefObject<TimeChartProps>, setTip: Dispatch
     width: p.width,
     height: p.height,
     ms: 1,
-    padding: [10, p.axes.some((a) => a.side === "right" && a.show !== false) ? null : 10, p.hideTimeAxis ? 6 : 0, p.axes.some((a) => a.side !== "right" && a.show !== false) ? null : 10] as uPlot.Padding,
+    padding: [10, p.axes.some((a) => a.side === "right" && a.show !== false) ? null : 16, p.hideTimeAxis ? 6 : 0, p.axes.some((a) => a.side !== "right" && a.show !== false) ? null : 10] as uPlot.Padding,
     legend: { show: false },
     tzDate: /^(utc|etc\/utc)$/i.test(zone) ? (ts) => uPlot.tzDate(new Date(ts), "Etc/UTC") : zone === "browser" ? undefined : (ts) => uPlot.tzDate(new Date(ts), zone),
     scales,

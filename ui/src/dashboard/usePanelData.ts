@@ -1,7 +1,7 @@
 /* Runs a panel's queries when it is visible and its variables are known; again when the range or a value it uses
  * changes. Data of before stays until new data is there. */
 import { useContext, useEffect, useMemo, useRef, useState } from "react";
-import { panelEnded, panelStarted } from "../lib/marks";
+import { panelEnded, panelStarted, type PanelEnd } from "../lib/marks";
 import { variablesIn, type Lookup } from "../model/interpolate";
 import type { ScopedValue } from "../model/layout";
 import type { Panel } from "../model/types";
@@ -31,19 +31,24 @@ export function usePanelData(panel: Panel, scope: Record<string, ScopedValue>, v
   );
   const latest = useRef({ width, lookup });
   latest.current = { width, lookup };
-  const owed = useRef(0);
+  /* Set while this panel counts as pending. */
+  const owed = useRef<number | null>(null);
+  const settle = (how: PanelEnd) => {
+    if (owed.current === null) return;
+    panelEnded(owed.current, how);
+    owed.current = null;
+  };
+  useEffect(() => () => settle("left"), []);
+
+  /* What the data at hand answers: coming back into view asks nothing anew. */
+  const answered = useRef<unknown[]>([]);
 
   useEffect(() => {
-    if (!visible) return;
-    owed.current++;
-    panelStarted();
-    const settle = (ok: boolean) => {
-      if (owed.current > 0) {
-        owed.current--;
-        panelEnded(ok);
-      }
-    };
-    if (!ready || latest.current.width < 1) return () => settle(true);
+    if (!visible) return settle("left");
+    const asks = [panel, values, page.range, page.turn, page.zone, again];
+    if (ready && asks.every((x, i) => x === answered.current[i])) return;
+    owed.current ??= panelStarted();
+    if (!ready || latest.current.width < 1) return;
     const stop = new AbortController();
     setLoading(true);
     asking(1);
@@ -53,31 +58,23 @@ export function usePanelData(panel: Panel, scope: Record<string, ScopedValue>, v
       open = false;
     };
     runPanel(panel, { from: page.range.from, to: page.range.to, width: Math.max(100, latest.current.width), zone: page.zone, lookup: latest.current.lookup, signal: stop.signal })
+      .catch((error: unknown): PanelData => ({ frames: [], errors: [{ refId: "", error }], notices: [], asked: [], from: page.range.from, to: page.range.to }))
       .then((d) => {
         if (stop.signal.aborted) return;
         setData(d);
         setLoading(false);
-        if (d.errors.length && !d.frames.length) settle(false);
-      })
-      .catch((error: unknown) => {
-        if (stop.signal.aborted) return;
-        setData({ frames: [], errors: [{ refId: "", error }], notices: [], asked: [], from: page.range.from, to: page.range.to });
-        setLoading(false);
-        settle(false);
+        answered.current = asks;
+        if (d.errors.length && !d.frames.length) settle("failed");
       })
       .finally(end);
     return () => {
       stop.abort();
       end();
-      settle(true);
     };
   }, [panel, visible, ready, width < 1, values, page.range, page.turn, page.zone, again]);
 
   const painted = () => {
-    while (owed.current > 0) {
-      owed.current--;
-      panelEnded(true);
-    }
+    if (!loading) settle("painted");
   };
   return { data, loading, lookup, retry: () => setAgain((n) => n + 1), painted };
 }
