@@ -51,12 +51,14 @@ export default function Inspect({ panel, title, data, close }: { panel: Panel; t
   }
   return (
     <Dialog title={`Inspect: ${title || panel.type}`} close={close} wide>
-      <div className="tabs" role="tablist">
+      <div className="tabs">
+        <div role="tablist" aria-label="What to see">
         {(["Data", "Queries", "JSON"] as Tab[]).map((t) => (
           <button key={t} role="tab" aria-selected={tab === t} onClick={() => setTab(t)}>
             {t}
           </button>
         ))}
+        </div>
         <span className="grow" />
         {tab === "Data" && (
           <button className="btn" onClick={download} disabled={!frames.length}>

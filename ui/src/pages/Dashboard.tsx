@@ -234,7 +234,7 @@ function Toolbar({ loaded, json, page, time, setRange, save, help }: ToolbarProp
   const [starred, setStarred] = useState(!!loaded.meta.isStarred);
   const user = boot().user;
   return (
-    <div className="toolbar">
+    <section className="toolbar" aria-label="Dashboard controls">
       <div className="crumbs">
         {loaded.meta.folderTitle && loaded.meta.folderTitle !== "General" && (
           <>
@@ -289,7 +289,7 @@ function Toolbar({ loaded, json, page, time, setRange, save, help }: ToolbarProp
           }}
         </Popover>
       </div>
-    </div>
+    </section>
   );
 }
 

@@ -1,62 +1,129 @@
-import { useEffect, useState } from "react";
-import { getJson } from "../api/http";
+/* The dashboards, by folder; starred ones first. The filter and the tag are in the address. */
+import { useEffect, useMemo, useState } from "react";
+import { searchDashboards, setStar, type SearchHit } from "../api/grafana";
+import { boot } from "../boot";
 import { Bar } from "../components/Bar";
+import { Icon } from "../components/icons";
 import { Link } from "../components/Link";
 import { Empty, Failed, SkeletonRows } from "../components/States";
+import { useKeys } from "../lib/keys";
+import { navigate, setQuery, usePlace } from "../lib/router";
 
-interface Hit { uid: string; title: string; url: string; tags?: string[]; folderTitle?: string }
+/* Starred first, then folders by name with those outside a folder last. */
+function grouped(hits: SearchHit[]): [string, SearchHit[]][] {
+  const groups = new Map<string, SearchHit[]>();
+  for (const h of [...hits].sort((a, b) => a.title.localeCompare(b.title, undefined, { numeric: true }))) {
+    const name = h.folderTitle && h.folderTitle !== "General" ? h.folderTitle : "";
+    groups.set(name, [...(groups.get(name) ?? []), h]);
+  }
+  const out = [...groups].sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a.localeCompare(b)));
+  const starred = hits.filter((h) => h.isStarred);
+  return starred.length ? [["Starred", starred], ...out] : out;
+}
+
+const urlOf = (h: SearchHit) => (h.url?.startsWith("/d/") ? h.url : `/d/${encodeURIComponent(h.uid)}`);
 
 export default function DashboardList() {
-  const [hits, setHits] = useState<Hit[] | null>(null);
+  const { query } = usePlace();
+  const filter = query.get("query") ?? "";
+  const tag = query.get("tag") ?? "";
+  const folder = query.get("folder") ?? "";
+  const [hits, setHits] = useState<SearchHit[] | null>(null);
   const [error, setError] = useState<unknown>(null);
-  const [filter, setFilter] = useState("");
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     document.title = "Dashboards · Cairn";
     const stop = new AbortController();
     setError(null);
-    getJson<Hit[]>("/api/search?type=dash-db", stop.signal).then(setHits, (e) => !stop.signal.aborted && setError(e));
+    searchDashboards({ type: "dash-db", limit: "5000" }, stop.signal).then(setHits, (e) => !stop.signal.aborted && setError(e));
     return () => stop.abort();
   }, [turn]);
 
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = hits?.filter((h) => words.every((w) => `${h.title} ${h.folderTitle ?? ""} ${(h.tags ?? []).join(" ")}`.toLowerCase().includes(w)));
+  const shown = useMemo(() => {
+    const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+    return hits?.filter((h) => (!tag || h.tags?.includes(tag)) && (!folder || h.folderTitle === folder) && words.every((w) => `${h.title} ${h.folderTitle ?? ""} ${(h.tags ?? []).join(" ")}`.toLowerCase().includes(w)));
+  }, [hits, filter, tag, folder]);
+  const groups = shown ? grouped(shown) : [];
+  useKeys({ "/": () => document.querySelector<HTMLInputElement>("#find")?.focus(), "g e": () => navigate("/explore") });
+
+  function star(h: SearchHit) {
+    const on = !h.isStarred;
+    const put = (v: boolean) => setHits((all) => all?.map((x) => (x.uid === h.uid ? { ...x, isStarred: v } : x)) ?? null);
+    put(on);
+    void setStar(h.uid, on).catch(() => put(!on));
+  }
   return (
     <>
       <Bar />
       <main className="page">
-        <div style={{ display: "flex", alignItems: "center", gap: 12, flexWrap: "wrap" }}>
-          <h1 style={{ flex: 1 }}>Dashboards</h1>
-          <input className="input" style={{ width: 260 }} type="search" placeholder="Filter by name, folder or tag" aria-label="Filter dashboards" value={filter} onChange={(e) => setFilter(e.target.value)} />
-        </div>
-        <div className="card" style={{ minHeight: 160 }}>
-          {error ? (
-            <Failed error={error} what="The list of dashboards could not be read" retry={() => setTurn(turn + 1)} />
-          ) : !shown ? (
-            <SkeletonRows />
-          ) : shown.length ? (
-            <ul className="dash-list">
-              {shown.map((h) => (
-                <li key={h.uid}>
-                  <Link to={h.url?.startsWith("/d/") ? h.url : `/d/${encodeURIComponent(h.uid)}`}>
-                    <span>{h.title}</span>
-                    {h.folderTitle && <span className="where">{h.folderTitle}</span>}
-                    <span style={{ flex: 1 }} />
-                    {(h.tags ?? []).map((t) => (
-                      <span key={t} className="tag">
-                        {t}
-                      </span>
-                    ))}
-                  </Link>
-                </li>
-              ))}
-            </ul>
-          ) : hits!.length ? (
-            <Empty title={`No dashboard matches “${filter}”`}>Try fewer words.</Empty>
-          ) : (
-            <Empty title="No dashboards yet">Put a dashboard's JSON file into the provisioning folder, or send it to POST /api/dashboards/db.</Empty>
+        <div className="list-head">
+          <h1>Dashboards</h1>
+          {(tag || folder) && (
+            <button className="btn quiet" onClick={() => setQuery({ tag: null, folder: null })} aria-label={`Show all, not only ${tag || folder}`}>
+              {tag ? <span className="tag">{tag}</span> : folder}
+              <Icon name="close" size={12} />
+            </button>
           )}
+          <input
+            id="find"
+            className="input"
+            type="search"
+            placeholder="Filter by name, folder or tag"
+            aria-label="Filter dashboards"
+            value={filter}
+            onChange={(e) => setQuery({ query: e.target.value || null })}
+            onKeyDown={(e) => e.key === "Enter" && shown?.[0] && navigate(urlOf(groups[0]![1][0]!))}
+          />
         </div>
+        {error ? (
+          <div className="card">
+            <Failed error={error} what="The list of dashboards could not be read" retry={() => setTurn(turn + 1)} />
+          </div>
+        ) : !shown ? (
+          <div className="card">
+            <SkeletonRows />
+          </div>
+        ) : groups.length ? (
+          groups.map(([name, list]) => (
+            <section key={name} aria-label={name || "Outside folders"}>
+              {(name || groups.length > 1) && (
+                <h2 className="list-folder">
+                  <Icon name={name === "Starred" ? "star" : "folder"} size={14} />
+                  {name || "Outside folders"}
+                </h2>
+              )}
+              <ul className="dash-list card">
+                {list.map((h) => (
+                  <li key={h.uid}>
+                    <Link to={urlOf(h)} className="title">
+                      {h.title}
+                    </Link>
+                    <span className="tags">
+                      {(h.tags ?? []).map((t) => (
+                        <button key={t} className="tag" onClick={() => setQuery({ tag: t })} title={`Only dashboards with the tag ${t}`}>
+                          {t}
+                        </button>
+                      ))}
+                    </span>
+                    {boot().user && !boot().user!.isAnonymous && (
+                      <button className={"btn quiet icon small star" + (h.isStarred ? " on" : "")} aria-pressed={!!h.isStarred} aria-label={`Star ${h.title}`} onClick={() => star(h)}>
+                        <Icon name="star" size={14} />
+                      </button>
+                    )}
+                  </li>
+                ))}
+              </ul>
+            </section>
+          ))
+        ) : (
+          <div className="card" style={{ minHeight: 160 }}>
+            {hits!.length ? (
+              <Empty title="No dashboard matches">Try fewer words{tag || folder ? ", or take the filter away" : ""}.</Empty>
+            ) : (
+              <Empty title="No dashboards yet">Put a dashboard's JSON file into the provisioning folder, or send it to POST /api/dashboards/db.</Empty>
+            )}
+          </div>
+        )}
       </main>
     </>
   );

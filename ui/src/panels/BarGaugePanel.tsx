@@ -1,10 +1,10 @@
 /* Values as bars between min and max: plain, gradient, or in cells. */
 import { useMemo } from "react";
 import { Empty } from "../components/States";
-import { isContinuous, namedColor, scaleColor } from "../semantics/color";
+import { isContinuous, namedColor, scaleColor, textColor } from "../semantics/color";
 import { activeThreshold, stepValue } from "../semantics/mappings";
 import { plain } from "../semantics/units";
-import { gaugeRange } from "./GaugePanel";
+import { gaugeRange, meter } from "./GaugePanel";
 import { noValue } from "./StatPanel";
 import { opt, type PanelProps } from "./types";
 import { panelValues, type ShownValue } from "./values";
@@ -52,7 +52,7 @@ function Bar({ v, p, across, size, length, named }: { v: ShownValue; p: PanelPro
     <div className="bar-fill" style={{ background: fillStyle(v, share, p, across), [across ? "width" : "height"]: `${share * 100}%` }} />
   );
   return (
-    <div className={`bargauge ${across ? "across" : "up"} ${named}`} role="meter" aria-label={v.title} aria-valuemin={min} aria-valuemax={max} aria-valuenow={Number.isFinite(v.shown.numeric) ? v.shown.numeric : undefined} aria-valuetext={plain(v.shown)}>
+    <div className={`bargauge ${across ? "across" : "up"} ${named}`} {...meter(v, min, max)}>
       {named !== "none" && (
         <span className="bar-name" title={v.title}>
           {v.title}
@@ -62,7 +62,7 @@ function Bar({ v, p, across, size, length, named }: { v: ShownValue; p: PanelPro
         {bar}
       </div>
       {valueMode !== "hidden" && (
-        <span className="bar-value" style={{ color: valueMode === "color" && p.theme === "dark" ? v.shown.color : "var(--text-strong)" }}>
+        <span className="bar-value" style={{ color: valueMode === "color" ? textColor(v.shown.color, p.theme) : "var(--text-strong)" }}>
           {plain(v.shown)}
         </span>
       )}

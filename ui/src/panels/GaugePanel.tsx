@@ -1,7 +1,7 @@
 /* A value on an arc from min to max, with the thresholds along it. */
 import { useMemo } from "react";
 import { Empty } from "../components/States";
-import { isContinuous, namedColor } from "../semantics/color";
+import { isContinuous, namedColor, textColor } from "../semantics/color";
 import type { Field } from "../semantics/frame";
 import { stepValue } from "../semantics/mappings";
 import { plain } from "../semantics/units";
@@ -26,6 +26,14 @@ export function gaugeRange(f: Field): { min: number; max: number } {
   return { min: min ?? (top !== null ? 0 : Math.min(0, f.state!.range.min)), max: max ?? top ?? f.state!.range.max };
 }
 
+/* What assistive technology is told: a meter, or a picture that says there is no value. */
+export function meter(v: ShownValue, min: number, max: number) {
+  const text = plain(v.shown);
+  return Number.isFinite(v.shown.numeric) && Number.isFinite(min) && Number.isFinite(max)
+    ? { role: "meter", "aria-label": v.title, "aria-valuemin": min, "aria-valuemax": max, "aria-valuenow": v.shown.numeric, "aria-valuetext": text }
+    : { role: "img", "aria-label": `${v.title}: ${text || "no value"}` };
+}
+
 function Gauge({ v, p, w, h, several }: { v: ShownValue; p: PanelProps; w: number; h: number; several: boolean }) {
   const { min, max } = gaugeRange(v.field);
   const nameHeight = several && h > 70 ? 20 : 0;
@@ -41,7 +49,7 @@ function Gauge({ v, p, w, h, several }: { v: ShownValue; p: PanelProps; w: numbe
   const size = opt<number>(p.panel, "text.valueSize", 0) || fontFor(text.length, r * 1.35, r * 0.5, 44);
   const markers = opt(p.panel, "showThresholdMarkers", true) && steps.length > 1 && !isContinuous(v.field.config.color);
   return (
-    <figure className="gauge" style={{ width: w, height: h }} role="meter" aria-valuemin={min} aria-valuemax={max} aria-valuenow={Number.isFinite(v.shown.numeric) ? v.shown.numeric : undefined} aria-valuetext={text} aria-label={v.title}>
+    <figure className="gauge" style={{ width: w, height: h }} {...meter(v, min, max)}>
       <svg width={w} height={room} aria-hidden="true">
         <path d={arc(cx, cy, r, 0, 1)} stroke="var(--gauge-track)" strokeWidth={thick} fill="none" />
         {at > 0 && <path d={arc(cx, cy, r, 0, at)} stroke={v.shown.color} strokeWidth={thick} fill="none" />}
@@ -51,7 +59,7 @@ function Gauge({ v, p, w, h, several }: { v: ShownValue; p: PanelProps; w: numbe
             const b = i + 1 < steps.length ? share(stepValue(steps[i + 1]!)) : 1;
             return b > a ? <path key={i} d={arc(cx, cy, r + thick * 0.72, a, b)} stroke={namedColor(s.color, p.theme)} strokeWidth={Math.max(2, thick * 0.2)} fill="none" /> : null;
           })}
-        <text x={cx} y={cy + size * 0.2} textAnchor="middle" fontSize={size} fontWeight={600} fill={p.theme === "dark" ? v.shown.color : "var(--text-strong)"}>
+        <text x={cx} y={cy + size * 0.2} textAnchor="middle" fontSize={size} fontWeight={600} fill={textColor(v.shown.color, p.theme)}>
           {text}
         </text>
         {opt(p.panel, "showThresholdLabels", false) &&

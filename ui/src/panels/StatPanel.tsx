@@ -1,7 +1,7 @@
 /* Big numbers, with a sparkline behind. */
 import { useMemo } from "react";
 import { Empty } from "../components/States";
-import { textOn } from "../semantics/color";
+import { textColor, textOn } from "../semantics/color";
 import { plain } from "../semantics/units";
 import { opt, type PanelProps } from "./types";
 import { fontFor, panelValues, tiles, type ShownValue } from "./values";
@@ -31,7 +31,7 @@ function Tile({ v, p, w, h }: { v: ShownValue; p: PanelProps; w: number; h: numb
   const showName = textMode === "name" || textMode === "value_and_name" || (textMode === "auto" && several);
   const showValue = textMode !== "name" && textMode !== "none";
   const fill = colorMode.startsWith("background");
-  const color = fill ? textOn(v.shown.color) : colorMode === "none" ? "var(--text-strong)" : readable(v.shown.color, p.theme);
+  const color = fill ? textOn(v.shown.color) : colorMode === "none" ? "var(--text-strong)" : textColor(v.shown.color, p.theme);
   const text = plain(v.shown);
   const change = opt(p.panel, "showPercentChange", false) && v.change !== null ? v.change : null;
   const nameSize = opt<number>(p.panel, "text.titleSize", 0) || Math.min(15, Math.max(12, h / 7));
@@ -72,10 +72,6 @@ function Tile({ v, p, w, h }: { v: ShownValue; p: PanelProps; w: number; h: numb
   );
 }
 
-/* Pale threshold colours cannot be read on white. */
-function readable(color: string, theme: string): string {
-  return theme === "light" && textOn(color) !== "#ffffff" ? `color-mix(in srgb, ${color} 62%, #1b2026)` : color;
-}
 const panelSeveral = (p: PanelProps) => panelValues(p.panel, p.frames).length > 1;
 
 export default function StatPanel(p: PanelProps) {

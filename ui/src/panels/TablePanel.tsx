@@ -1,7 +1,8 @@
 /* Frames as a table: sorted by a click, drawn a window at a time. */
 import { useMemo, useRef, useState, type CSSProperties, type ReactNode } from "react";
 import { Empty } from "../components/States";
-import { textOn } from "../semantics/color";
+import type { Theme } from "../lib/theme";
+import { textColor, textOn } from "../semantics/color";
 import type { Field, Frame } from "../semantics/frame";
 import { reduce, reducerName } from "../semantics/reducers";
 import { plain } from "../semantics/units";
@@ -30,7 +31,7 @@ function cellOptions(f: Field): CellOptions {
   return { type: old };
 }
 
-function Cell({ field, row, theme }: { field: Field; row: number; theme: string }): ReactNode {
+function Cell({ field, row }: { field: Field; row: number }): ReactNode {
   const value = field.values[row];
   const shown = field.state!.display(value);
   const o = cellOptions(field);
@@ -65,15 +66,14 @@ function Cell({ field, row, theme }: { field: Field; row: number; theme: string 
         </a>
       );
   }
-  void theme;
   return text;
 }
 
-function cellStyle(field: Field, row: number): CSSProperties {
+function cellStyle(field: Field, row: number, theme: Theme): CSSProperties {
   const o = cellOptions(field);
   const align = custom<string>(field, "align", "auto");
   const style: CSSProperties = { textAlign: align !== "auto" ? (align as CSSProperties["textAlign"]) : field.type === "number" ? "right" : "left" };
-  if (o.type === "color-text") style.color = field.state!.display(field.values[row]).color;
+  if (o.type === "color-text") style.color = textColor(field.state!.display(field.values[row]).color, theme);
   if (o.type === "color-background") {
     const color = field.state!.display(field.values[row]).color;
     style.background = o.mode === "basic" ? color : `linear-gradient(120deg, ${color}, color-mix(in srgb, ${color} 75%, transparent))`;
@@ -129,7 +129,7 @@ export default function TablePanel(p: PanelProps) {
                   const name = f.state!.displayName;
                   const on = sort?.by === name;
                   return (
-                    <th key={i} style={{ textAlign: cellStyle(f, 0).textAlign }} aria-sort={on ? (sort.desc ? "descending" : "ascending") : undefined}>
+                    <th key={i} style={{ textAlign: cellStyle(f, 0, p.theme).textAlign }} aria-sort={on ? (sort.desc ? "descending" : "ascending") : undefined}>
                       <button type="button" onClick={() => setSort(!on ? { by: name, desc: false } : sort.desc ? null : { by: name, desc: true })} title={name}>
                         {name}
                         {on ? (sort.desc ? " ↓" : " ↑") : ""}
@@ -145,8 +145,8 @@ export default function TablePanel(p: PanelProps) {
             {order.slice(start, end).map((row) => (
               <tr key={row} style={{ height: rowHeight }}>
                 {fields.map((f, i) => (
-                  <td key={i} style={cellStyle(f, row)} title={custom(f, "inspect", false) ? plain(f.state!.display(f.values[row])) : undefined}>
-                    <Cell field={f} row={row} theme={p.theme} />
+                  <td key={i} style={cellStyle(f, row, p.theme)} title={custom(f, "inspect", false) ? plain(f.state!.display(f.values[row])) : undefined}>
+                    <Cell field={f} row={row} />
                   </td>
                 ))}
               </tr>
@@ -157,7 +157,7 @@ export default function TablePanel(p: PanelProps) {
             <tfoot>
               <tr>
                 {fields.map((f, i) => (
-                  <td key={i} style={{ textAlign: cellStyle(f, 0).textAlign }}>
+                  <td key={i} style={{ textAlign: cellStyle(f, 0, p.theme).textAlign }}>
                     {footer.countRows ? (i === 0 ? `${order.length} rows` : "") : f.type === "number" && (!footer.fields?.length || footer.fields.includes(f.state!.displayName)) ? plain(f.state!.display(reduce(reducer, f.values))) : i === 0 ? reducerName(reducer) : ""}
                   </td>
                 ))}

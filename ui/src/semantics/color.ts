@@ -96,9 +96,32 @@ export function scaleColor(mode: string, share: number, theme: Theme): string {
   return "#" + a.map((c, k) => Math.round(c + (b[k]! - c) * (at - i)).toString(16).padStart(2, "0")).join("");
 }
 
+function luminance(color: string): number {
+  const [r, g, b] = channels(color).map((c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4)) as [number, number, number];
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+const isHex = (color: string) => /^#([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})$/i.test(color);
+
 /* Black or white, whichever reads better on the colour. */
 export function textOn(color: string): string {
-  if (!/^#([0-9a-f]{3}|[0-9a-f]{6,8})$/i.test(color)) return "#ffffff";
-  const [r, g, b] = channels(color).map((c) => ((c / 255) <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4)) as [number, number, number];
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.25 ? "#14171c" : "#ffffff";
+  return isHex(color) && luminance(color) > 0.22 ? "#14171c" : "#ffffff";
+}
+
+const readable = new Map<string, string>();
+/* The colour for text on a panel: itself, or moved towards the text colour until its contrast is AA. */
+export function textColor(color: string, theme: Theme): string {
+  if (!isHex(color)) return color;
+  const key = theme + color;
+  const had = readable.get(key);
+  if (had) return had;
+  const surface = luminance(namedColor("panel-bg", theme));
+  const towards = channels(theme === "dark" ? "#ffffff" : "#11151a");
+  let out = color;
+  for (let mix = 0; mix <= 1; mix += 0.08) {
+    out = "#" + channels(color).map((c, i) => Math.round(c + (towards[i]! - c) * mix).toString(16).padStart(2, "0")).join("");
+    const [hi, lo] = [Math.max(luminance(out), surface), Math.min(luminance(out), surface)];
+    if ((hi + 0.05) / (lo + 0.05) >= 4.6) break;
+  }
+  readable.set(key, out);
+  return out;
 }
