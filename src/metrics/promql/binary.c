@@ -54,23 +54,44 @@ static double of_floats(enum binary_op op, double l, double r, bool *ret_holds)
     return l;
 }
 
-static void note_floats(struct eval *e, const struct node *n)
+void binary_note(struct eval *e, const struct node *n, enum binary_note what)
 {
-    const char *op = binary_op_text(n->op);
-    note(e, false, n->pos, "incompatible sample types encountered for binary operator \"%s\": float %s float",
-         op, op);
+    const char *op = binary_op_text(n->op), *sum = n->op == OP_SUB ? "subtraction" : "addition";
+    bool left = what == BINARY_HISTOGRAM_FLOAT || what == BINARY_HISTOGRAM_HISTOGRAM;
+    bool right = what == BINARY_FLOAT_HISTOGRAM || what == BINARY_HISTOGRAM_HISTOGRAM;
+    switch (what) {
+    case BINARY_FLOAT_FLOAT:
+    case BINARY_FLOAT_HISTOGRAM:
+    case BINARY_HISTOGRAM_FLOAT:
+    case BINARY_HISTOGRAM_HISTOGRAM:
+        note(e, false, n->pos, "incompatible sample types encountered for binary operator \"%s\": %s %s %s",
+             op, left ? "histogram" : "float", op, right ? "histogram" : "float");
+        break;
+    case BINARY_LAYOUT:
+        note(e, true, n->pos, "incompatible bucket layout encountered for binary operator %s", op);
+        break;
+    case BINARY_RESETS:
+        note(e, true, n->pos, "conflicting counter resets during histogram %s", sum);
+        break;
+    case BINARY_RECONCILED:
+        note(e, false, n->pos, "mismatched custom buckets were reconciled during %s", sum);
+        break;
+    case BINARY_FINE:
+    case BINARY_NOTE_COUNT:
+        break;
+    }
 }
 
 bool binary_apply(struct eval *e, const struct node *n, struct point l, struct point r, struct point *ret_p,
-                  bool *ret_holds)
+                  bool *ret_holds, enum binary_note *ret_note)
 {
     bool trims = n->op == OP_TRIM_LOWER || n->op == OP_TRIM_UPPER;
     *ret_holds = false;
+    *ret_note = trims ? BINARY_FLOAT_FLOAT : BINARY_FINE;
     if (l.h || r.h) {
-        return histogram_binary(e, n, &l, &r, ret_p, ret_holds);
+        return histogram_binary(e, n, &l, &r, ret_p, ret_holds, ret_note);
     }
     if (trims) {
-        note_floats(e, n);
         return false;
     }
     *ret_p = (struct point){.v = of_floats(n->op, l.v, r.v, ret_holds)};
@@ -95,8 +116,10 @@ static enum err element_scalar(struct eval *e, const struct node *n, struct seri
 {
     struct point element = {s->v[i], s->h ? s->h[i] : NULL}, other = {.v = scalar}, p = {0};
     bool holds = false;
-    bool ok = scalar_left ? binary_apply(e, n, other, element, &p, &holds)
-                          : binary_apply(e, n, element, other, &p, &holds);
+    enum binary_note what = BINARY_FINE;
+    bool ok = scalar_left ? binary_apply(e, n, other, element, &p, &holds, &what)
+                          : binary_apply(e, n, element, other, &p, &holds, &what);
+    binary_note(e, n, what);
     s->has[i] = ok && (holds || n->return_bool);
     if (!s->has[i]) {
         return ERR_OK;

@@ -142,10 +142,25 @@ bool extended_edges(const ts_ms *ts, const double *v, size_t n, ts_ms from, ts_m
 /* -- operators: binary.c, aggregate.c, choose.c, info.c -------------------------------------------------- */
 
 MUST_USE enum err eval_binary(struct eval *e, const struct node *n, struct value *ret_value);
+/* What there is to say about an operation on two elements. */
+enum binary_note {
+    BINARY_FINE = 0,
+    BINARY_FLOAT_FLOAT, /* incompatible types */
+    BINARY_FLOAT_HISTOGRAM,
+    BINARY_HISTOGRAM_FLOAT,
+    BINARY_HISTOGRAM_HISTOGRAM,
+    BINARY_LAYOUT,     /* exponential and custom buckets */
+    BINARY_RESETS,     /* conflicting reset hints */
+    BINARY_RECONCILED, /* custom bounds differed; there is a result */
+    BINARY_NOTE_COUNT
+};
+
 /* A binary operator on two elements. False: no result (a comparison that does not hold, or operands that do
- * not go together, which is noted). A comparison gives its left operand. */
+ * not go together, of which *ret_note tells). A comparison gives its left operand. */
 bool binary_apply(struct eval *e, const struct node *n, struct point l, struct point r, struct point *ret_p,
-                  bool *ret_holds);
+                  bool *ret_holds, enum binary_note *ret_note);
+/* Writes the annotation. */
+void binary_note(struct eval *e, const struct node *n, enum binary_note what);
 /* matching.c: of two vectors; set operators and the others. */
 MUST_USE enum err match_sets(struct eval *e, const struct node *n, struct value *l, struct value *r,
                              struct value *out);

@@ -1,32 +1,17 @@
 /* Binary operators with a histogram on one side at least. */
 #include "metrics/promql/histogram_fns.h"
 
-static void note_types(struct eval *e, const struct node *n, const struct point *l, const struct point *r)
+static enum binary_note note_of(const struct histogram_meeting *m)
 {
-    const char *op = binary_op_text(n->op);
-    note(e, false, n->pos, "incompatible sample types encountered for binary operator \"%s\": %s %s %s", op,
-         l->h ? "histogram" : "float", op, r->h ? "histogram" : "float");
+    return m->incompatible ? BINARY_LAYOUT
+           : m->collision  ? BINARY_RESETS
+           : m->reconciled ? BINARY_RECONCILED
+                           : BINARY_FINE;
 }
 
-/* False: there is none. What there is to say about a sum is noted; conflicting resets leave no result either.
- */
-static bool sum_noted(struct eval *e, const struct node *n, const struct histogram_meeting *m)
-{
-    const char *what = n->op == OP_SUB ? "subtraction" : "addition";
-    if (m->incompatible) {
-        note(e, true, n->pos, "incompatible bucket layout encountered for binary operator %s",
-             binary_op_text(n->op));
-    } else if (m->collision) {
-        note(e, true, n->pos, "conflicting counter resets during histogram %s", what);
-    } else if (m->reconciled) {
-        note(e, false, n->pos, "mismatched custom buckets were reconciled during %s", what);
-    }
-    return !m->incompatible && !m->collision;
-}
-
-/* NOT_FOUND: no result, and noted. */
+/* NOT_FOUND: no result; conflicting resets leave none either. */
 static enum err sum_of(struct eval *e, const struct node *n, const struct point *l, const struct point *r,
-                       struct point *ret_p)
+                       struct point *ret_p, enum binary_note *ret_note)
 {
     bool subtract = n->op == OP_SUB;
     struct histogram_acc acc;
@@ -35,7 +20,8 @@ static enum err sum_of(struct eval *e, const struct node *n, const struct point 
     if (err == ERR_OK) {
         err = subtract ? histogram_acc_sub(&acc, r->h, &m) : histogram_acc_add(&acc, r->h, &m);
     }
-    if (err != ERR_OK || !sum_noted(e, n, &m)) {
+    *ret_note = note_of(&m);
+    if (err != ERR_OK || m.incompatible || m.collision) {
         return err != ERR_OK ? err : ERR_NOT_FOUND;
     }
     acc.reset_hint = subtract ? HRESET_GAUGE : acc.reset_hint;
@@ -63,23 +49,26 @@ static enum err scaled(struct eval *e, const struct node *n, const struct point 
 }
 
 bool histogram_binary(struct eval *e, const struct node *n, const struct point *l, const struct point *r,
-                      struct point *ret_p, bool *ret_holds)
+                      struct point *ret_p, bool *ret_holds, enum binary_note *ret_note)
 {
     bool both = l->h && r->h;
     enum err err = ERR_NOT_FOUND;
     *ret_p = (struct point){0};
     *ret_holds = true;
+    *ret_note = BINARY_FINE;
     if (both && (n->op == OP_EQ || n->op == OP_NEQ)) {
         *ret_p = *l;
         *ret_holds = histogram_equal(l->h, r->h) == (n->op == OP_EQ);
         return true;
     }
     if (both && (n->op == OP_ADD || n->op == OP_SUB)) {
-        err = sum_of(e, n, l, r, ret_p);
+        err = sum_of(e, n, l, r, ret_p, ret_note);
     } else if (scaling(n, l, r)) {
         err = scaled(e, n, l, r, ret_p);
     } else {
-        note_types(e, n, l, r);
+        *ret_note = both   ? BINARY_HISTOGRAM_HISTOGRAM
+                    : l->h ? BINARY_HISTOGRAM_FLOAT
+                           : BINARY_FLOAT_HISTOGRAM;
     }
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         e->notes->failed = err;

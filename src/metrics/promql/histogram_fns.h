@@ -44,7 +44,7 @@ const struct histogram *histogram_counts(struct arena *a, const struct histogram
 
 /* binary_apply where at least one side is a histogram. */
 bool histogram_binary(struct eval *e, const struct node *n, const struct point *l, const struct point *r,
-                      struct point *ret_p, bool *ret_holds);
+                      struct point *ret_p, bool *ret_holds, enum binary_note *ret_note);
 
 struct histogram_group;
 /* Adds a histogram to the sum or mean of a group at one step; *group is NULL at first. count: samples of the

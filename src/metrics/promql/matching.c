@@ -147,6 +147,7 @@ struct match {
     const double *one_fill, *many_fill;
     uint32_t *one_first, *one_next; /* series of the one side by signature: a chain, UINT32_MAX ends */
     struct value *out;
+    uint8_t *said; /* enum binary_note of each step: of several the last is shown, as in the original */
 };
 
 static bool chain_ones(struct match *m)
@@ -307,7 +308,12 @@ static enum err run_pairing(struct pairing *p)
             continue;
         }
         struct point a = point_of(p->many, i, m->many_fill), b = point_of(p->one, i, m->one_fill);
-        if (!binary_apply(e, n, swapped ? b : a, swapped ? a : b, &result, &holds)) {
+        enum binary_note what = BINARY_FINE;
+        bool ok = binary_apply(e, n, swapped ? b : a, swapped ? a : b, &result, &holds, &what);
+        if (what != BINARY_FINE) {
+            m->said[i] = (uint8_t)what;
+        }
+        if (!ok) {
             continue;
         }
         p->met[i] = 1;
@@ -459,7 +465,8 @@ enum err match_vectors(struct eval *e, const struct node *n, struct value *l, st
     enum err err = match_init(&m, l, r);
     uint8_t *met = err ? NULL : arena_array(e->a, e->steps, 1);
     t.first = err ? NULL : arena_array(e->a, m.s.n + 1, sizeof(*t.first));
-    if (err || !met || !t.first) {
+    m.said = err ? NULL : arena_zarray(e->a, e->steps, 1);
+    if (err || !met || !t.first || !m.said) {
         return err ? err : eval_no_memory(e);
     }
     memset(t.first, 0xff, (m.s.n + 1) * sizeof(*t.first));
@@ -469,6 +476,9 @@ enum err match_vectors(struct eval *e, const struct node *n, struct value *l, st
     }
     if (!err && m.many_fill) {
         err = fill_many(&m, &t, met);
+    }
+    for (size_t i = 0; i < e->steps && !err; i++) {
+        binary_note(e, n, m.said[i]);
     }
     return err ? err : value_merge_now(e, out);
 }
