@@ -98,6 +98,16 @@ static enum err new_row(struct range_job *j, const struct samples *s, struct ser
     return j->use->keep_name && !s->drops_name ? ERR_OK : series_drop_name(j->e, *ret_row);
 }
 
+/* In samples; a histogram weighs as much as its size. */
+static uint64_t window_cost(const struct window *w)
+{
+    uint64_t cost = w->n;
+    for (size_t i = 0; i < w->histogram_count; i++) {
+        cost += histogram_point_cost(w->histograms[i]);
+    }
+    return cost;
+}
+
 /* Runs the function over one series. `floats` are bounds in a column that starts `shift` ticks earlier. */
 static enum err run_windows(struct range_job *j, const struct samples *s, const struct bounds *floats,
                             uint32_t shift)
@@ -110,7 +120,7 @@ static enum err run_windows(struct range_job *j, const struct samples *s, const 
         struct window w;
         struct point p = {0};
         window_at(j, s, floats, shift, i, &w);
-        uint64_t held = w.n + w.histogram_count;
+        uint64_t held = window_cost(&w);
         looked_at += held;
         widest = held > widest ? held : widest;
         if (w.n + (j->use->histograms ? w.histogram_count : 0) == 0 || !j->use->fn(&w, &p)) {
@@ -534,7 +544,7 @@ static size_t extend_raw(const struct raw_job *j, ts_ms *ts, double *v, size_t n
 static enum err raw_series(struct raw_job *j, const struct metric_batch *b, const struct metric_series *s)
 {
     struct eval *e = j->e;
-    size_t room = s->count + (size_t)2, n = 0;
+    size_t room = s->count + (size_t)2, n = 0, more = 0; /* a histogram weighs more than a float */
     bool extended = j->selector->anchored || j->selector->smoothed;
     ts_ms *ts = arena_array(e->a, room, sizeof(*ts));
     double *v = arena_array(e->a, room, sizeof(*v));
@@ -560,10 +570,11 @@ static enum err raw_series(struct raw_job *j, const struct metric_batch *b, cons
         if (stored && !h[n]) {
             return eval_no_memory(e);
         }
+        more += stored ? histogram_point_cost(stored) - 1 : 0;
         n++;
     }
     n = extended ? extend_raw(j, ts, v, n) : n;
-    enum err err = eval_charge(e, n);
+    enum err err = eval_charge(e, n + more);
     return err || n == 0 ? err
                          : add_raw(e, j->out, s->labels,
                                    (struct promql_series){.n = n, .ts = ts, .values = v, .histograms = h});

@@ -125,7 +125,7 @@ static enum err instant_series(struct instant_job *j, const struct metric_batch 
         }
         err = err ? err : new_row(j, s->labels, &row);
         err = err ? err : series_put(e, row, i, last);
-        points++;
+        points += last.h ? histogram_point_cost(last.h) : 1;
     }
     return err ? err : eval_charge(e, points);
 }
@@ -229,7 +229,7 @@ static enum err smoothed_series(struct instant_job *j, const struct metric_batch
         }
         err = err ? err : new_row(j, s->labels, &row);
         err = err ? err : series_put(e, row, i, p);
-        points++;
+        points += p.h ? histogram_point_cost(p.h) : 1;
     }
     return err ? err : eval_charge(e, points);
 }

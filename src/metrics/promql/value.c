@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "metrics/model/histogram_ops.h"
 #include "metrics/promql/eval.h"
 
 enum err eval_no_memory(struct eval *e)
@@ -107,7 +108,7 @@ static size_t series_points(const struct eval *e, const struct series *s)
 {
     size_t n = 0;
     for (size_t i = 0; i < e->steps; i++) {
-        n += s->has[i];
+        n += !s->has[i] ? 0 : s->h && s->h[i] ? histogram_point_cost(s->h[i]) : 1;
     }
     return n;
 }
