@@ -500,7 +500,7 @@ enum err histogram_acc_value(const struct histogram_acc *acc, const struct histo
         return arena_err(acc->a);
     }
     *h = (struct histogram){.schema = (int8_t)acc->schema,
-                            .is_float = true,
+                            .is_float = acc->is_float,
                             .reset_hint = acc->reset_hint,
                             .zero_threshold = acc->zero_threshold,
                             .zero_count = acc->zero_count,

@@ -20,8 +20,8 @@ struct histogram_acc {
     struct arena *a;
     int schema;
     uint8_t reset_hint; /* enum histogram_reset */
-    bool is_float;
-    bool compensated; /* a compensated addition has happened: the `lost` parts count */
+    bool is_float;      /* of the value; true unless the caller says otherwise */
+    bool compensated;   /* a compensated addition has happened: the `lost` parts count */
     double zero_threshold;
     double zero_count, count, sum;
     double zero_lost, count_lost, sum_lost;
@@ -59,7 +59,7 @@ void histogram_acc_reduce(struct histogram_acc *acc, int schema);
 bool histogram_acc_overflows(const struct histogram_acc *acc);
 /* Takes empty buckets out. */
 void histogram_acc_compact(struct histogram_acc *acc);
-/* The value, in the arena; it is a float histogram. */
+/* The value, in the arena. */
 MUST_USE enum err histogram_acc_value(const struct histogram_acc *acc, const struct histogram **ret_h);
 
 /* A copy that shares the layout: every count and the sum times a factor; a negative one makes it a gauge. */
