@@ -1,15 +1,19 @@
 /* What a person sees: the real program, a real browser. Signs in, opens the dashboard that comes with the program and
  * compares its numbers with the API's, explores metrics and logs, opens Prometheus' pages, measures the cold paint, asks
- * axe, and saves the pictures that the README shows. Ends with "N passed, N failed". */
+ * axe, and saves pictures. Ends with "N passed, N failed". */
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { password, root, Stack, until } from "./stack.mjs";
+import { password, pause, root, Stack, until } from "./stack.mjs";
 
 const need = createRequire(join(root, "ui/package.json"));
 const { chromium } = need("playwright-core");
 const axeSource = readFileSync(need.resolve("axe-core/axe.min.js"), "utf8");
-const pictures = join(root, "docs/screenshots");
+/* `run.sh --pictures` makes those that the README shows: after some minutes, so that there is something to see. */
+const forReadme = process.argv.includes("--pictures");
+const pictures = join(root, forReadme ? "docs/screenshots" : "build/screenshots");
+const historyMs = forReadme ? 6 * 60_000 : 0;
+const shownRange = forReadme ? { from: "now-5m", to: "now" } : { from: "now-2m", to: "now" };
 /* Navigation to all visible panels painted, cold, in milliseconds; the best of coldRuns counts, because a busy machine
  * only ever adds. */
 const coldLimit = +(process.env.CAIRN_COLD_MS ?? 1200);
@@ -87,10 +91,13 @@ async function waitForData(stack) {
     const { result } = await stack.api("metrics", "/api/v1/query", { query: "sum(rate(flask_app_request_count[1m])) > 0" });
     return result.length > 0;
   }, 60);
+  /* from here on the dashboard's steps of 15 s have values too */
+  const settled = Math.ceil(Date.now() / 15_000) * 15_000;
   await until("lines of the sample application", async () => {
     const { result } = await stack.api("logs", "/loki/api/v1/query_range", { query: '{job="flask-app"}', limit: "10" });
     return result.length > 0;
   }, 30);
+  return settled;
 }
 
 async function signIn(browser, stack) {
@@ -101,7 +108,7 @@ async function signIn(browser, stack) {
   await page.getByLabel(/user|e-mail/i).fill("admin");
   await page.getByLabel(/password/i).first().fill("wrong-password");
   await page.getByRole("button", { name: /sign in|log in/i }).click();
-  await page.getByText(/invalid username or password/i).waitFor();
+  await page.getByText(/wrong user name or password/i).waitFor();
   check("a wrong password is refused with a reason", true);
   await page.getByLabel(/password/i).first().fill(password);
   await page.getByRole("button", { name: /sign in|log in/i }).click();
@@ -140,10 +147,11 @@ function recordQueries(page) {
   return seen;
 }
 
-async function dashboard(browser, stack, signedIn) {
+async function dashboard(browser, stack, signedIn, settled) {
   const { context, page, complaints } = await open(browser, { signedIn, height: 1000 });
   const asked = recordQueries(page);
-  const to = Math.floor(Date.now() / 1000) * 1000 - 5000;
+  await until("values at the dashboard's steps", () => Date.now() > settled + 1000, 20);
+  const to = Math.floor(Date.now() / 15_000) * 15_000;
   await page.goto(stack.url("dashboards", `/d/cairn-app?from=${to - 300_000}&to=${to}`));
   await painted(page, 6);
   const state = await page.evaluate(() => ({ ...window.__dash }));
@@ -202,9 +210,8 @@ async function exploreMetrics(browser, stack, signedIn) {
   await editor.click();
   await page.keyboard.press("Control+a");
   await page.keyboard.type("flask_app_act");
-  await page.locator(".cm-tooltip-autocomplete").getByText("flask_app_active_requests").waitFor();
-  check("the PromQL editor completes metric names", true);
-  await page.keyboard.press("Enter");
+  await page.locator(".cm-tooltip-autocomplete").getByRole("option", { name: /flask_app_active_requests/ }).click();
+  check("the PromQL editor completes metric names", (await editor.innerText()).trim() === "flask_app_active_requests", await editor.innerText());
   await page.keyboard.press("Shift+Enter");
   await until("the new query in the address", async () => decodeURIComponent(page.url()).includes("flask_app_active_requests"));
   check("running a query puts it into the address", true);
@@ -256,7 +263,8 @@ async function metricsPages(browser, stack) {
   const { result } = await stack.api("metrics", "/api/v1/query", { query: "up" });
   check("/graph?g0.expr=up shows the API's series", (await rows.count()) === result.length, `${await rows.count()} instead of ${result.length}`);
   await page.getByText(/samples read/).waitFor();
-  check("a query's cost is shown before and after it ran", await page.getByText(/Will look at \d+ series/).isVisible());
+  await page.getByText(/Will look at \d+ series/).waitFor();
+  check("a query's cost is shown before and after it ran", true);
   await page.getByRole("tab", { name: "Graph" }).click();
   await page.locator(".uplot canvas").first().waitFor();
   check("the graph tab draws, and the address says so", page.url().includes("g0.tab=graph"));
@@ -290,27 +298,29 @@ async function take(browser, stack, signedIn, name, theme, role, path, ready, si
 async function takeAll(browser, stack, signedIn) {
   mkdirSync(pictures, { recursive: true });
   const tall = { width: 1360, height: 900 };
-  for (const theme of ["dark", "light"]) await run(`picture of the dashboard, ${theme}`, () => take(browser, stack, signedIn, `dashboard-${theme}`, theme, "dashboards", "/d/cairn-app?from=now-5m&to=now", (p) => painted(p, 6), tall));
-  await run("picture of Explore, logs", () => take(browser, stack, signedIn, "explore-logs", "dark", "dashboards", explorePath("loki", '{job="flask-app"} |~ "ERROR|WARNING"', { from: "now-5m", to: "now" }), (p) => p.locator(".line-text").first().waitFor(), tall));
-  await run("picture of Explore, metrics", () => take(browser, stack, signedIn, "explore-metrics", "light", "dashboards", explorePath("prometheus", "sum by (endpoint) (rate(flask_app_request_count[1m]))", { from: "now-5m", to: "now" }), (p) => p.locator(".uplot canvas").first().waitFor(), tall));
-  await run("picture of the query page", () => take(browser, stack, null, "query", "dark", "metrics", "/query?g0.expr=" + encodeURIComponent("histogram_quantile(0.95, sum by (endpoint, le) (rate(flask_app_request_duration_seconds_bucket[1m])))") + "&g0.tab=graph&g0.range_input=5m", (p) => p.locator(".uplot canvas").first().waitFor(), tall));
+  for (const theme of ["dark", "light"]) await run(`picture of the dashboard, ${theme}`, () => take(browser, stack, signedIn, `dashboard-${theme}`, theme, "dashboards", `/d/cairn-app?from=${shownRange.from}&to=now`, (p) => painted(p, 6), tall));
+  await run("picture of Explore, logs", () => take(browser, stack, signedIn, "explore-logs", "dark", "dashboards", explorePath("loki", '{job="flask-app"} |~ "ERROR|WARNING"', shownRange), (p) => p.locator(".line-text").first().waitFor(), tall));
+  await run("picture of Explore, metrics", () => take(browser, stack, signedIn, "explore-metrics", "light", "dashboards", explorePath("prometheus", "sum by (endpoint) (rate(flask_app_request_count[1m]))", shownRange), (p) => p.locator(".uplot canvas").first().waitFor(), tall));
+  await run("picture of the query page", () => take(browser, stack, null, "query", "dark", "metrics", "/query?g0.expr=" + encodeURIComponent("histogram_quantile(0.95, sum by (endpoint, le) (rate(flask_app_request_duration_seconds_bucket[1m])))") + "&g0.tab=graph&g0.range_input=5m", (p) => Promise.all([p.locator(".uplot canvas").first().waitFor(), p.getByText(/Will look at/).waitFor()]), tall));
 }
 
 async function main() {
+  const began = Date.now();
   const stack = await Stack.start();
   const browser = await launch();
   try {
-    await waitForData(stack);
+    const settled = await waitForData(stack);
     let signedIn = null;
     await run("signing in", async () => (signedIn = await signIn(browser, stack)));
     if (signedIn) {
       await run("list of dashboards", () => dashboardList(browser, stack, signedIn));
-      await run("dashboard", () => dashboard(browser, stack, signedIn));
+      await run("metrics pages", () => metricsPages(browser, stack));
+      await run("dashboard", () => dashboard(browser, stack, signedIn, settled));
       await run("Explore, metrics", () => exploreMetrics(browser, stack, signedIn));
       await run("Explore, logs", () => exploreLogs(browser, stack, signedIn));
       await run("cold paint", () => cold(stack, signedIn));
     }
-    await run("metrics pages", () => metricsPages(browser, stack));
+    if (historyMs) await pause(Math.max(0, began + historyMs - Date.now()));
     if (signedIn) await takeAll(browser, stack, signedIn);
   } finally {
     await browser.close();

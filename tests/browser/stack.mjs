@@ -24,6 +24,9 @@ function freePort() {
 
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/* No use to wait any longer. */
+class Ended extends Error {}
+
 /* Asks until the answer is truthy; failures count as "not yet". */
 export async function until(what, ask, seconds = 30) {
   const end = Date.now() + seconds * 1000;
@@ -33,6 +36,7 @@ export async function until(what, ask, seconds = 30) {
       const answer = await ask();
       if (answer) return answer;
     } catch (e) {
+      if (e instanceof Ended) throw e;
       why = `: ${e.message}`;
     }
     await pause(150);
@@ -52,12 +56,12 @@ export class Stack {
     s.process = spawn(program, args, { stdio: ["ignore", log, log], env: { ...process.env, GF_SECURITY_ADMIN_PASSWORD: password } });
     closeSync(log);
     s.process.on("error", (e) => (s.ended = e.message));
-    s.process.on("exit", (code, signal) => (s.ended = `it ended with ${code ?? signal}`));
+    s.process.on("exit", (code, signal) => (s.ended ??= `the program ended with ${code ?? signal}`));
     const ready = { metrics: "/-/ready", logs: "/ready", dashboards: "/api/health" };
     try {
       for (const [role, path] of Object.entries(ready)) {
         await until(`the role ${role}`, async () => {
-          if (s.ended) throw new Error(s.ended);
+          if (s.ended) throw new Ended(s.ended);
           return (await fetch(s.url(role, path))).ok;
         });
       }

@@ -105,7 +105,7 @@ function Panel({ panel, index, onPanel, onRemove }: { panel: PanelState; index: 
       <div className="tab-line">
         <span className="group" role="tablist" aria-label="Show as">
           {(["table", "graph"] as const).map((t) => (
-            <button key={t} className="btn compact" role="tab" aria-selected={panel.tab === t} aria-pressed={panel.tab === t} onClick={() => commit({ tab: t })}>
+            <button key={t} className="btn compact" role="tab" aria-selected={panel.tab === t} onClick={() => commit({ tab: t })}>
               {t === "table" ? "Table" : "Graph"}
             </button>
           ))}
