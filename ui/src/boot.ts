@@ -55,8 +55,9 @@ export function findDataSource(ref: { type?: string; uid?: string } | string | n
   const wantType = (typeof ref === "object" && ref?.type) || type;
   if (uid && uid !== "default") {
     const hit = all.find((d) => d.uid === uid) ?? all.find((d) => d.name === uid);
-    if (hit) return hit;
-    return undefined;
+    /* Dashboards that come with the program name the sources it makes by itself; where others were provided in their
+     * place, those are meant. */
+    return hit ?? (uid === "prometheus" || uid === "loki" ? findDataSource(null, uid) : undefined);
   }
   const ofType = wantType ? all.filter((d) => d.type === wantType) : all;
   return ofType.find((d) => d.isDefault) ?? ofType[0];

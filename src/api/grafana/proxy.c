@@ -18,7 +18,8 @@ static void forward_remote(struct call *c, const struct data_source *ds, struct 
                                .path = path,
                                .query = http_req_query(c->r),
                                .body = http_req_body(c->r),
-                               .content_type = http_req_header(c->r, "Content-Type")};
+                               .content_type = http_req_header(c->r, "Content-Type"),
+                               .encoding_flags = http_req_header(c->r, "X-Loki-Response-Encoding-Flags")};
     struct http_answer answer = {0};
     enum err e = source_ask(c, ds, &q, &answer);
     if (e) {

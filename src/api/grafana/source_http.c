@@ -77,6 +77,9 @@ enum err source_ask(struct call *c, const struct data_source *ds, const struct s
     if (q->content_type.n) {
         add(&h, STR("Content-Type"), q->content_type);
     }
+    if (q->encoding_flags.n) {
+        add(&h, STR("X-Loki-Response-Encoding-Flags"), q->encoding_flags);
+    }
     bool slash = str_ends(ds->url, STR("/"));
     struct str url = arena_printf(c->a, "%.*s%.*s%s%.*s", (int)(ds->url.n - (slash ? 1 : 0)), ds->url.p,
                                   STR_FMT(q->path), q->query.n ? "?" : "", STR_FMT(q->query));

@@ -10,6 +10,7 @@ struct source_request {
     struct str path;   /* "/api/v1/query", below the source's URL */
     struct str query;  /* encoded, without '?' */
     struct str body, content_type;
+    struct str encoding_flags; /* X-Loki-Response-Encoding-Flags; empty = none */
     size_t response_bytes_max; /* 0 = the client's default */
 };
 

@@ -26,6 +26,8 @@ export interface RawStream { stream: Labels; values: RawEntry[] }
 interface RawResult { resultType: LokiResult["type"]; result: unknown; stats?: LokiStats }
 
 /* Milliseconds, or nanoseconds as text, to what the API wants. */
+/* Labels of the stream apart from those of the line: what may stand in a selector, and what may not. */
+const apart = { "x-loki-response-encoding-flags": "categorize-labels" };
 const ns = (t: number | string) => (typeof t === "string" ? t : `${Math.round(t)}000000`);
 
 export function linesOf(streams: RawStream[]): LogLine[] {
@@ -60,11 +62,12 @@ export class Loki {
       `${this.root}/loki/api/v1/query_range`,
       { query: q.query, start: ns(q.start), end: ns(q.end), step: q.step && q.step / 1000, limit: q.limit, direction: q.direction, interval: q.interval && q.interval / 1000 },
       signal,
+      apart,
     );
     return lokiResultOf(e.data, e.warnings);
   }
   async instant(query: string, time: number, o: { limit?: number; direction?: "forward" | "backward" } = {}, signal?: AbortSignal): Promise<LokiResult> {
-    const e = await call<RawResult>(`${this.root}/loki/api/v1/query`, { query, time: ns(time), ...o }, signal);
+    const e = await call<RawResult>(`${this.root}/loki/api/v1/query`, { query, time: ns(time), ...o }, signal, apart);
     return lokiResultOf(e.data, e.warnings);
   }
   async labels(o: { start?: number; end?: number; query?: string } = {}, signal?: AbortSignal): Promise<string[]> {

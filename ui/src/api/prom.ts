@@ -41,9 +41,9 @@ export function encode(params: Params): string {
 }
 
 /* GET while the address is short, else POST with a form, which both APIs accept for their queries. */
-export async function call<T>(path: string, params: Params, signal?: AbortSignal): Promise<Envelope<T>> {
+export async function call<T>(path: string, params: Params, signal?: AbortSignal, more?: Record<string, string>): Promise<Envelope<T>> {
   const form = encode(params);
-  const headers = { accept: "application/json" };
+  const headers = { accept: "application/json", ...more };
   const res =
     form.length <= urlLengthMax
       ? await request(path + (form ? "?" + form : ""), { signal, headers })

@@ -93,15 +93,18 @@ const lineFilters: Row[] = [
 const withText = new Set(["pattern", "regexp", "line_format"]);
 const durations = ["$__auto", "1m", "5m", "10m", "30m", "1h", "1d"];
 
-const start: Completion[] = [{ label: "{", detail: "stream selector", type: "keyword", apply: "{" }, ...rangeFunctions.map(option("function", "()")), ...aggregations.map(option("function", "()"))];
-const afterPipe: Completion[] = stages.map((r) => (withText.has(r[0]) ? option("keyword", " ``")(r) : option("keyword")(r)));
-const afterSelector: Completion[] = [
+/* In the order written, not by the alphabet. */
+const ranked = (list: Completion[]): Completion[] => list.map((c, i) => ({ ...c, boost: 99 - i }));
+
+const start: Completion[] = ranked([{ label: "{", detail: "stream selector", type: "keyword", apply: "{" }, ...rangeFunctions.map(option("function", "()")), ...aggregations.map(option("function", "()"))]);
+const afterPipe: Completion[] = ranked(stages.map((r) => (withText.has(r[0]) ? option("keyword", " ``")(r) : option("keyword")(r))));
+const afterSelector: Completion[] = ranked([
   ...lineFilters.map((r): Completion => ({ ...option("operator")(r), apply: insertBefore(r[0], ' ""') })),
   ...stages.map((r): Completion => {
     const label = "| " + r[0];
     return { label, detail: r[1], info: r[2], type: "keyword", apply: withText.has(r[0]) ? insertBefore(label, " ``") : label };
   }),
-];
+]);
 
 /* Asks for labels and values; answers are kept for a minute. */
 class Names {
@@ -141,7 +144,7 @@ async function options(place: Place, names: Names): Promise<Completion[]> {
     case "afterSelector":
       return afterSelector;
     case "range":
-      return durations.map((label) => ({ label, type: "text" }));
+      return ranked(durations.map((label) => ({ label, type: "text" })));
     case "start":
       return start;
     default:

@@ -53,7 +53,7 @@ function Histogram({ volume, range, partial, onZoom }: { volume: Volume; range: 
   const shown = levels.filter((l) => volume.counts[l]?.some((n) => n > 0));
   const series = useMemo(
     (): ChartSeries[] =>
-      [...shown].reverse().map((l) => ({ label: l, values: volume.counts[l]!, color: token(levelColor(l)), axis: "y", draw: "bars", stack: "levels", barAlign: 1, barWidth: 0.9, fill: 0.85, width: 1 })),
+      [...shown].reverse().map((l) => ({ label: l, values: volume.counts[l]!.map((n) => n || null), color: token(levelColor(l)), axis: "y", draw: "bars", stack: "levels", barAlign: 1, barWidth: 0.9, fill: 0.85, width: 1 })),
     // eslint-disable-next-line
     [volume, theme, shown.join()],
   );
