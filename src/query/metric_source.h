@@ -27,9 +27,14 @@
 
 struct histogram; /* metrics/model/histogram.h */
 
+/* Ids with this bit set have no order: the series is not, or not only, in memory. */
+#define METRIC_ID_UNORDERED (UINT64_C(1) << 63)
+
 struct metric_series {
     struct labels labels;
-    uint64_t id;          /* stable within the cursor's source; equal ids mean equal label sets */
+    /* Rises in the order in which the series were created, as long as METRIC_ID_UNORDERED is clear. Results
+     * that depend on the order of series follow it, or the order of labels when some series has none. */
+    uint64_t id;
     uint32_t clock_first; /* index of the first sample's timestamp in the batch clock */
     uint32_t count;
     const double *values;                      /* count values; undefined where hists[i] != NULL */

@@ -168,6 +168,5 @@ enum err eval_binary(struct eval *e, const struct node *n, struct value *ret_val
     }
     bool scalar_left = l.type == TYPE_SCALAR;
     *ret_value = scalar_left ? r : l;
-    ret_value->ordered = false;
     return vector_scalar(e, n, ret_value, scalar_left ? l.scalar : r.scalar, scalar_left);
 }

@@ -271,7 +271,6 @@ static enum err list_chosen(struct eval *e, const struct choice *c, struct value
         }
     }
     out->cap = c->v->n + 1;
-    out->ordered = true;
     return ERR_OK;
 }
 
@@ -290,7 +289,7 @@ enum err choose_elements(struct eval *e, const struct node *n, struct value *v, 
     }
     for (size_t i = 0; i < e->steps; i++) {
         choose_at(e, &c, i, param[i]);
-        if (e->steps == 1) {
+        if (e->single) {
             return list_chosen(e, &c, out);
         }
         for (size_t s = 0; s < v->n; s++) {

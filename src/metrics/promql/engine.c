@@ -49,6 +49,7 @@ static enum err set_grid(struct run *r, ts_ms start, ts_ms end, int64_t step, st
     e->start = start;
     e->step = instant ? 1 : step;
     e->steps = instant ? 1 : (size_t)((end - start) / step) + 1;
+    e->single = start == end;
     return promql_resolve(&r->root, start, end, step, info);
 }
 
@@ -59,7 +60,7 @@ static int compare_series(const void *a, const void *b)
     return labels_cmp(((const struct promql_series *)a)->labels, ((const struct promql_series *)b)->labels);
 }
 
-static enum err rows_of(struct run *r, const struct value *v, struct promql_result *out)
+static enum err rows_of(struct run *r, const struct value *v, bool by_labels, struct promql_result *out)
 {
     struct eval *e = &r->eval;
     struct promql_series *rows = arena_array(e->a, v->n + 1, sizeof(*rows));
@@ -94,7 +95,7 @@ static enum err rows_of(struct run *r, const struct value *v, struct promql_resu
         rows[n++] = (struct promql_series){
             .labels = v->s[k].labels, .n = points, .ts = ts, .values = values, .histograms = h};
     }
-    if (!v->ordered && n > 1) {
+    if (by_labels && n > 1) {
         qsort(rows, n, sizeof(*rows), compare_series);
     }
     out->series = rows;
@@ -153,7 +154,7 @@ static enum err scalar_row(struct run *r, const struct value *v, struct promql_r
         s->v[i] = v->scalar[i];
         s->has[i] = 1;
     }
-    return err ? err : rows_of(r, &as_vector, out);
+    return err ? err : rows_of(r, &as_vector, false, out);
 }
 
 static enum err run_instant(struct run *r, struct promql_result *out)
@@ -178,7 +179,7 @@ static enum err run_instant(struct run *r, struct promql_result *out)
     }
     out->kind = PROMQL_VECTOR;
     err = clean_names(r, &v);
-    return err ? err : rows_of(r, &v, out);
+    return err ? err : rows_of(r, &v, false, out);
 }
 
 enum err promql_instant(const struct promql_options *o, struct metric_source *s, struct query_ctx *q,
@@ -208,12 +209,11 @@ static enum err run_range(struct run *r, struct promql_result *out)
     if (err) {
         return err;
     }
-    v.ordered = false;
     if (v.type == TYPE_SCALAR) {
         return scalar_row(r, &v, out);
     }
     err = clean_names(r, &v);
-    return err ? err : rows_of(r, &v, out);
+    return err ? err : rows_of(r, &v, true, out);
 }
 
 enum err promql_range(const struct promql_options *o, struct metric_source *s, struct query_ctx *q,

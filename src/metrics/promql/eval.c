@@ -150,7 +150,6 @@ static enum err spread(struct eval *e, struct value *v)
             }
         }
     }
-    v->ordered = false;
     return ERR_OK;
 }
 
@@ -162,6 +161,7 @@ enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value
     if (!err && n->invariant && e->steps > 1) {
         struct eval once = *e;
         once.steps = 1;
+        once.single = true;
         err = dispatch(&once, n, ret_value);
         err = err ? err : spread(e, ret_value);
     } else if (!err) {

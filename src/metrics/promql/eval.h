@@ -13,6 +13,7 @@ struct series {
     double *v;                  /* steps values; undefined where !has and where h[i] != NULL */
     uint8_t *has;               /* steps flags */
     const struct histogram **h; /* NULL: floats only; else steps pointers, NULL where the point is a float */
+    uint64_t order;             /* metric_series.id of a selected series */
     bool drops_name;            /* the name goes when the query ends (delayed name removal) */
 };
 
@@ -28,7 +29,6 @@ struct value {
     struct series *s;
     double *scalar; /* steps values */
     struct str string;
-    bool ordered; /* an instant result whose order is part of the answer (sort, topk) */
 };
 
 struct eval {
@@ -41,6 +41,7 @@ struct eval {
     ts_ms start; /* of the grid */
     int64_t step;
     size_t steps;
+    bool single; /* the grid begins and ends at one time: the order of an answer is kept */
     struct notes *notes;
     struct usage *usage;
 };
@@ -181,6 +182,8 @@ MUST_USE enum err choose_elements(struct eval *e, const struct node *n, struct v
 
 MUST_USE enum err value_add(struct eval *e, struct value *v, struct labels labels,
                             struct series **ret_series);
+/* Selected series into the order that results depending on it follow (metric_series.id). */
+void value_sort_selected(struct value *v);
 MUST_USE enum err scalar_new(struct eval *e, struct value *v);
 /* Without name, type and unit. */
 MUST_USE enum err drop_name(struct eval *e, struct labels ls, struct labels *ret_labels);

@@ -131,7 +131,7 @@ static enum err sort_series(struct eval *e, const struct node *n, struct value *
     if (err) {
         return err;
     }
-    if (e->steps > 1) {
+    if (!e->single) {
         note(e, true, n->pos,
              "sort is ineffective for range queries since results are always ordered by labels");
     }
@@ -139,7 +139,7 @@ static enum err sort_series(struct eval *e, const struct node *n, struct value *
         value_drop_histograms(e, v);
     }
     value_drop_empty(e, v);
-    if (e->steps > 1) {
+    if (!e->single) {
         return ERR_OK;
     }
     const struct series **order = arena_array(e->a, v->n + 1, sizeof(const struct series *));
@@ -156,7 +156,6 @@ static enum err sort_series(struct eval *e, const struct node *n, struct value *
     }
     v->s = sorted;
     v->cap = v->n + 1;
-    v->ordered = true;
     return value_merge_now(e, v);
 }
 

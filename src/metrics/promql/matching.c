@@ -112,7 +112,6 @@ enum err match_sets(struct eval *e, const struct node *n, struct value *l, struc
     if (! or) {
         keep_seen(e, l, s.left, seen, n->op == OP_AND);
         *out = *l;
-        out->ordered = false;
         value_drop_empty(e, out);
         return value_merge_now(e, out);
     }

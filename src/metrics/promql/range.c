@@ -13,6 +13,7 @@ struct samples {
     const ts_ms *histogram_ts, *histogram_start_ts;
     const struct histogram *const *histograms;
     size_t histogram_count;
+    uint64_t order;
     bool drops_name;
 };
 
@@ -95,6 +96,7 @@ static enum err new_row(struct range_job *j, const struct samples *s, struct ser
         return err;
     }
     (*ret_row)->drops_name = s->drops_name;
+    (*ret_row)->order = s->order;
     return j->use->keep_name && !s->drops_name ? ERR_OK : series_drop_name(j->e, *ret_row);
 }
 
@@ -154,6 +156,7 @@ static enum err split_samples(struct range_job *j, const struct metric_batch *b,
         return eval_no_memory(j->e);
     }
     *out = (struct samples){.labels = s->labels,
+                            .order = s->id,
                             .ts = ts,
                             .v = v,
                             .start_ts = st,
@@ -200,6 +203,7 @@ static enum err range_series(struct range_job *j, const struct metric_batch *b, 
 {
     if (all_plain(s)) {
         struct samples all = {.labels = s->labels,
+                              .order = s->id,
                               .ts = b->ts + s->clock_first,
                               .v = s->values,
                               .start_ts = j->start_times ? s->start_ts : NULL,
@@ -282,6 +286,7 @@ static enum err range_stored(struct range_job *j, const struct node *n)
     if (cursor) {
         e->source->ops->close(cursor);
     }
+    value_sort_selected(j->out);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
@@ -303,6 +308,7 @@ static enum err subquery_grid(struct eval *e, const struct node *n, ts_ms low, t
     *inner = *e;
     inner->start = first;
     inner->step = step;
+    inner->single = high == first;
     inner->steps = high < first ? 0 : (size_t)((high - first) / step) + 1;
     return inner->steps <= SUBQUERY_STEPS_MAX
                ? ERR_OK

@@ -92,13 +92,18 @@ static enum err show(struct instant_job *j, const struct metric_batch *b, const 
     return h && !ret_p->h ? eval_no_memory(j->e) : ERR_OK;
 }
 
-static enum err new_row(struct instant_job *j, struct labels stored, struct series **ret_row)
+static enum err new_row(struct instant_job *j, const struct metric_series *s, struct series **ret_row)
 {
     struct labels ls;
     if (*ret_row) {
         return ERR_OK;
     }
-    return labels_dup(j->e->a, stored, &ls) ? eval_no_memory(j->e) : value_add(j->e, j->out, ls, ret_row);
+    enum err err =
+        labels_dup(j->e->a, s->labels, &ls) ? eval_no_memory(j->e) : value_add(j->e, j->out, ls, ret_row);
+    if (!err) {
+        (*ret_row)->order = s->id;
+    }
+    return err;
 }
 
 static enum err instant_series(struct instant_job *j, const struct metric_batch *b,
@@ -123,7 +128,7 @@ static enum err instant_series(struct instant_job *j, const struct metric_batch 
             err = show(j, b, s, at, j->times[i], &last);
             last_at = at;
         }
-        err = err ? err : new_row(j, s->labels, &row);
+        err = err ? err : new_row(j, s, &row);
         err = err ? err : series_put(e, row, i, last);
         points += last.h ? histogram_point_cost(last.h) : 1;
     }
@@ -227,7 +232,7 @@ static enum err smoothed_series(struct instant_job *j, const struct metric_batch
             err = ERR_OK;
             continue;
         }
-        err = err ? err : new_row(j, s->labels, &row);
+        err = err ? err : new_row(j, s, &row);
         err = err ? err : series_put(e, row, i, p);
         points += p.h ? histogram_point_cost(p.h) : 1;
     }
@@ -262,5 +267,6 @@ enum err eval_selector(struct eval *e, const struct node *n, enum select_what wh
     if (cursor) {
         e->source->ops->close(cursor);
     }
+    value_sort_selected(ret_value);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

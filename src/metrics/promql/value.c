@@ -133,6 +133,29 @@ void value_drop_empty(struct eval *e, struct value *v)
     v->n = kept;
 }
 
+static int compare_order(const void *a, const void *b)
+{
+    const struct series *x = a, *y = b;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+    return labels_cmp(((const struct series *)a)->labels, ((const struct series *)b)->labels);
+}
+
+void value_sort_selected(struct value *v)
+{
+    bool ordered = true, sorted = true;
+    for (size_t k = 0; k < v->n; k++) {
+        ordered &= !(v->s[k].order & METRIC_ID_UNORDERED);
+        sorted &= k == 0 || v->s[k].order > v->s[k - 1].order;
+    }
+    if (v->n > 1 && !(ordered && sorted)) {
+        qsort(v->s, v->n, sizeof(*v->s), ordered ? compare_order : compare_labels);
+    }
+}
+
 enum err scalar_new(struct eval *e, struct value *v)
 {
     *v = (struct value){.type = TYPE_SCALAR, .scalar = arena_array(e->a, e->steps, sizeof(double))};
@@ -249,7 +272,7 @@ enum err value_merge(struct eval *e, struct value *v)
 
 enum err value_merge_now(struct eval *e, struct value *v)
 {
-    return e->options->delayed_name && e->steps == 1 ? ERR_OK : merge(e, v, false);
+    return e->options->delayed_name && e->single ? ERR_OK : merge(e, v, false);
 }
 
 enum err value_unique(struct eval *e, struct value *v)

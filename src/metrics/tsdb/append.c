@@ -46,6 +46,8 @@ struct appender {
     uint64_t offset_max;
     bool refs_hold; /* while the writer locks are held no series of theirs goes */
     bool placed;
+    uint32_t created_from; /* order of the batch's first series, once one was made */
+    bool created_any;
 };
 
 static const char *const refusals[SAMPLE_STATUS_COUNT] = {
@@ -250,6 +252,12 @@ static enum err series_make(struct appender *a, struct head *h, uint32_t index,
     if (e != ERR_OK) {
         return e;
     }
+    if (!a->created_any) { /* numbers for all of the batch: order of creation is order in the batch */
+        uint32_t n = (uint32_t)a->batch->series_count;
+        a->created_from = (uint32_t)atomic_fetch_add_explicit(&a->tenant->created, n, memory_order_relaxed);
+        a->created_any = true;
+    }
+    head_series(h, slot)->order = a->created_from + index;
     atomic_fetch_add_explicit(&a->tenant->series, 1, memory_order_relaxed);
     a->result->new_series++;
     a->slot_of[index] = slot;

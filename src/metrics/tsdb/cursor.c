@@ -245,7 +245,7 @@ static struct metric_series series_of(const struct picked *s, const struct colum
         starts |= out->starts[i] != 0;
     }
     return (struct metric_series){.labels = s->labels,
-                                  .id = s->hash,
+                                  .id = s->id,
                                   .count = (uint32_t)n,
                                   .values = out->values,
                                   .histograms = histograms ? out->histograms : NULL,

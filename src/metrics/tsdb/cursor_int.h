@@ -36,6 +36,7 @@ struct picked {
     size_t late_count;
     size_t sample_count; /* of all runs */
     uint64_t signature;  /* of the sequence of columns; 0 = a clock of its own */
+    uint64_t id;         /* as metric_series tells it */
     bool rich;           /* some run has histograms or start timestamps */
 };
 

@@ -68,6 +68,7 @@ struct series {
     uint16_t tail_cap;
     uint8_t tail_count;
     uint8_t flags;
+    uint32_t order; /* rises as series of the tenant are created */
 };
 
 struct tenant;

@@ -65,6 +65,7 @@ static enum err picked_for(struct metric_cursor *c, struct labels ls, struct pic
     for (size_t i = hash & (c->by_hash_cap - 1); c->by_hash[i]; i = (i + 1) & (c->by_hash_cap - 1)) {
         struct picked *p = &c->picked[c->by_hash[i] - 1];
         if (p->hash == hash && labels_eq(p->labels, ls)) {
+            p->id |= METRIC_ID_UNORDERED;
             *ret_p = p;
             return ERR_OK;
         }
@@ -73,7 +74,8 @@ static enum err picked_for(struct metric_cursor *c, struct labels ls, struct pic
                       sizeof(*c->picked)) != ERR_OK) {
         return arena_err(&c->part);
     }
-    c->picked[c->picked_count] = (struct picked){.labels = ls, .hash = hash};
+    c->picked[c->picked_count] =
+        (struct picked){.labels = ls, .hash = hash, .id = hash | METRIC_ID_UNORDERED};
     *ret_p = &c->picked[c->picked_count++];
     table_enter(c, (uint32_t)(c->picked_count - 1));
     return ERR_OK;

@@ -125,7 +125,7 @@ static enum err pick_series(struct picker *p, uint32_t slot)
 {
     struct metric_cursor *c = p->c;
     const struct series *in = head_series(p->h, slot);
-    struct picked s = {.hash = in->hash};
+    struct picked s = {.hash = in->hash, .id = in->order};
     enum err e = pick_samples(p, &s, in);
     if (e != ERR_OK || (s.run_count == 0 && s.late_count == 0)) {
         return e;

@@ -26,6 +26,7 @@ static enum err define(struct tenant *t, struct head *h, uint32_t slot, struct l
         return e;
     }
     head_series(h, slot)->flags |= SERIES_LOGGED;
+    head_series(h, slot)->order = (uint32_t)atomic_fetch_add_explicit(&t->created, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&t->series, h->series_count - before, memory_order_relaxed);
     return ERR_OK;
 }

@@ -24,9 +24,10 @@ struct tenant {
     uint32_t number;
     struct str name;
     atomic_uint_fast64_t series;
-    _Atomic int64_t max_ts;     /* newest sample of any series; INT64_MIN when there is none */
-    struct mutex side_lock;     /* guards what follows */
-    struct exemplar *exemplars; /* ring of EXEMPLARS_MAX */
+    atomic_uint_fast32_t created; /* numbers given to new series; wraps */
+    _Atomic int64_t max_ts;       /* newest sample of any series; INT64_MIN when there is none */
+    struct mutex side_lock;       /* guards what follows */
+    struct exemplar *exemplars;   /* ring of EXEMPLARS_MAX */
     size_t exemplar_next;
     struct u64map exemplar_of; /* hash of a series -> place of its newest exemplar; a hint */
     struct strmap metadata;    /* metric -> struct metadata_row list */
