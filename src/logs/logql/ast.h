@@ -216,7 +216,8 @@ enum expr_kind {
 
 struct expr {
     enum expr_kind kind;
-    struct str fault; /* what is wrong with this node: told by the check after the parse, if the parse succeeds */
+    struct str
+        fault; /* what is wrong with this node: told by the check after the parse, if the parse succeeds */
     struct log_expr *log;
     /* RANGE */
     enum range_op range_op;

@@ -8,10 +8,11 @@ static enum err check_matchers(const struct log_expr *l, struct err_info *info)
             return ERR_OK;
         }
     }
-    return err_set(info, ERR_INVALID,
-                   "parse error : queries require at least one regexp or equality matcher that does not have an "
-                   "empty-compatible value. For instance, app=~\".*\" does not meet this requirement, but "
-                   "app=~\".+\" will");
+    return err_set(
+        info, ERR_INVALID,
+        "parse error : queries require at least one regexp or equality matcher that does not have an "
+        "empty-compatible value. For instance, app=~\".*\" does not meet this requirement, but "
+        "app=~\".+\" will");
 }
 
 static enum err check(const struct expr *x, struct err_info *info)
@@ -25,7 +26,8 @@ static enum err check(const struct expr *x, struct err_info *info)
     case EXPR_RANGE:
         return check_matchers(&x->range->log, info);
     case EXPR_VECTOR_AGG:
-        if ((x->vector_op == VECTOR_SORT || x->vector_op == VECTOR_SORT_DESC) && x->grouping && x->grouping->n) {
+        if ((x->vector_op == VECTOR_SORT || x->vector_op == VECTOR_SORT_DESC) && x->grouping &&
+            x->grouping->n) {
             return err_set(info, ERR_INVALID, "parse error : sort and sort_desc doesn't allow grouping by ");
         }
         return check(x->left, info);

@@ -65,7 +65,8 @@ struct logql_request {
     bool instant;
     bool backward; /* newest first (the default of the API) */
     bool categorize_labels;
-    size_t limit; /* of entries; the API's default is 100 */
+    size_t limit;        /* of entries; the API's default is 100 */
+    int64_t interval_ns; /* log queries: at most one entry an interval; 0 = all */
 };
 
 /* Errors: INVALID (parse error; info->message is Loki's text "parse error at line 1, col 5: ..."), EXECUTION,

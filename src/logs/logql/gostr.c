@@ -28,8 +28,8 @@ size_t go_rune(struct str s, int32_t *ret_rune)
         *ret_rune = (c & 31) << 6 | (p[1] & 63);
         return 2;
     }
-    if (c >= 0xe0 && c < 0xf0 &&
-        continues(s, 1, c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf) && continues(s, 2, 0x80, 0xbf)) {
+    if (c >= 0xe0 && c < 0xf0 && continues(s, 1, c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf) &&
+        continues(s, 2, 0x80, 0xbf)) {
         *ret_rune = (c & 15) << 12 | (p[1] & 63) << 6 | (p[2] & 63);
         return 3;
     }
@@ -78,10 +78,10 @@ void go_put_rune(struct buf *b, int32_t c)
 static const struct {
     int32_t from, to;
 } not_letters[] = {
-    {0x80, 0xa9},     {0xab, 0xb4},     {0xb6, 0xb9},     {0xbb, 0xbf},       {0xd7, 0xd7},
-    {0xf7, 0xf7},     {0x300, 0x36f},   {0x660, 0x66d},   {0x1680, 0x1680},   {0x2000, 0x2070},
-    {0x2080, 0x2089}, {0x20a0, 0x20ff}, {0x2190, 0x2bff}, {0x3000, 0x3004},   {0x3007, 0x3020},
-    {0xd800, 0xf8ff}, {0xfe00, 0xfe2f}, {0xff00, 0xff20}, {0xfff0, 0xffff},   {0x1f000, 0x1faff},
+    {0x80, 0xa9},     {0xab, 0xb4},     {0xb6, 0xb9},     {0xbb, 0xbf},     {0xd7, 0xd7},
+    {0xf7, 0xf7},     {0x300, 0x36f},   {0x660, 0x66d},   {0x1680, 0x1680}, {0x2000, 0x2070},
+    {0x2080, 0x2089}, {0x20a0, 0x20ff}, {0x2190, 0x2bff}, {0x3000, 0x3004}, {0x3007, 0x3020},
+    {0xd800, 0xf8ff}, {0xfe00, 0xfe2f}, {0xff00, 0xff20}, {0xfff0, 0xffff}, {0x1f000, 0x1faff},
 };
 
 bool go_is_letter(int32_t c)
@@ -111,17 +111,19 @@ bool go_is_number(int32_t c)
 bool go_is_space(int32_t c)
 {
     return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+           c == 0x3000;
 }
 
 /* Case of the scripts that have one at a fixed distance; others stay as they are. */
 static const struct {
-    int32_t from, to, distance; /* of the upper-case letters; to lower case add distance; 0: pairs, even first */
+    int32_t from, to,
+        distance; /* of the upper-case letters; to lower case add distance; 0: pairs, even first */
 } cases[] = {
-    {'A', 'Z', 32},       {0xc0, 0xd6, 32},    {0xd8, 0xde, 32},    {0x100, 0x12e, 0},  {0x132, 0x136, 0},
-    {0x14a, 0x176, 0},    {0x391, 0x3a1, 32},  {0x3a3, 0x3ab, 32},  {0x410, 0x42f, 32}, {0x400, 0x40f, 80},
-    {0x460, 0x480, 0},    {0x48a, 0x4be, 0},   {0x4d0, 0x52e, 0},   {0x531, 0x556, 48}, {0x1e00, 0x1e94, 0},
-    {0x1ea0, 0x1efe, 0},  {0xff21, 0xff3a, 32},
+    {'A', 'Z', 32},      {0xc0, 0xd6, 32},     {0xd8, 0xde, 32},   {0x100, 0x12e, 0},  {0x132, 0x136, 0},
+    {0x14a, 0x176, 0},   {0x391, 0x3a1, 32},   {0x3a3, 0x3ab, 32}, {0x410, 0x42f, 32}, {0x400, 0x40f, 80},
+    {0x460, 0x480, 0},   {0x48a, 0x4be, 0},    {0x4d0, 0x52e, 0},  {0x531, 0x556, 48}, {0x1e00, 0x1e94, 0},
+    {0x1ea0, 0x1efe, 0}, {0xff21, 0xff3a, 32},
 };
 
 int32_t go_lower(int32_t c)
@@ -286,6 +288,62 @@ enum err go_unquote(struct arena *a, struct str s, struct str *ret_text)
     return ERR_OK;
 }
 
+static int32_t json_unit(struct str s, size_t at)
+{
+    uint32_t v;
+    if (at + 6 > s.n || s.p[at] != '\\' || s.p[at + 1] != 'u' ||
+        !escape_digits(str_slice(s, at + 2, s.n), 4, 16, &v)) {
+        return -1;
+    }
+    return (int32_t)v;
+}
+
+/* The escape at `at`; its length, 0 when it is none. */
+static size_t json_escape(struct str s, size_t at, struct buf *b)
+{
+    static const char from[] = "\"\\/'bfnrt", to[] = "\"\\/'\b\f\n\r\t";
+    char c = at + 1 < s.n ? s.p[at + 1] : 0;
+    const char *simple = c ? strchr(from, c) : NULL;
+    if (simple) {
+        buf_char(b, to[simple - from]);
+        return 2;
+    }
+    int32_t high = json_unit(s, at);
+    if (high < 0) {
+        return 0;
+    }
+    if (high < 0xd800 || high > 0xdfff) {
+        go_put_rune(b, high);
+        return 6;
+    }
+    int32_t low = json_unit(s, at + 6);
+    if (high < 0xdc00 && low >= 0xdc00 && low <= 0xdfff) {
+        go_put_rune(b, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+        return 12;
+    }
+    go_put_rune(b, GO_RUNE_ERROR);
+    return 6;
+}
+
+bool go_json_unquote(struct arena *a, struct str s, struct str *ret_text)
+{
+    struct buf b AUTO_BUF = {0};
+    for (size_t i = 0; i < s.n;) {
+        int32_t c = 0;
+        size_t n = s.p[i] == '\\' ? json_escape(s, i, &b) : go_rune(str_slice(s, i, s.n), &c);
+        if (n == 0 || s.p[i] == '"') {
+            return false;
+        }
+        if (s.p[i] != '\\') {
+            go_put_rune(&b, c);
+        }
+        i += n;
+    }
+    struct str text = b.err ? (struct str){0} : arena_str(a, buf_view(&b));
+    *ret_text = text;
+    return text.p != NULL;
+}
+
 /* -- numbers --------------------------------------------------------------------------------------------- */
 
 enum err go_float_parse(struct str s, double *ret_value, struct err_info *reterr_info)
@@ -392,10 +450,11 @@ static const struct {
     const char *name;
     double factor;
 } sizes[] = {
-    {"b", 1},         {"kib", 0x1p10}, {"kb", 1e3}, {"mib", 0x1p20}, {"mb", 1e6},  {"gib", 0x1p30}, {"gb", 1e9},
-    {"tib", 0x1p40},  {"tb", 1e12},    {"pib", 0x1p50}, {"pb", 1e15}, {"eib", 0x1p60}, {"eb", 1e18}, {"", 1},
-    {"ki", 0x1p10},   {"k", 1e3},      {"mi", 0x1p20}, {"m", 1e6},   {"gi", 0x1p30}, {"g", 1e9},    {"ti", 0x1p40},
-    {"t", 1e12},      {"pi", 0x1p50},  {"p", 1e15}, {"ei", 0x1p60},  {"e", 1e18},
+    {"b", 1},       {"kib", 0x1p10}, {"kb", 1e3},    {"mib", 0x1p20}, {"mb", 1e6},    {"gib", 0x1p30},
+    {"gb", 1e9},    {"tib", 0x1p40}, {"tb", 1e12},   {"pib", 0x1p50}, {"pb", 1e15},   {"eib", 0x1p60},
+    {"eb", 1e18},   {"", 1},         {"ki", 0x1p10}, {"k", 1e3},      {"mi", 0x1p20}, {"m", 1e6},
+    {"gi", 0x1p30}, {"g", 1e9},      {"ti", 0x1p40}, {"t", 1e12},     {"pi", 0x1p50}, {"p", 1e15},
+    {"ei", 0x1p60}, {"e", 1e18},
 };
 
 enum err go_bytes_parse(struct str s, uint64_t *ret_bytes, struct err_info *reterr_info)

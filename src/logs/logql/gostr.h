@@ -32,7 +32,12 @@ bool go_has_rune_error(struct str s);
 /* A quoted string ("", '', ``) into the arena. Errors: INVALID ("invalid syntax"), OOM. */
 MUST_USE enum err go_unquote(struct arena *a, struct str s, struct str *ret_text);
 
-/* strconv.ParseFloat, time.ParseDuration, humanize.ParseBytes. INVALID: info->message is the original's text. */
+/* What stands between the quotes of a JSON string, leniently: broken runes become U+FFFD. False: not valid,
+ * or no memory. */
+bool go_json_unquote(struct arena *a, struct str s, struct str *ret_text);
+
+/* strconv.ParseFloat, time.ParseDuration, humanize.ParseBytes. INVALID: info->message is the original's text.
+ */
 MUST_USE enum err go_float_parse(struct str s, double *ret_value, struct err_info *reterr_info);
 MUST_USE enum err go_duration_parse(struct str s, int64_t *ret_ns, struct err_info *reterr_info);
 MUST_USE enum err go_bytes_parse(struct str s, uint64_t *ret_bytes, struct err_info *reterr_info);

@@ -17,17 +17,58 @@ static const struct {
     const char *word;
     enum token_kind kind;
 } words[] = {
-    {",", T_COMMA}, {".", T_DOT}, {"{", T_OPEN_BRACE}, {"}", T_CLOSE_BRACE}, {"=", T_EQ}, {"!=", T_NEQ},
-    {"=~", T_RE}, {"!~", T_NRE}, {"!>", T_NPA}, {"|=", T_PIPE_EXACT}, {"|~", T_PIPE_MATCH},
-    {"|>", T_PIPE_PATTERN}, {"|", T_PIPE}, {"unwrap", T_UNWRAP}, {"(", T_OPEN_PAREN}, {")", T_CLOSE_PAREN},
-    {"by", T_BY}, {"without", T_WITHOUT}, {"bool", T_BOOL}, {"[", T_OPEN_BRACKET}, {"]", T_CLOSE_BRACKET},
-    {"label_replace", T_LABEL_REPLACE}, {"offset", T_OFFSET}, {"on", T_ON}, {"ignoring", T_IGNORING},
-    {"group_left", T_GROUP_LEFT}, {"group_right", T_GROUP_RIGHT}, {"or", T_OR}, {"and", T_AND},
-    {"unless", T_UNLESS}, {"+", T_ADD}, {"-", T_SUB}, {"*", T_MUL}, {"/", T_DIV}, {"%", T_MOD}, {"^", T_POW},
-    {"==", T_CMP_EQ}, {">", T_GT}, {">=", T_GTE}, {"<", T_LT}, {"<=", T_LTE}, {"json", T_JSON},
-    {"regexp", T_REGEXP}, {"logfmt", T_LOGFMT}, {"unpack", T_UNPACK}, {"pattern", T_PATTERN},
-    {"label_format", T_LABEL_FMT}, {"line_format", T_LINE_FMT}, {"ip", T_IP}, {"decolorize", T_DECOLORIZE},
-    {"drop", T_DROP}, {"keep", T_KEEP},
+    {",", T_COMMA},
+    {".", T_DOT},
+    {"{", T_OPEN_BRACE},
+    {"}", T_CLOSE_BRACE},
+    {"=", T_EQ},
+    {"!=", T_NEQ},
+    {"=~", T_RE},
+    {"!~", T_NRE},
+    {"!>", T_NPA},
+    {"|=", T_PIPE_EXACT},
+    {"|~", T_PIPE_MATCH},
+    {"|>", T_PIPE_PATTERN},
+    {"|", T_PIPE},
+    {"unwrap", T_UNWRAP},
+    {"(", T_OPEN_PAREN},
+    {")", T_CLOSE_PAREN},
+    {"by", T_BY},
+    {"without", T_WITHOUT},
+    {"bool", T_BOOL},
+    {"[", T_OPEN_BRACKET},
+    {"]", T_CLOSE_BRACKET},
+    {"label_replace", T_LABEL_REPLACE},
+    {"offset", T_OFFSET},
+    {"on", T_ON},
+    {"ignoring", T_IGNORING},
+    {"group_left", T_GROUP_LEFT},
+    {"group_right", T_GROUP_RIGHT},
+    {"or", T_OR},
+    {"and", T_AND},
+    {"unless", T_UNLESS},
+    {"+", T_ADD},
+    {"-", T_SUB},
+    {"*", T_MUL},
+    {"/", T_DIV},
+    {"%", T_MOD},
+    {"^", T_POW},
+    {"==", T_CMP_EQ},
+    {">", T_GT},
+    {">=", T_GTE},
+    {"<", T_LT},
+    {"<=", T_LTE},
+    {"json", T_JSON},
+    {"regexp", T_REGEXP},
+    {"logfmt", T_LOGFMT},
+    {"unpack", T_UNPACK},
+    {"pattern", T_PATTERN},
+    {"label_format", T_LABEL_FMT},
+    {"line_format", T_LINE_FMT},
+    {"ip", T_IP},
+    {"decolorize", T_DECOLORIZE},
+    {"drop", T_DROP},
+    {"keep", T_KEEP},
 };
 
 /* Words only where a parenthesis or a grouping follows; label names everywhere else. */
@@ -327,8 +368,7 @@ static int32_t scan_number(struct lexer *l, int32_t c, size_t start, bool seen_d
     if (!is_float && invalid) {
         lex_complain(l, "invalid digit '%c' in %s", (char)invalid, literal_name(prefix));
     }
-    if ((seen & SEEN_SEPARATOR) &&
-        !separators_right(str_slice(l->text, start, l->pos - l->ch_bytes))) {
+    if ((seen & SEEN_SEPARATOR) && !separators_right(str_slice(l->text, start, l->pos - l->ch_bytes))) {
         lex_complain(l, "'_' must separate successive digits");
     }
     return c;
@@ -516,7 +556,8 @@ static struct str run_of(struct lexer *l, const char *set)
     while (at < l->text.n) {
         int32_t c;
         size_t n = go_rune(str_slice(l->text, at, l->text.n), &c);
-        bool member = c == '.' || go_is_number(c) || (c == 0xb5 && set[0] == 'n') || (c > 0 && c < 128 && strchr(set, (int)c));
+        bool member = c == '.' || go_is_number(c) || (c == 0xb5 && set[0] == 'n') ||
+                      (c > 0 && c < 128 && strchr(set, (int)c));
         if (!member) {
             break;
         }

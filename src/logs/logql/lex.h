@@ -116,8 +116,8 @@ struct lexer {
     struct str text;
     struct arena *a;
     /* the scanner: one character of look-ahead */
-    size_t pos;          /* of the byte after `ch` */
-    int32_t ch;          /* -1: end; -2: nothing read yet */
+    size_t pos; /* of the byte after `ch` */
+    int32_t ch; /* -1: end; -2: nothing read yet */
     size_t ch_bytes;
     unsigned line, column, last_line_len;
     unsigned token_line, token_column; /* of the last token */

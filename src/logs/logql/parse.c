@@ -35,7 +35,8 @@ enum err parse_unexpected(struct parser *p, ...)
         if (k == T_END) {
             break;
         }
-        at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i ? " or " : ", expecting ", token_name(k));
+        at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i ? " or " : ", expecting ",
+                               token_name(k));
     }
     va_end(ap);
     lex_complain(&p->lex, "syntax error: unexpected %s%s", token_name(p->t.kind), list);
@@ -166,12 +167,13 @@ static enum err unwrap_label(struct parser *p, struct range_expr *r)
         return e;
     }
     enum token_kind k = p->t.kind;
-    u->conv = k == T_BYTES_CONV      ? CONV_BYTES
-              : k == T_DURATION_CONV ? CONV_DURATION
+    u->conv = k == T_BYTES_CONV              ? CONV_BYTES
+              : k == T_DURATION_CONV         ? CONV_DURATION
               : k == T_DURATION_SECONDS_CONV ? CONV_DURATION_SECONDS
                                              : CONV_FLOAT;
     if (u->conv == CONV_FLOAT && k != T_IDENTIFIER) {
-        return parse_unexpected(p, T_IDENTIFIER, T_BYTES_CONV, T_DURATION_CONV, T_DURATION_SECONDS_CONV, T_END);
+        return parse_unexpected(p, T_IDENTIFIER, T_BYTES_CONV, T_DURATION_CONV, T_DURATION_SECONDS_CONV,
+                                T_END);
     }
     if (u->conv != CONV_FLOAT) {
         e = parse_advance(p);
@@ -209,11 +211,13 @@ static enum err offset(struct parser *p, struct range_expr *r)
     return parse_expect(p, T_DURATION);
 }
 
-/* What may follow the selector before and after [range]; `inner`: inside parentheses. *ret_done: [range] seen. */
+/* What may follow the selector before and after [range]; `inner`: inside parentheses. *ret_done: [range]
+ * seen. */
 static enum err range_body(struct parser *p, struct range_expr *r, bool inner, bool *ret_done)
 {
-    enum err e = parse_selector(p, &r->log);
     bool unwrapped = false;
+    p->in_range = true;
+    enum err e = parse_selector(p, &r->log);
     *ret_done = false;
     if (!e && p->t.kind != T_RANGE) {
         e = parse_stages(p, &r->log, &unwrapped);
@@ -309,9 +313,9 @@ static const struct {
     enum token_kind token;
     const char *text;
 } vector_ops[VECTOR_OP_COUNT] = {
-    {T_SUM, "sum"},         {T_AVG, "avg"},       {T_COUNT, "count"},     {T_MAX, "max"},
-    {T_MIN, "min"},         {T_STDDEV, "stddev"}, {T_STDVAR, "stdvar"},   {T_BOTTOMK, "bottomk"},
-    {T_TOPK, "topk"},       {T_SORT, "sort"},     {T_SORT_DESC, "sort_desc"}, {T_APPROX_TOPK, "approx_topk"},
+    {T_SUM, "sum"},   {T_AVG, "avg"},       {T_COUNT, "count"},         {T_MAX, "max"},
+    {T_MIN, "min"},   {T_STDDEV, "stddev"}, {T_STDVAR, "stdvar"},       {T_BOTTOMK, "bottomk"},
+    {T_TOPK, "topk"}, {T_SORT, "sort"},     {T_SORT_DESC, "sort_desc"}, {T_APPROX_TOPK, "approx_topk"},
 };
 
 const char *range_op_text(enum range_op op)
@@ -348,13 +352,14 @@ static bool vector_op_of(enum token_kind k, enum vector_op *ret_op)
 
 static bool takes_grouping(enum range_op op)
 {
-    return op == RANGE_AVG || op == RANGE_STDDEV || op == RANGE_STDVAR || op == RANGE_QUANTILE || op == RANGE_MAX ||
-           op == RANGE_MIN || op == RANGE_FIRST || op == RANGE_LAST;
+    return op == RANGE_AVG || op == RANGE_STDDEV || op == RANGE_STDVAR || op == RANGE_QUANTILE ||
+           op == RANGE_MAX || op == RANGE_MIN || op == RANGE_FIRST || op == RANGE_LAST;
 }
 
 static bool takes_lines(enum range_op op)
 {
-    return op == RANGE_BYTES || op == RANGE_BYTES_RATE || op == RANGE_COUNT || op == RANGE_RATE || op == RANGE_ABSENT;
+    return op == RANGE_BYTES || op == RANGE_BYTES_RATE || op == RANGE_COUNT || op == RANGE_RATE ||
+           op == RANGE_ABSENT;
 }
 
 static bool takes_unwrap(enum range_op op)
@@ -433,7 +438,8 @@ static enum err expression(struct parser *p, bool metric, struct expr **ret_x)
 static enum err check_vector(struct parser *p, struct expr *x, struct str param)
 {
     const char *name = vector_op_text(x->vector_op);
-    bool ranked = x->vector_op == VECTOR_BOTTOMK || x->vector_op == VECTOR_TOPK || x->vector_op == VECTOR_APPROX_TOPK;
+    bool ranked =
+        x->vector_op == VECTOR_BOTTOMK || x->vector_op == VECTOR_TOPK || x->vector_op == VECTOR_APPROX_TOPK;
     if (!ranked) {
         if (!param.p) {
             return ERR_OK;
@@ -572,9 +578,9 @@ static const struct {
     const char *text;
     unsigned char rank;
 } bin_ops[BIN_OP_COUNT] = {
-    {T_OR, "or", 1},  {T_AND, "and", 2}, {T_UNLESS, "unless", 2}, {T_CMP_EQ, "==", 3}, {T_NEQ, "!=", 3},
-    {T_LT, "<", 3},   {T_LTE, "<=", 3},  {T_GT, ">", 3},          {T_GTE, ">=", 3},    {T_ADD, "+", 4},
-    {T_SUB, "-", 4},  {T_MUL, "*", 5},   {T_DIV, "/", 5},         {T_MOD, "%", 5},     {T_POW, "^", 6},
+    {T_OR, "or", 1}, {T_AND, "and", 2}, {T_UNLESS, "unless", 2}, {T_CMP_EQ, "==", 3}, {T_NEQ, "!=", 3},
+    {T_LT, "<", 3},  {T_LTE, "<=", 3},  {T_GT, ">", 3},          {T_GTE, ">=", 3},    {T_ADD, "+", 4},
+    {T_SUB, "-", 4}, {T_MUL, "*", 5},   {T_DIV, "/", 5},         {T_MOD, "%", 5},     {T_POW, "^", 6},
 };
 
 const char *bin_op_text(enum bin_op op)
@@ -691,6 +697,7 @@ static enum err log_query(struct parser *p, struct expr **ret_x)
     struct expr *x = new_expr(p, EXPR_LOG);
     struct log_expr *log = arena_zalloc(p->a, sizeof(*log));
     bool unwrap = false;
+    p->in_range = false;
     enum err e = x && log ? parse_selector(p, log) : parse_no_memory(p);
     e = e ? e : parse_stages(p, log, &unwrap);
     if (e) {

@@ -12,6 +12,7 @@ struct parser {
     struct arena *a;
     struct err_info *info;
     unsigned depth;
+    bool in_range; /* the selector at hand is one of a range aggregation */
 };
 
 MUST_USE enum err parse_advance(struct parser *p);

@@ -71,7 +71,10 @@ static enum err recover(struct parser *p)
     if (e != ERR_INVALID) {
         return e;
     }
-    while (p->t.kind != T_END && p->t.kind != T_PIPE && p->t.kind != T_RANGE && !is_line_op(p->t.kind)) {
+    while (p->t.kind != T_PIPE && p->t.kind != T_RANGE && !is_line_op(p->t.kind)) {
+        if (!p->in_range || p->t.kind == T_END) {
+            return ERR_INVALID;
+        }
         e = parse_advance(p);
         if (e) {
             return e;
@@ -257,8 +260,9 @@ static enum err comparison(struct parser *p, struct label_filter **ret_filter)
     static const struct {
         enum token_kind token;
         enum filter_op op;
-    } ops[] = {{T_EQ, FILTER_EQ}, {T_CMP_EQ, FILTER_EQ}, {T_NEQ, FILTER_NEQ}, {T_GT, FILTER_GT},
-               {T_GTE, FILTER_GTE}, {T_LT, FILTER_LT}, {T_LTE, FILTER_LTE}, {T_RE, FILTER_EQ}, {T_NRE, FILTER_EQ}};
+    } ops[] = {{T_EQ, FILTER_EQ},   {T_CMP_EQ, FILTER_EQ}, {T_NEQ, FILTER_NEQ},
+               {T_GT, FILTER_GT},   {T_GTE, FILTER_GTE},   {T_LT, FILTER_LT},
+               {T_LTE, FILTER_LTE}, {T_RE, FILTER_EQ},     {T_NRE, FILTER_EQ}};
     size_t i = 0;
     struct label_filter *f = new_filter(p, LABEL_FILTER_NUMBER, p->t.text, FILTER_EQ);
     enum err e = f ? parse_advance(p) : parse_no_memory(p);
@@ -332,7 +336,8 @@ static enum err filter_primary(struct parser *p, struct label_filter **ret_filte
     return p->t.kind == T_CLOSE_PAREN ? parse_advance(p) : parse_unexpected(p, T_END);
 }
 
-/* `and` binds tighter than `or`; a comma and mere sequence have no rank: what follows them goes to the right. */
+/* `and` binds tighter than `or`; a comma and mere sequence have no rank: what follows them goes to the right.
+ */
 static enum err filter_row(struct parser *p, enum joint pending, struct label_filter **ret_filter)
 {
     struct label_filter *left = NULL, *right = NULL;
@@ -457,7 +462,8 @@ static enum err named_matcher(struct parser *p, struct stage_item *i)
     return i->matcher ? make_matcher(p, i->matcher, op, i->name, value) : parse_no_memory(p);
 }
 
-static enum err items(struct parser *p, struct stage *s, enum err (*one)(struct parser *, struct stage_item *))
+static enum err items(struct parser *p, struct stage *s,
+                      enum err (*one)(struct parser *, struct stage_item *))
 {
     struct stage_item **tail = &s->items;
     for (;;) {
@@ -536,8 +542,8 @@ static enum err keyword_stage(struct parser *p, struct stage *s, enum token_kind
 
 static bool is_keyword(enum token_kind k)
 {
-    return k == T_JSON || k == T_LOGFMT || k == T_REGEXP || k == T_PATTERN || k == T_UNPACK || k == T_LINE_FMT ||
-           k == T_LABEL_FMT || k == T_DECOLORIZE || k == T_DROP || k == T_KEEP;
+    return k == T_JSON || k == T_LOGFMT || k == T_REGEXP || k == T_PATTERN || k == T_UNPACK ||
+           k == T_LINE_FMT || k == T_LABEL_FMT || k == T_DECOLORIZE || k == T_DROP || k == T_KEEP;
 }
 
 /* After "|". */

@@ -31,10 +31,12 @@ enum err pattern_parse(struct arena *a, struct str text, const struct pattern **
         return arena_err(a);
     }
     if (text.n == 0) {
-        return err_set(reterr_info, ERR_INVALID, "syntax error: unexpected $end, expecting IDENTIFIER or LITERAL");
+        return err_set(reterr_info, ERR_INVALID,
+                       "syntax error: unexpected $end, expecting IDENTIFIER or LITERAL");
     }
     if (!str_utf8_valid(text)) {
-        return err_set(reterr_info, ERR_INVALID, "syntax error: unexpected $end, expecting IDENTIFIER or LITERAL");
+        return err_set(reterr_info, ERR_INVALID,
+                       "syntax error: unexpected $end, expecting IDENTIFIER or LITERAL");
     }
     for (size_t i = 0; i <= text.n;) {
         size_t len = i < text.n ? capture_at(str_slice(text, i, text.n)) : 0;

@@ -40,7 +40,10 @@ void print_matchers(struct buf *b, const struct log_expr *l)
 static void print_string_filter(struct buf *b, const struct label_filter *f)
 {
     const struct matcher *m = f->matcher;
-    if (m->op != MATCH_RE || simplify_regex(m->value, true) != SIMPLIFY_NOT) {
+    struct arena a AUTO_ARENA;
+    const struct label_words *words = NULL;
+    arena_init(&a, 0, NULL);
+    if (m->op != MATCH_RE || (simplify_label_regex(&a, m->value, &words) == ERR_OK && words)) {
         matcher_format(b, m);
         return;
     }
@@ -124,14 +127,20 @@ static void print_items(struct buf *b, const struct stage *s)
 
 void print_stage(struct buf *b, const struct stage *s)
 {
-    static const char *const names[] = {
-        [STAGE_LINE_FILTER] = "",        [STAGE_JSON] = "| json",
-        [STAGE_LOGFMT] = "| logfmt",     [STAGE_REGEXP] = "| regexp ",
-        [STAGE_PATTERN] = "| pattern ",  [STAGE_UNPACK] = "| unpack",
-        [STAGE_JSON_EXPR] = "| json ",   [STAGE_LOGFMT_EXPR] = "| logfmt ",
-        [STAGE_LABEL_FILTER] = "| ",     [STAGE_LINE_FORMAT] = "| line_format ",
-        [STAGE_LABEL_FORMAT] = "| label_format ", [STAGE_DECOLORIZE] = "| decolorize",
-        [STAGE_DROP] = "| drop ",        [STAGE_KEEP] = "| keep "};
+    static const char *const names[] = {[STAGE_LINE_FILTER] = "",
+                                        [STAGE_JSON] = "| json",
+                                        [STAGE_LOGFMT] = "| logfmt",
+                                        [STAGE_REGEXP] = "| regexp ",
+                                        [STAGE_PATTERN] = "| pattern ",
+                                        [STAGE_UNPACK] = "| unpack",
+                                        [STAGE_JSON_EXPR] = "| json ",
+                                        [STAGE_LOGFMT_EXPR] = "| logfmt ",
+                                        [STAGE_LABEL_FILTER] = "| ",
+                                        [STAGE_LINE_FORMAT] = "| line_format ",
+                                        [STAGE_LABEL_FORMAT] = "| label_format ",
+                                        [STAGE_DECOLORIZE] = "| decolorize",
+                                        [STAGE_DROP] = "| drop ",
+                                        [STAGE_KEEP] = "| keep "};
     buf_c(b, names[s->kind]);
     if (s->kind == STAGE_LINE_FILTER) {
         for (const struct line_filter *f = s->lines; f; f = f->next) {
