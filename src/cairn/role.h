@@ -77,6 +77,7 @@ struct role {
 };
 
 extern const struct role_ops role_metrics;
+extern const struct role_ops role_logs;
 extern const struct role_ops role_demo;
 extern const struct role_ops role_agent;
 extern const struct role_ops role_dashboards;

@@ -11,6 +11,7 @@
 static const struct role_ops *const table[] = {
     &role_demo,
     &role_metrics,
+    &role_logs,
     &role_agent,
     &role_dashboards,
 };

@@ -25,6 +25,7 @@ struct loki_api {
     size_t query_memory_bytes;   /* of one query */
     size_t entries_max;          /* max_entries_limit_per_query: 5000 unless told */
     int64_t query_length_max_ms; /* max_query_length: 721 h unless told; 0 = none */
+    int64_t split_ms;            /* split_queries_by_interval; 0: steps start where the query does */
     size_t push_body_bytes_max;  /* decompressed; 100 MiB unless told */
     bool auth_enabled;           /* X-Scope-OrgID is required and names the tenant */
     struct str cairn_version;

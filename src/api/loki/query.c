@@ -182,6 +182,32 @@ static bool query_text(struct loki_call *c, struct str *ret_text)
     return true;
 }
 
+/* At most one entry an interval; log queries. */
+static bool param_interval(struct loki_call *c, struct logql_request *q)
+{
+    struct str s = http_req_param(c->r, "interval");
+    int64_t ms = 0;
+    if (s.n && str_starts(s, STR("-"))) {
+        loki_call_refuse(c, 400, "interval must be >= 0");
+        return false;
+    }
+    if (s.n && units_prom_duration_parse(s, &ms, &c->info) != ERR_OK) {
+        loki_call_refuse(c, 400, "%s", c->info.message);
+        return false;
+    }
+    q->interval_ns = ms * NS_PER_MS;
+    return true;
+}
+
+/* What Loki's front end does to a metric query that it may split: whole steps. */
+static void align(const struct loki_call *c, struct logql_request *q)
+{
+    if (c->api->split_ms > 0) {
+        q->start_ns -= q->start_ns % q->step_ns;
+        q->end_ns += q->end_ns % q->step_ns ? q->step_ns - q->end_ns % q->step_ns : 0;
+    }
+}
+
 static bool param_step(struct loki_call *c, struct logql_request *q)
 {
     struct str s = http_req_param(c->r, "step");
@@ -248,13 +274,16 @@ static void query_range(struct loki_call *c)
     bool is_log;
     if (!query_text(c, &q.expr) || !loki_param_span(c, &q.start_ns, &q.end_ns) ||
         !loki_param_limit(c, &q.limit) || !loki_param_direction(c, &q.backward) || !param_step(c, &q) ||
-        !length_allowed(c, &q)) {
+        !param_interval(c, &q) || !length_allowed(c, &q)) {
         return;
     }
     enum err e = logql_is_log_query(q.expr, &is_log, &c->info);
     if (e) {
         loki_call_error(c, e);
         return;
+    }
+    if (!is_log) {
+        align(c, &q);
     }
     run(c, &q, is_log);
 }
@@ -314,9 +343,10 @@ LOKI_ROUTE(format_query)
 struct loki_routes loki_routes_query(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/loki/api/v1/query_range", query_range_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/loki/api/v1/query", query_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/loki/api/v1/format_query", format_query_route, HTTP_FORM, 0, NULL},
+        {"GET|POST", "/loki/api/v1/query_range", query_range_route, HTTP_FORM, 0, "loki_api_v1_query_range"},
+        {"GET|POST", "/loki/api/v1/query", query_route, HTTP_FORM, 0, "loki_api_v1_query"},
+        {"GET|POST", "/loki/api/v1/format_query", format_query_route, HTTP_FORM, 0,
+         "loki_api_v1_format_query"},
     };
     return (struct loki_routes){rows, ARRAY_LEN(rows)};
 }

@@ -263,7 +263,7 @@ void print_expr(struct buf *b, const struct expr *e);
 void print_stage(struct buf *b, const struct stage *s);
 void print_label_filter(struct buf *b, const struct label_filter *f);
 void print_matchers(struct buf *b, const struct log_expr *l);
-void print_pretty(struct buf *b, const struct expr *e, unsigned level);
+void logql_print_pretty(struct buf *b, const struct expr *e, unsigned level);
 const char *range_op_text(enum range_op op);
 const char *vector_op_text(enum vector_op op);
 const char *bin_op_text(enum bin_op op);

@@ -105,7 +105,7 @@ static enum err load_sides(struct eval *ev, const struct expr *x, struct sides *
     e = number_side(ev, &x->options, &s->l, &index, &known, &s->lsig);
     e = e ? e : number_side(ev, &x->options, &s->r, &index, &known, &s->rsig);
     s->signatures = known.n;
-    return e ? eval_no_memory(ev) : ERR_OK;
+    return e ? logql_eval_no_memory(ev) : ERR_OK;
 }
 
 /* -- and, or, unless ------------------------------------------------------------------------------------- */
@@ -253,7 +253,7 @@ static enum err match_one(struct vector_job *j, size_t i, size_t k)
     }
     size_t one = j->one_at[sig] - 1;
     if (result_of(j, i, one, &at) != ERR_OK) {
-        return eval_no_memory(j->ev);
+        return logql_eval_no_memory(j->ev);
     }
     if (o->card == CARD_ONE_TO_ONE && j->matched[sig]) {
         return err_set(
@@ -296,7 +296,7 @@ static enum err vector_operation(struct eval *ev, const struct expr *x, struct s
     j.result = arena_zarray(ev->a, j.many.n + 1, sizeof(*j.result));
     j.partner = arena_zarray(ev->a, j.many.n + 1, sizeof(*j.partner));
     if (!j.one_at || !j.matched || !j.result || !j.partner) {
-        return eval_no_memory(ev);
+        return logql_eval_no_memory(ev);
     }
     for (size_t k = 0; k < ev->steps; k++) {
         enum err e = fill_one(&j, k);
@@ -310,7 +310,7 @@ static enum err vector_operation(struct eval *ev, const struct expr *x, struct s
     return ERR_OK;
 }
 
-enum err eval_binary(struct eval *ev, const struct expr *x, struct matrix *ret_matrix)
+enum err logql_eval_binary(struct eval *ev, const struct expr *x, struct matrix *ret_matrix)
 {
     struct sides s;
     struct matrix out = {0};
@@ -322,7 +322,7 @@ enum err eval_binary(struct eval *ev, const struct expr *x, struct matrix *ret_m
         return e;
     }
     if (bin_op_is_set(x->bin_op)) {
-        e = set_operation(ev, x, &s, &out) ? eval_no_memory(ev) : ERR_OK;
+        e = set_operation(ev, x, &s, &out) ? logql_eval_no_memory(ev) : ERR_OK;
     } else {
         e = vector_operation(ev, x, &s, &out);
     }

@@ -52,14 +52,50 @@ static enum err fill_series(struct eval *ev, const struct eval_series *s, struct
     return ERR_OK;
 }
 
+/* Series of equal labels that never meet in one step are one series to clients. */
+static enum err join_series(struct eval *ev, const struct matrix *m, struct matrix *out)
+{
+    struct label_index index = {0};
+    for (size_t i = 0; i < m->n; i++) {
+        struct eval_series *s = &m->items[i];
+        size_t slot, at;
+        if (!series_present(ev, s)) {
+            continue;
+        }
+        enum err e = label_index_reserve(ev, &index, out);
+        e = e ? e : arena_reserve(ev->a, (void **)&out->items, &out->cap, out->n + 1, sizeof(*out->items));
+        if (e) {
+            return e;
+        }
+        bool known = label_index_find(&index, out, s->labels, &slot, &at), apart = known;
+        for (size_t k = 0; k < ev->steps && apart; k++) {
+            apart = sample_absent(s->values[k]) || sample_absent(out->items[at].values[k]);
+        }
+        for (size_t k = 0; k < ev->steps && apart; k++) {
+            double *v = &out->items[at].values[k];
+            *v = sample_absent(*v) ? s->values[k] : *v;
+        }
+        if (!apart) {
+            out->items[out->n++] = *s;
+        }
+        if (!known) {
+            index.slots[slot] = (uint32_t)out->n;
+        }
+    }
+    return ERR_OK;
+}
+
 /* The series that have samples, in the order clients see. */
 static enum err put_matrix(struct eval *ev, const struct logql_options *o, const struct expr *x,
-                           const struct matrix *m, struct logql_result *result)
+                           const struct matrix *all, struct logql_result *result)
 {
-    size_t n = 0, most = o->series_max ? o->series_max : LOGQL_SERIES_MAX_DEFAULT;
-    for (size_t i = 0; i < m->n; i++) {
-        n += series_present(ev, &m->items[i]);
+    struct matrix joined = {0};
+    const struct matrix *m = &joined;
+    size_t most = o->series_max ? o->series_max : LOGQL_SERIES_MAX_DEFAULT;
+    if (join_series(ev, all, &joined) != ERR_OK) {
+        return logql_eval_no_memory(ev);
     }
+    size_t n = m->n;
     if (n > most) {
         return err_set(ev->info, ERR_LIMIT,
                        "maximum number of series (%zu) reached for a single query; consider reducing query "
@@ -69,12 +105,11 @@ static enum err put_matrix(struct eval *ev, const struct logql_options *o, const
     }
     struct logql_series *series = arena_array(ev->a, n + 1, sizeof(*series));
     if (!series) {
-        return eval_no_memory(ev);
+        return logql_eval_no_memory(ev);
     }
-    n = 0;
-    for (size_t i = 0; i < m->n; i++) {
-        if (series_present(ev, &m->items[i]) && fill_series(ev, &m->items[i], &series[n++]) != ERR_OK) {
-            return eval_no_memory(ev);
+    for (size_t i = 0; i < n; i++) {
+        if (fill_series(ev, &m->items[i], &series[i]) != ERR_OK) {
+            return logql_eval_no_memory(ev);
         }
     }
     if (n > 1 && !(ev->instant && sorts(x))) {
@@ -161,7 +196,7 @@ enum err logql_format(struct str expr, struct buf *b, struct err_info *reterr_in
     arena_init(&a, 0, NULL);
     enum err e = parse(expr, &a, &ast, reterr_info);
     if (!e) {
-        print_pretty(b, ast.root, 0);
+        logql_print_pretty(b, ast.root, 0);
         e = b->err;
     }
     ast_done(&ast);

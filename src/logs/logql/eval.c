@@ -8,7 +8,7 @@ static enum err eval_vector_literal(struct eval *ev, double v, struct matrix *re
     struct matrix m = {0};
     struct eval_series *s = matrix_add(ev, &m, (struct labels){0});
     if (!s) {
-        return eval_no_memory(ev);
+        return logql_eval_no_memory(ev);
     }
     for (size_t k = 0; k < ev->steps; k++) {
         s->values[k] = v;
@@ -45,7 +45,7 @@ static enum err eval_label_replace(struct eval *ev, const struct expr *x, struct
     for (size_t i = 0; i < ret_matrix->n && !e; i++) {
         e = replaced(ev, x, ret_matrix->items[i].labels, &ret_matrix->items[i].labels);
     }
-    return e ? eval_no_memory(ev) : ERR_OK;
+    return e ? logql_eval_no_memory(ev) : ERR_OK;
 }
 
 enum err eval_expr(struct eval *ev, const struct expr *x, struct matrix *ret_matrix)
@@ -57,11 +57,11 @@ enum err eval_expr(struct eval *ev, const struct expr *x, struct matrix *ret_mat
     }
     switch (x->kind) {
     case EXPR_RANGE:
-        return eval_range(ev, x, NULL, false, ret_matrix);
+        return logql_eval_range(ev, x, NULL, false, ret_matrix);
     case EXPR_VECTOR_AGG:
         return eval_vector_agg(ev, x, ret_matrix);
     case EXPR_BIN:
-        return eval_binary(ev, x, ret_matrix);
+        return logql_eval_binary(ev, x, ret_matrix);
     case EXPR_LABEL_REPLACE:
         return eval_label_replace(ev, x, ret_matrix);
     case EXPR_VECTOR:

@@ -48,7 +48,7 @@ static inline double sample_none(void)
 struct eval_series *matrix_add(struct eval *ev, struct matrix *m, struct labels labels);
 /* True when some step has a sample. */
 bool series_present(const struct eval *ev, const struct eval_series *s);
-MUST_USE enum err eval_no_memory(struct eval *ev);
+MUST_USE enum err logql_eval_no_memory(struct eval *ev);
 
 /* Finds series by labels. */
 struct label_index {
@@ -67,10 +67,10 @@ struct eval_series *matrix_series(struct eval *ev, struct label_index *x, struct
 
 MUST_USE enum err eval_expr(struct eval *ev, const struct expr *x, struct matrix *ret_matrix);
 /* `outer`: the grouping of a sum around it, applied while samples are made; NULL: none. */
-MUST_USE enum err eval_range(struct eval *ev, const struct expr *x, const struct grouping *outer,
-                             bool has_outer, struct matrix *ret_matrix);
+MUST_USE enum err logql_eval_range(struct eval *ev, const struct expr *x, const struct grouping *outer,
+                                   bool has_outer, struct matrix *ret_matrix);
 MUST_USE enum err eval_vector_agg(struct eval *ev, const struct expr *x, struct matrix *ret_matrix);
-MUST_USE enum err eval_binary(struct eval *ev, const struct expr *x, struct matrix *ret_matrix);
+MUST_USE enum err logql_eval_binary(struct eval *ev, const struct expr *x, struct matrix *ret_matrix);
 
 /* The sample of a window, from its values in time order. */
 struct window_sample {

@@ -725,7 +725,7 @@ static void word_token(struct lexer *l, enum raw_kind kind, struct str text, str
     }
 }
 
-enum err lex_next(struct lexer *l, struct token *ret_token)
+enum err logql_lex_next(struct lexer *l, struct token *ret_token)
 {
     struct str text;
     enum raw_kind kind = scan(l, &text);

@@ -129,7 +129,7 @@ struct lexer {
 
 void lex_init(struct lexer *l, struct str text, struct arena *a, struct err_info *info);
 /* The next token; T_END at the end and after a failure (l->failed). Errors: OOM. */
-MUST_USE enum err lex_next(struct lexer *l, struct token *ret_token);
+MUST_USE enum err logql_lex_next(struct lexer *l, struct token *ret_token);
 /* Notes a complaint at the last token, "parse error at line 1, col 5: ...", unless there is one already. */
 void lex_complain(struct lexer *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same without a place: "parse error : ...". */

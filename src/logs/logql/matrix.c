@@ -1,7 +1,7 @@
 /* Series by steps, and finding series by their labels. */
 #include "logs/logql/eval.h"
 
-enum err eval_no_memory(struct eval *ev)
+enum err logql_eval_no_memory(struct eval *ev)
 {
     enum err e = arena_err(ev->a);
     if (e == ERR_LIMIT) {

@@ -10,11 +10,11 @@
 
 enum err parse_advance(struct parser *p)
 {
-    enum err e = lex_next(&p->lex, &p->t);
-    return e ? parse_no_memory(p) : ERR_OK;
+    enum err e = logql_lex_next(&p->lex, &p->t);
+    return e ? logql_parse_no_memory(p) : ERR_OK;
 }
 
-enum err parse_no_memory(struct parser *p)
+enum err logql_parse_no_memory(struct parser *p)
 {
     enum err e = arena_err(p->a);
     return err_set(p->info, e ? e : ERR_OOM, "not enough memory to parse the query");
@@ -24,7 +24,7 @@ enum {
     EXPECTED_MAX = 4
 };
 
-enum err parse_unexpected(struct parser *p, ...)
+enum err logql_parse_unexpected(struct parser *p, ...)
 {
     char list[120] = "";
     size_t at = 0;
@@ -43,15 +43,15 @@ enum err parse_unexpected(struct parser *p, ...)
     return ERR_INVALID;
 }
 
-enum err parse_expect(struct parser *p, enum token_kind k)
+enum err logql_parse_expect(struct parser *p, enum token_kind k)
 {
-    return p->t.kind == k ? parse_advance(p) : parse_unexpected(p, k, T_END);
+    return p->t.kind == k ? parse_advance(p) : logql_parse_unexpected(p, k, T_END);
 }
 
 enum err parse_text(struct parser *p, enum token_kind k, struct str *ret_text)
 {
     *ret_text = p->t.text;
-    return parse_expect(p, k);
+    return logql_parse_expect(p, k);
 }
 
 enum err parse_deeper(struct parser *p)
@@ -91,23 +91,23 @@ enum err parse_names(struct parser *p, struct str **ret_names, size_t *ret_n)
     size_t n = 0, cap = 0;
     enum err e = parse_advance(p);
     if (!e && p->t.kind != T_CLOSE_PAREN && p->t.kind != T_IDENTIFIER) {
-        return parse_unexpected(p, T_IDENTIFIER, T_CLOSE_PAREN, T_END);
+        return logql_parse_unexpected(p, T_IDENTIFIER, T_CLOSE_PAREN, T_END);
     }
     while (!e && p->t.kind != T_CLOSE_PAREN) {
         e = arena_reserve(p->a, (void **)&names, &cap, n + 1, sizeof(*names));
         if (e) {
-            return parse_no_memory(p);
+            return logql_parse_no_memory(p);
         }
         e = parse_text(p, T_IDENTIFIER, &names[n++]);
         if (e || p->t.kind == T_CLOSE_PAREN) {
             break;
         }
         if (p->t.kind != T_COMMA) {
-            return parse_unexpected(p, T_COMMA, T_CLOSE_PAREN, T_END);
+            return logql_parse_unexpected(p, T_COMMA, T_CLOSE_PAREN, T_END);
         }
         e = parse_advance(p);
         if (!e && p->t.kind != T_IDENTIFIER) {
-            return parse_unexpected(p, T_IDENTIFIER, T_END);
+            return logql_parse_unexpected(p, T_IDENTIFIER, T_END);
         }
     }
     *ret_names = names;
@@ -115,7 +115,7 @@ enum err parse_names(struct parser *p, struct str **ret_names, size_t *ret_n)
     return e ? e : parse_advance(p);
 }
 
-enum err parse_number(struct parser *p, double *ret_value, struct str *ret_fault)
+enum err logql_parse_number(struct parser *p, double *ret_value, struct str *ret_fault)
 {
     struct err_info why = {0};
     bool minus = p->t.kind == T_SUB;
@@ -130,7 +130,7 @@ enum err parse_number(struct parser *p, double *ret_value, struct str *ret_fault
     double v = 0;
     if (go_float_parse(text, &v, &why) != ERR_OK) {
         *ret_fault = fault(p, "unable to parse literal as a float: %s", why.message);
-        return ret_fault->p ? ERR_OK : parse_no_memory(p);
+        return ret_fault->p ? ERR_OK : logql_parse_no_memory(p);
     }
     *ret_value = minus ? -v : v;
     return ERR_OK;
@@ -145,12 +145,12 @@ static enum err grouping(struct parser *p, struct grouping **ret_grouping)
 {
     struct grouping *g = arena_zalloc(p->a, sizeof(*g));
     if (!g) {
-        return parse_no_memory(p);
+        return logql_parse_no_memory(p);
     }
     g->without = p->t.kind == T_WITHOUT;
     enum err e = parse_advance(p);
     if (!e && p->t.kind != T_OPEN_PAREN) {
-        return parse_unexpected(p, T_OPEN_PAREN, T_END);
+        return logql_parse_unexpected(p, T_OPEN_PAREN, T_END);
     }
     *ret_grouping = g;
     return e ? e : parse_names(p, &g->names, &g->n);
@@ -162,7 +162,7 @@ static enum err grouping(struct parser *p, struct grouping **ret_grouping)
 static enum err unwrap_label(struct parser *p, struct range_expr *r)
 {
     struct unwrap_expr *u = arena_zalloc(p->a, sizeof(*u));
-    enum err e = u ? parse_advance(p) : parse_no_memory(p);
+    enum err e = u ? parse_advance(p) : logql_parse_no_memory(p);
     if (e) {
         return e;
     }
@@ -172,23 +172,23 @@ static enum err unwrap_label(struct parser *p, struct range_expr *r)
               : k == T_DURATION_SECONDS_CONV ? CONV_DURATION_SECONDS
                                              : CONV_FLOAT;
     if (u->conv == CONV_FLOAT && k != T_IDENTIFIER) {
-        return parse_unexpected(p, T_IDENTIFIER, T_BYTES_CONV, T_DURATION_CONV, T_DURATION_SECONDS_CONV,
-                                T_END);
+        return logql_parse_unexpected(p, T_IDENTIFIER, T_BYTES_CONV, T_DURATION_CONV, T_DURATION_SECONDS_CONV,
+                                      T_END);
     }
     if (u->conv != CONV_FLOAT) {
         e = parse_advance(p);
-        e = e ? e : parse_expect(p, T_OPEN_PAREN);
+        e = e ? e : logql_parse_expect(p, T_OPEN_PAREN);
     }
     e = e ? e : parse_text(p, T_IDENTIFIER, &u->label);
     if (!e && u->conv != CONV_FLOAT) {
-        e = parse_expect(p, T_CLOSE_PAREN);
+        e = logql_parse_expect(p, T_CLOSE_PAREN);
     }
     struct post_filter **tail = &u->filters;
     while (!e && p->t.kind == T_PIPE) {
         struct post_filter *f = arena_zalloc(p->a, sizeof(*f));
-        e = f ? parse_advance(p) : parse_no_memory(p);
+        e = f ? parse_advance(p) : logql_parse_no_memory(p);
         if (!e && p->t.kind != T_IDENTIFIER && p->t.kind != T_OPEN_PAREN) {
-            return parse_unexpected(p, T_IDENTIFIER, T_OPEN_PAREN, T_END);
+            return logql_parse_unexpected(p, T_IDENTIFIER, T_OPEN_PAREN, T_END);
         }
         e = e ? e : parse_label_filter(p, &f->filter);
         *tail = f;
@@ -208,7 +208,7 @@ static enum err offset(struct parser *p, struct range_expr *r)
         return e;
     }
     r->offset_ns = p->t.duration_ns;
-    return parse_expect(p, T_DURATION);
+    return logql_parse_expect(p, T_DURATION);
 }
 
 /* What may follow the selector before and after [range]; `inner`: inside parentheses. *ret_done: [range]
@@ -217,7 +217,7 @@ static enum err range_body(struct parser *p, struct range_expr *r, bool inner, b
 {
     bool unwrapped = false;
     p->in_range = true;
-    enum err e = parse_selector(p, &r->log);
+    enum err e = logql_parse_selector(p, &r->log);
     *ret_done = false;
     if (!e && p->t.kind != T_RANGE) {
         e = parse_stages(p, &r->log, &unwrapped);
@@ -233,9 +233,10 @@ static enum err range_body(struct parser *p, struct range_expr *r, bool inner, b
             return ERR_OK;
         }
         if (unwrapped && inner) {
-            return parse_unexpected(p, T_RANGE, T_CLOSE_PAREN, T_PIPE, T_END);
+            return logql_parse_unexpected(p, T_RANGE, T_CLOSE_PAREN, T_PIPE, T_END);
         }
-        return unwrapped ? parse_unexpected(p, T_RANGE, T_PIPE, T_END) : parse_unexpected(p, T_END);
+        return unwrapped ? logql_parse_unexpected(p, T_RANGE, T_PIPE, T_END)
+                         : logql_parse_unexpected(p, T_END);
     }
     *ret_done = true;
     r->interval_ns = p->t.duration_ns;
@@ -255,7 +256,7 @@ static enum err log_range(struct parser *p, struct range_expr *r)
     bool done;
     if (p->t.kind != T_OPEN_PAREN) {
         if (p->t.kind != T_OPEN_BRACE) {
-            return parse_unexpected(p, T_OPEN_BRACE, T_OPEN_PAREN, T_END);
+            return logql_parse_unexpected(p, T_OPEN_BRACE, T_OPEN_PAREN, T_END);
         }
         return range_body(p, r, false, &done);
     }
@@ -267,18 +268,18 @@ static enum err log_range(struct parser *p, struct range_expr *r)
     done = true;
     e = p->t.kind == T_OPEN_BRACE ? range_body(p, r, true, &done) : log_range(p, r);
     p->depth--;
-    e = e ? e : parse_expect(p, T_CLOSE_PAREN);
+    e = e ? e : logql_parse_expect(p, T_CLOSE_PAREN);
     if (e || done) {
         return e;
     }
     /* (selector and stages) [range] offset; a bare selector may still be unwrapped here */
     r->interval_ns = p->t.duration_ns;
-    e = parse_expect(p, T_RANGE);
+    e = logql_parse_expect(p, T_RANGE);
     e = e ? e : offset(p, r);
     if (!e && p->t.kind == T_PIPE && !r->unwrap && !r->log.stages) {
         e = parse_advance(p);
         if (!e && p->t.kind != T_UNWRAP) {
-            return parse_unexpected(p, T_UNWRAP, T_END);
+            return logql_parse_unexpected(p, T_UNWRAP, T_END);
         }
         e = e ? e : unwrap_label(p, r);
     }
@@ -387,7 +388,7 @@ static enum err check_range(struct parser *p, struct expr *x, struct str param)
     } else {
         return ERR_OK;
     }
-    return x->fault.p ? ERR_OK : parse_no_memory(p);
+    return x->fault.p ? ERR_OK : logql_parse_no_memory(p);
 }
 
 static enum err range_aggregation(struct parser *p, enum range_op op, struct expr **ret_x)
@@ -395,16 +396,16 @@ static enum err range_aggregation(struct parser *p, enum range_op op, struct exp
     struct expr *x = new_expr(p, EXPR_RANGE);
     struct range_expr *r = arena_zalloc(p->a, sizeof(*r));
     struct str param = {0};
-    enum err e = x && r ? parse_advance(p) : parse_no_memory(p);
-    e = e ? e : parse_expect(p, T_OPEN_PAREN);
+    enum err e = x && r ? parse_advance(p) : logql_parse_no_memory(p);
+    e = e ? e : logql_parse_expect(p, T_OPEN_PAREN);
     if (!e && p->t.kind == T_NUMBER) {
         e = parse_text(p, T_NUMBER, &param);
-        e = e ? e : parse_expect(p, T_COMMA);
+        e = e ? e : logql_parse_expect(p, T_COMMA);
     } else if (!e && p->t.kind != T_OPEN_BRACE && p->t.kind != T_OPEN_PAREN) {
-        return parse_unexpected(p, T_NUMBER, T_OPEN_BRACE, T_OPEN_PAREN, T_END);
+        return logql_parse_unexpected(p, T_NUMBER, T_OPEN_BRACE, T_OPEN_PAREN, T_END);
     }
     e = e ? e : log_range(p, r);
-    e = e ? e : parse_expect(p, T_CLOSE_PAREN);
+    e = e ? e : logql_parse_expect(p, T_CLOSE_PAREN);
     if (e) {
         return e;
     }
@@ -430,7 +431,7 @@ static enum err expression(struct parser *p, bool metric, struct expr **ret_x)
     e = e ? e : operators(p, left, 0, ret_x);
     p->depth--;
     if (!e && metric && (*ret_x)->kind == EXPR_LOG) {
-        return parse_unexpected(p, T_END);
+        return logql_parse_unexpected(p, T_END);
     }
     return e;
 }
@@ -456,7 +457,7 @@ static enum err check_vector(struct parser *p, struct expr *x, struct str param)
     } else {
         return ERR_OK;
     }
-    return x->fault.p ? ERR_OK : parse_no_memory(p);
+    return x->fault.p ? ERR_OK : logql_parse_no_memory(p);
 }
 
 static struct expr *literal_of(struct parser *p, struct str number)
@@ -476,7 +477,7 @@ static enum err vector_aggregation(struct parser *p, enum vector_op op, struct e
     struct expr *x = new_expr(p, EXPR_VECTOR_AGG);
     struct str param = {0};
     bool before = false;
-    enum err e = x ? parse_advance(p) : parse_no_memory(p);
+    enum err e = x ? parse_advance(p) : logql_parse_no_memory(p);
     if (e) {
         return e;
     }
@@ -484,11 +485,11 @@ static enum err vector_aggregation(struct parser *p, enum vector_op op, struct e
     if (at_grouping(p)) {
         before = true;
         e = grouping(p, &x->grouping);
-        e = e ? e : parse_expect(p, T_OPEN_PAREN);
+        e = e ? e : logql_parse_expect(p, T_OPEN_PAREN);
     } else if (p->t.kind == T_OPEN_PAREN) {
         e = parse_advance(p);
     } else {
-        return parse_unexpected(p, T_OPEN_PAREN, T_BY, T_WITHOUT, T_END);
+        return logql_parse_unexpected(p, T_OPEN_PAREN, T_BY, T_WITHOUT, T_END);
     }
     if (!e && p->t.kind == T_NUMBER) {
         struct str number;
@@ -499,13 +500,13 @@ static enum err vector_aggregation(struct parser *p, enum vector_op op, struct e
             e = e ? e : expression(p, true, &x->left);
         } else if (!e) {
             struct expr *literal = literal_of(p, number);
-            e = literal ? operators(p, literal, 0, &x->left) : parse_no_memory(p);
+            e = literal ? operators(p, literal, 0, &x->left) : logql_parse_no_memory(p);
         }
     } else {
         e = e ? e : expression(p, true, &x->left);
     }
     if (!e) {
-        e = p->t.kind == T_CLOSE_PAREN ? parse_advance(p) : parse_unexpected(p, T_END);
+        e = p->t.kind == T_CLOSE_PAREN ? parse_advance(p) : logql_parse_unexpected(p, T_END);
     }
     if (!e && !before && at_grouping(p)) {
         e = grouping(p, &x->grouping);
@@ -520,21 +521,21 @@ static enum err label_replace(struct parser *p, struct expr **ret_x)
 {
     struct expr *x = new_expr(p, EXPR_LABEL_REPLACE);
     struct err_info why = {0};
-    enum err e = x ? parse_advance(p) : parse_no_memory(p);
-    e = e ? e : parse_expect(p, T_OPEN_PAREN);
+    enum err e = x ? parse_advance(p) : logql_parse_no_memory(p);
+    e = e ? e : logql_parse_expect(p, T_OPEN_PAREN);
     e = e ? e : expression(p, true, &x->left);
     if (e) {
         return e;
     }
     if (p->t.kind != T_COMMA) {
-        return parse_unexpected(p, T_END);
+        return logql_parse_unexpected(p, T_END);
     }
     struct str *const texts[] = {&x->dst, &x->replacement, &x->src, &x->regex};
     for (size_t i = 0; i < ARRAY_LEN(texts) && !e; i++) {
-        e = parse_expect(p, T_COMMA);
+        e = logql_parse_expect(p, T_COMMA);
         e = e ? e : parse_text(p, T_STRING, texts[i]);
     }
-    e = e ? e : parse_expect(p, T_CLOSE_PAREN);
+    e = e ? e : logql_parse_expect(p, T_CLOSE_PAREN);
     if (e) {
         return e;
     }
@@ -543,12 +544,12 @@ static enum err label_replace(struct parser *p, struct expr **ret_x)
     e = anchored.p ? regex_new(anchored, 0, &x->re, &why) : ERR_OOM;
     if (e == ERR_INVALID || e == ERR_LIMIT) {
         x->fault = fault(p, "invalid regex in label_replace: %s", why.message);
-        return x->fault.p ? ERR_OK : parse_no_memory(p);
+        return x->fault.p ? ERR_OK : logql_parse_no_memory(p);
     }
     if (!e) {
         e = ast_own_regex(p->ast, x->re);
     }
-    return e ? parse_no_memory(p) : ERR_OK;
+    return e ? logql_parse_no_memory(p) : ERR_OK;
 }
 
 static enum err vector_function(struct parser *p, struct expr **ret_x)
@@ -556,17 +557,17 @@ static enum err vector_function(struct parser *p, struct expr **ret_x)
     struct expr *x = new_expr(p, EXPR_VECTOR);
     struct err_info why = {0};
     struct str text;
-    enum err e = x ? parse_advance(p) : parse_no_memory(p);
-    e = e ? e : parse_expect(p, T_OPEN_PAREN);
+    enum err e = x ? parse_advance(p) : logql_parse_no_memory(p);
+    e = e ? e : logql_parse_expect(p, T_OPEN_PAREN);
     e = e ? e : parse_text(p, T_NUMBER, &text);
-    e = e ? e : parse_expect(p, T_CLOSE_PAREN);
+    e = e ? e : logql_parse_expect(p, T_CLOSE_PAREN);
     if (e) {
         return e;
     }
     *ret_x = x;
     if (go_float_parse(text, &x->value, &why) != ERR_OK) {
         x->fault = fault(p, "unable to parse vectorExpr as a float: %s", why.message);
-        return x->fault.p ? ERR_OK : parse_no_memory(p);
+        return x->fault.p ? ERR_OK : logql_parse_no_memory(p);
     }
     return ERR_OK;
 }
@@ -611,7 +612,7 @@ static enum err matching(struct parser *p, struct bin_options *o)
     o->on = p->t.kind == T_ON;
     e = parse_advance(p);
     if (!e && p->t.kind != T_OPEN_PAREN) {
-        return parse_unexpected(p, T_OPEN_PAREN, T_END);
+        return logql_parse_unexpected(p, T_OPEN_PAREN, T_END);
     }
     e = e ? e : parse_names(p, &o->names, &o->name_count);
     if (e || (p->t.kind != T_GROUP_LEFT && p->t.kind != T_GROUP_RIGHT)) {
@@ -634,7 +635,7 @@ static enum err combine(struct parser *p, enum bin_op op, const struct bin_optio
     struct expr *x = new_expr(p, EXPR_BIN);
     const char *text = bin_op_text(op);
     if (!x) {
-        return parse_no_memory(p);
+        return logql_parse_no_memory(p);
     }
     *ret_x = x;
     x->bin_op = op;
@@ -660,7 +661,7 @@ static enum err combine(struct parser *p, enum bin_op op, const struct bin_optio
     } else {
         return ERR_OK;
     }
-    return x->fault.p ? ERR_OK : parse_no_memory(p);
+    return x->fault.p ? ERR_OK : logql_parse_no_memory(p);
 }
 
 static enum err operators(struct parser *p, struct expr *left, unsigned least, struct expr **ret_x)
@@ -698,13 +699,13 @@ static enum err log_query(struct parser *p, struct expr **ret_x)
     struct log_expr *log = arena_zalloc(p->a, sizeof(*log));
     bool unwrap = false;
     p->in_range = false;
-    enum err e = x && log ? parse_selector(p, log) : parse_no_memory(p);
+    enum err e = x && log ? logql_parse_selector(p, log) : logql_parse_no_memory(p);
     e = e ? e : parse_stages(p, log, &unwrap);
     if (e) {
         return e;
     }
     if (unwrap) {
-        return parse_unexpected(p, T_END); /* "| unwrap" without a range */
+        return logql_parse_unexpected(p, T_END); /* "| unwrap" without a range */
     }
     x->log = log;
     *ret_x = x;
@@ -725,7 +726,7 @@ static enum err operand(struct parser *p, struct expr **ret_x)
         if (e) {
             return e;
         }
-        return p->t.kind == T_CLOSE_PAREN ? parse_advance(p) : parse_unexpected(p, T_END);
+        return p->t.kind == T_CLOSE_PAREN ? parse_advance(p) : logql_parse_unexpected(p, T_END);
     }
     if (range_op_of(k, &range)) {
         return range_aggregation(p, range, ret_x);
@@ -736,12 +737,12 @@ static enum err operand(struct parser *p, struct expr **ret_x)
     if (k == T_NUMBER || k == T_ADD || k == T_SUB) {
         struct expr *x = new_expr(p, EXPR_LITERAL);
         *ret_x = x;
-        return x ? parse_number(p, &x->value, &x->fault) : parse_no_memory(p);
+        return x ? logql_parse_number(p, &x->value, &x->fault) : logql_parse_no_memory(p);
     }
     if (k == T_LABEL_REPLACE) {
         return label_replace(p, ret_x);
     }
-    return k == T_VECTOR ? vector_function(p, ret_x) : parse_unexpected(p, T_END);
+    return k == T_VECTOR ? vector_function(p, ret_x) : logql_parse_unexpected(p, T_END);
 }
 
 /* -- the whole ------------------------------------------------------------------------------------------- */
@@ -778,7 +779,7 @@ enum err logql_parse(struct str text, struct arena *a, struct ast *ret_ast, stru
     enum err e = parse_advance(&p);
     e = e ? e : expression(&p, false, &ret_ast->root);
     if (!e && p.t.kind != T_END) {
-        e = parse_unexpected(&p, T_END);
+        e = logql_parse_unexpected(&p, T_END);
     }
     return e ? e : p.lex.failed ? ERR_INVALID : ERR_OK;
 }

@@ -42,7 +42,7 @@ static enum err make_matcher(struct parser *p, struct matcher *m, enum matcher_o
     if (!e && m->re) {
         e = ast_own_regex(p->ast, m->re);
     }
-    return e ? parse_no_memory(p) : ERR_OK;
+    return e ? logql_parse_no_memory(p) : ERR_OK;
 }
 
 static enum err parse_matcher(struct parser *p, struct matcher *m)
@@ -54,7 +54,7 @@ static enum err parse_matcher(struct parser *p, struct matcher *m)
         return e;
     }
     if (!matcher_op_of(p->t.kind, &op)) {
-        return parse_unexpected(p, T_EQ, T_RE, T_NRE, T_NEQ, T_END);
+        return logql_parse_unexpected(p, T_EQ, T_RE, T_NRE, T_NEQ, T_END);
     }
     e = parse_advance(p);
     if (!e) {
@@ -67,7 +67,7 @@ static enum err parse_matcher(struct parser *p, struct matcher *m)
  * that is wrong in itself is then reported instead. */
 static enum err recover(struct parser *p)
 {
-    enum err e = parse_unexpected(p, T_CLOSE_BRACE, T_COMMA, T_END);
+    enum err e = logql_parse_unexpected(p, T_CLOSE_BRACE, T_COMMA, T_END);
     if (e != ERR_INVALID) {
         return e;
     }
@@ -83,11 +83,11 @@ static enum err recover(struct parser *p)
     return ERR_OK;
 }
 
-enum err parse_selector(struct parser *p, struct log_expr *log)
+enum err logql_parse_selector(struct parser *p, struct log_expr *log)
 {
     struct matcher *items = NULL;
     size_t n = 0, cap = 0;
-    enum err e = parse_expect(p, T_OPEN_BRACE);
+    enum err e = logql_parse_expect(p, T_OPEN_BRACE);
     if (e) {
         return e;
     }
@@ -95,12 +95,12 @@ enum err parse_selector(struct parser *p, struct log_expr *log)
         return parse_advance(p);
     }
     if (p->t.kind != T_IDENTIFIER) {
-        return parse_unexpected(p, T_IDENTIFIER, T_CLOSE_BRACE, T_END);
+        return logql_parse_unexpected(p, T_IDENTIFIER, T_CLOSE_BRACE, T_END);
     }
     for (;;) {
         e = arena_reserve(p->a, (void **)&items, &cap, n + 1, sizeof(*items));
         if (e) {
-            return parse_no_memory(p);
+            return logql_parse_no_memory(p);
         }
         e = parse_matcher(p, &items[n]);
         if (e) {
@@ -132,23 +132,23 @@ static enum err line_operand(struct parser *p, enum line_op op, struct line_filt
     struct line_filter *f = arena_zalloc(p->a, sizeof(*f));
     enum err e;
     if (!f) {
-        return parse_no_memory(p);
+        return logql_parse_no_memory(p);
     }
     f->op = op;
     f->ip = p->t.kind == T_IP;
     *ret_filter = f;
     if (!f->ip) {
         return p->t.kind == T_STRING ? parse_text(p, T_STRING, &f->text)
-                                     : parse_unexpected(p, T_STRING, T_IP, T_END);
+                                     : logql_parse_unexpected(p, T_STRING, T_IP, T_END);
     }
     e = parse_advance(p);
     if (!e) {
-        e = parse_expect(p, T_OPEN_PAREN);
+        e = logql_parse_expect(p, T_OPEN_PAREN);
     }
     if (!e) {
         e = parse_text(p, T_STRING, &f->text);
     }
-    return e ? e : parse_expect(p, T_CLOSE_PAREN);
+    return e ? e : logql_parse_expect(p, T_CLOSE_PAREN);
 }
 
 static bool line_op_is_negative(enum line_op op)
@@ -229,7 +229,7 @@ static enum err string_filter(struct parser *p, struct label_filter *f, enum tok
     }
     f->kind = LABEL_FILTER_STRING;
     f->matcher = arena_zalloc(p->a, sizeof(*f->matcher));
-    return f->matcher ? make_matcher(p, f->matcher, mop, f->name, value) : parse_no_memory(p);
+    return f->matcher ? make_matcher(p, f->matcher, mop, f->name, value) : logql_parse_no_memory(p);
 }
 
 static enum err ip_filter(struct parser *p, struct label_filter *f)
@@ -237,19 +237,19 @@ static enum err ip_filter(struct parser *p, struct label_filter *f)
     f->kind = LABEL_FILTER_IP;
     enum err e = parse_advance(p);
     if (!e) {
-        e = parse_expect(p, T_OPEN_PAREN);
+        e = logql_parse_expect(p, T_OPEN_PAREN);
     }
     if (!e) {
         e = parse_text(p, T_STRING, &f->ip);
     }
-    return e ? e : parse_expect(p, T_CLOSE_PAREN);
+    return e ? e : logql_parse_expect(p, T_CLOSE_PAREN);
 }
 
 static enum err number_filter(struct parser *p, struct label_filter *f)
 {
     struct str fault = {0};
     f->kind = LABEL_FILTER_NUMBER;
-    enum err e = parse_number(p, &f->number, &fault);
+    enum err e = logql_parse_number(p, &f->number, &fault);
     /* a number out of range ends the parse here, unlike elsewhere */
     return e ? e : fault.p ? err_set(p->info, ERR_INVALID, "%.*s", STR_FMT(fault)) : ERR_OK;
 }
@@ -265,7 +265,7 @@ static enum err comparison(struct parser *p, struct label_filter **ret_filter)
                {T_LTE, FILTER_LTE}, {T_RE, FILTER_EQ},     {T_NRE, FILTER_EQ}};
     size_t i = 0;
     struct label_filter *f = new_filter(p, LABEL_FILTER_NUMBER, p->t.text, FILTER_EQ);
-    enum err e = f ? parse_advance(p) : parse_no_memory(p);
+    enum err e = f ? parse_advance(p) : logql_parse_no_memory(p);
     if (e) {
         return e;
     }
@@ -274,7 +274,7 @@ static enum err comparison(struct parser *p, struct label_filter **ret_filter)
         i++;
     }
     if (i == ARRAY_LEN(ops)) {
-        return parse_unexpected(p, T_END);
+        return logql_parse_unexpected(p, T_END);
     }
     f->op = ops[i].op;
     *ret_filter = f;
@@ -302,7 +302,7 @@ static enum err comparison(struct parser *p, struct label_filter **ret_filter)
     if (p->t.kind == T_NUMBER || p->t.kind == T_ADD || p->t.kind == T_SUB) {
         return number_filter(p, f);
     }
-    return parse_unexpected(p, T_END);
+    return logql_parse_unexpected(p, T_END);
 }
 
 enum joint {
@@ -320,7 +320,7 @@ static enum err filter_primary(struct parser *p, struct label_filter **ret_filte
         return comparison(p, ret_filter);
     }
     if (p->t.kind != T_OPEN_PAREN) {
-        return parse_unexpected(p, T_IDENTIFIER, T_OPEN_PAREN, T_END);
+        return logql_parse_unexpected(p, T_IDENTIFIER, T_OPEN_PAREN, T_END);
     }
     enum err e = parse_deeper(p);
     if (!e) {
@@ -333,7 +333,7 @@ static enum err filter_primary(struct parser *p, struct label_filter **ret_filte
         return e;
     }
     p->depth--;
-    return p->t.kind == T_CLOSE_PAREN ? parse_advance(p) : parse_unexpected(p, T_END);
+    return p->t.kind == T_CLOSE_PAREN ? parse_advance(p) : logql_parse_unexpected(p, T_END);
 }
 
 /* `and` binds tighter than `or`; a comma and mere sequence have no rank: what follows them goes to the right.
@@ -364,7 +364,7 @@ static enum err filter_row(struct parser *p, enum joint pending, struct label_fi
             struct label_filter *f =
                 new_filter(p, j == JOINT_OR ? LABEL_FILTER_OR : LABEL_FILTER_AND, (struct str){0}, FILTER_EQ);
             if (!f) {
-                return parse_no_memory(p);
+                return logql_parse_no_memory(p);
             }
             f->left = left;
             f->right = right;
@@ -403,14 +403,14 @@ static enum err stage_compile(struct parser *p, struct stage *s)
         return lex_fault(&p->lex, "invalid %s parser: %s", s->kind == STAGE_REGEXP ? "regexp" : "pattern",
                          why.message);
     }
-    return e ? parse_no_memory(p) : ERR_OK;
+    return e ? logql_parse_no_memory(p) : ERR_OK;
 }
 
 static enum err new_item(struct parser *p, struct stage_item ***tail, struct str name)
 {
     struct stage_item *i = arena_zalloc(p->a, sizeof(*i));
     if (!i) {
-        return parse_no_memory(p);
+        return logql_parse_no_memory(p);
     }
     i->name = name;
     **tail = i;
@@ -431,12 +431,12 @@ static enum err extraction(struct parser *p, struct stage_item *i)
 /* One of dst=src, dst="template". */
 static enum err label_format(struct parser *p, struct stage_item *i)
 {
-    enum err e = parse_expect(p, T_EQ);
+    enum err e = logql_parse_expect(p, T_EQ);
     if (e) {
         return e;
     }
     if (p->t.kind != T_IDENTIFIER && p->t.kind != T_STRING) {
-        return parse_unexpected(p, T_IDENTIFIER, T_STRING, T_END);
+        return logql_parse_unexpected(p, T_IDENTIFIER, T_STRING, T_END);
     }
     i->rename = p->t.kind == T_IDENTIFIER;
     i->value = p->t.text;
@@ -459,7 +459,7 @@ static enum err named_matcher(struct parser *p, struct stage_item *i)
         return e;
     }
     i->matcher = arena_zalloc(p->a, sizeof(*i->matcher));
-    return i->matcher ? make_matcher(p, i->matcher, op, i->name, value) : parse_no_memory(p);
+    return i->matcher ? make_matcher(p, i->matcher, op, i->name, value) : logql_parse_no_memory(p);
 }
 
 static enum err items(struct parser *p, struct stage *s,
@@ -558,7 +558,7 @@ static enum err pipe_stage(struct parser *p, struct stage *s)
         return e ? e : stage_compile(p, s);
     }
     if (k != T_IDENTIFIER && k != T_OPEN_PAREN) {
-        return parse_unexpected(p, T_END);
+        return logql_parse_unexpected(p, T_END);
     }
     s->kind = STAGE_LABEL_FILTER;
     return parse_label_filter(p, &s->filter);
@@ -570,7 +570,7 @@ enum err parse_stages(struct parser *p, struct log_expr *log, bool *ret_unwrap)
     *ret_unwrap = false;
     while (p->t.kind == T_PIPE || is_line_op(p->t.kind)) {
         struct stage *s = arena_zalloc(p->a, sizeof(*s));
-        enum err e = s ? ERR_OK : parse_no_memory(p);
+        enum err e = s ? ERR_OK : logql_parse_no_memory(p);
         if (!e && p->t.kind == T_PIPE) {
             e = parse_advance(p);
             if (!e && p->t.kind == T_UNWRAP) {

@@ -429,7 +429,7 @@ static void pretty_bin(struct buf *b, const struct expr *x, unsigned level)
 {
     static const char *const groups[] = {"", "group_left", "group_right"};
     const struct bin_options *o = &x->options;
-    print_pretty(b, x->left, level + 1);
+    logql_print_pretty(b, x->left, level + 1);
     buf_char(b, '\n');
     indent(b, level);
     buf_printf(b, "%s%s", bin_op_text(x->bin_op), o->return_bool ? " bool" : "");
@@ -444,7 +444,7 @@ static void pretty_bin(struct buf *b, const struct expr *x, unsigned level)
         }
     }
     buf_char(b, '\n');
-    print_pretty(b, x->right, level + 1);
+    logql_print_pretty(b, x->right, level + 1);
 }
 
 static void pretty_call(struct buf *b, const struct expr *x, unsigned level)
@@ -468,10 +468,10 @@ static void pretty_call(struct buf *b, const struct expr *x, unsigned level)
             indent(b, level + 1);
             buf_printf(b, "%lld,\n", (long long)x->k);
         }
-        print_pretty(b, x->left, level + 1);
+        logql_print_pretty(b, x->left, level + 1);
     } else {
         buf_c(b, "label_replace(\n");
-        print_pretty(b, x->left, level + 1);
+        logql_print_pretty(b, x->left, level + 1);
         for (size_t i = 0; i < 4; i++) {
             const struct str *const texts[] = {&x->dst, &x->replacement, &x->src, &x->regex};
             buf_c(b, ",\n");
@@ -487,7 +487,7 @@ static void pretty_call(struct buf *b, const struct expr *x, unsigned level)
     }
 }
 
-void print_pretty(struct buf *b, const struct expr *x, unsigned level)
+void logql_print_pretty(struct buf *b, const struct expr *x, unsigned level)
 {
     size_t start = b->n;
     if (x->kind == EXPR_LOG) {

@@ -160,7 +160,7 @@ static enum err job_init(struct range_job *j, const struct grouping *outer, bool
                                   j->post, j->post_count);
     j->stream_keyed =
         !j->r->unwrap && (j->p.n == 0 || (j->p.n == 1 && j->p.stages[0].kind == STAGE_LINE_FILTER));
-    return e ? eval_no_memory(j->ev) : ERR_OK;
+    return e ? logql_eval_no_memory(j->ev) : ERR_OK;
 }
 
 /* -- samples --------------------------------------------------------------------------------------------- */
@@ -413,7 +413,7 @@ static enum err read_lines(struct range_job *j, struct log_cursor *c)
             return e == ERR_NOT_FOUND ? ERR_OK : e;
         }
         if (begin_batch(j, &b) != ERR_OK) {
-            return eval_no_memory(j->ev);
+            return logql_eval_no_memory(j->ev);
         }
         for (size_t i = 0; i < b.count; i++) {
             if (++j->lines % LOGQL_CHECK_EVERY == 0) {
@@ -424,7 +424,7 @@ static enum err read_lines(struct range_job *j, struct log_cursor *c)
             }
             e = one_line(j, &b, i);
             if (e) {
-                return e == ERR_OOM || e == ERR_LIMIT ? eval_no_memory(j->ev) : e;
+                return e == ERR_OOM || e == ERR_LIMIT ? logql_eval_no_memory(j->ev) : e;
             }
         }
     }
@@ -437,7 +437,7 @@ static enum err run(struct range_job *j)
     struct eval *ev = j->ev;
     enum err e = selection_init(&s, ev->a, &j->r->log, &j->p);
     if (e) {
-        return eval_no_memory(ev);
+        return logql_eval_no_memory(ev);
     }
     s.select.start_ns = j->first_ns - j->r->interval_ns + 1;
     s.select.end_ns = window_end(j, ev->steps - 1) + 1;
@@ -515,7 +515,7 @@ static enum err absence(struct eval *ev, const struct expr *x, const struct matr
     enum err e = absent_labels(ev, &x->range->log, &ls);
     struct eval_series *s = e ? NULL : matrix_add(ev, &m, ls);
     if (!s) {
-        return eval_no_memory(ev);
+        return logql_eval_no_memory(ev);
     }
     for (size_t k = 0; k < ev->steps; k++) {
         bool any = false;
@@ -528,13 +528,13 @@ static enum err absence(struct eval *ev, const struct expr *x, const struct matr
     return ERR_OK;
 }
 
-enum err eval_range(struct eval *ev, const struct expr *x, const struct grouping *outer, bool has_outer,
-                    struct matrix *ret_matrix)
+enum err logql_eval_range(struct eval *ev, const struct expr *x, const struct grouping *outer, bool has_outer,
+                          struct matrix *ret_matrix)
 {
     struct matrix m = {0};
     struct range_job *j = arena_zalloc(ev->a, sizeof(*j));
     if (!j) {
-        return eval_no_memory(ev);
+        return logql_eval_no_memory(ev);
     }
     j->ev = ev;
     j->x = x;

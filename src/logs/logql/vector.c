@@ -312,7 +312,8 @@ enum err eval_vector_agg(struct eval *ev, const struct expr *x, struct matrix *r
     if (op == VECTOR_APPROX_TOPK && !ev->instant) {
         return err_set(ev->info, ERR_EXECUTION, "count min sketches are only supported on instant queries");
     }
-    enum err e = sums_up(x) ? eval_range(ev, x->left, x->grouping, true, &in) : eval_expr(ev, x->left, &in);
+    enum err e =
+        sums_up(x) ? logql_eval_range(ev, x->left, x->grouping, true, &in) : eval_expr(ev, x->left, &in);
     if (e) {
         return e;
     }
@@ -330,7 +331,7 @@ enum err eval_vector_agg(struct eval *ev, const struct expr *x, struct matrix *r
         }
     }
     if (e) {
-        return eval_no_memory(ev);
+        return logql_eval_no_memory(ev);
     }
     *ret_matrix = out;
     return ERR_OK;
