@@ -91,8 +91,8 @@ static enum err read_groups(struct block *b, struct err_info *info)
     return sound ? ERR_OK : damaged(b, "its index of groups does not fit its summary", info);
 }
 
-enum err block_open(const char *path, struct str name, uint64_t number, struct block **ret_b,
-                    struct err_info *reterr_info)
+enum err log_block_open(const char *path, struct str name, uint64_t number, struct block **ret_b,
+                        struct err_info *reterr_info)
 {
     struct block *b = mem_zalloc(sizeof(*b));
     if (!b) {
@@ -110,7 +110,7 @@ enum err block_open(const char *path, struct str name, uint64_t number, struct b
     e = e ? e : read_info(b, reterr_info);
     e = e ? e : read_groups(b, reterr_info);
     if (e) {
-        block_unref(b);
+        log_block_unref(b);
         return e == ERR_NOT_FOUND && file_exists(path) ? ERR_CORRUPT : e; /* a section is missing */
     }
     b->file_bytes = container_bytes(b->file);
@@ -118,13 +118,13 @@ enum err block_open(const char *path, struct str name, uint64_t number, struct b
     return ERR_OK;
 }
 
-struct block *block_ref(struct block *b)
+struct block *log_block_ref(struct block *b)
 {
     atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
     return b;
 }
 
-void block_unref(struct block *b)
+void log_block_unref(struct block *b)
 {
     if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1) {
         container_close(b->file);

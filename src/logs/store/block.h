@@ -63,17 +63,17 @@ MUST_USE enum err block_writer_row(struct block_writer *w, const struct head_ent
                                    struct err_info *reterr_info);
 /* Completes the file and releases w, also on failure. *ret_rows is 0, and there is no file, when no row came.
  */
-MUST_USE enum err block_writer_finish(struct block_writer *w, uint64_t *ret_rows,
-                                      struct err_info *reterr_info);
+MUST_USE enum err log_block_writer_finish(struct block_writer *w, uint64_t *ret_rows,
+                                          struct err_info *reterr_info);
 void block_writer_abort(struct block_writer *w); /* accepts NULL */
 
 /* --- reading (block.c) --- */
 
 /* Errors: NOT_FOUND, CORRUPT, UNSUPPORTED, IO, OOM. */
-MUST_USE enum err block_open(const char *path, struct str name, uint64_t number, struct block **ret_b,
-                             struct err_info *reterr_info);
-struct block *block_ref(struct block *b);
-void block_unref(struct block *b); /* accepts NULL */
+MUST_USE enum err log_block_open(const char *path, struct str name, uint64_t number, struct block **ret_b,
+                                 struct err_info *reterr_info);
+struct block *log_block_ref(struct block *b);
+void log_block_unref(struct block *b); /* accepts NULL */
 
 struct block_stream {
     struct labels labels; /* strings in the mapping */

@@ -297,7 +297,7 @@ static enum err add_sections(struct block_writer *w, struct err_info *info)
     return e ? e : add_section(w, "grams", &w->grams, info);
 }
 
-enum err block_writer_finish(struct block_writer *w, uint64_t *ret_rows, struct err_info *reterr_info)
+enum err log_block_writer_finish(struct block_writer *w, uint64_t *ret_rows, struct err_info *reterr_info)
 {
     uint64_t rows = w->rows;
     finish_stream(w);

@@ -190,7 +190,7 @@ enum err blocks_change(struct log_store *s, const struct block_change *ch, struc
         if (path_in(s, "blocks", str_c(ch->gone[i]->name), &path) == ERR_OK) {
             (void)(file_remove(path.p, NULL) == ERR_OK);
         }
-        block_unref(ch->gone[i]);
+        log_block_unref(ch->gone[i]);
     }
     return ERR_OK;
 }
@@ -221,7 +221,7 @@ static enum err open_block(struct log_store *s, struct str name, struct err_info
     l->last_number = number > l->last_number ? number : l->last_number;
     enum err e = path_in(s, "blocks", name, &path);
     e = e ? e : vec_reserve((void **)&l->items, &l->cap, l->n + 1, sizeof(struct block *));
-    e = e ? e : block_open(path.p, name, number, &b, &why);
+    e = e ? e : log_block_open(path.p, name, number, &b, &why);
     if (e == ERR_CORRUPT || e == ERR_NOT_FOUND || e == ERR_INVALID) {
         return put_aside(s, name, &why);
     }
@@ -309,7 +309,7 @@ enum err blocks_open(struct log_store *s, struct err_info *info)
 void blocks_done(struct block_list *l)
 {
     for (size_t i = 0; i < l->n; i++) {
-        block_unref(l->items[i]);
+        log_block_unref(l->items[i]);
     }
     mem_free(l->items);
     *l = (struct block_list){0};
@@ -328,7 +328,7 @@ enum err blocks_pick(const struct block_list *l, struct str tenant, ts_ns start,
     for (size_t i = 0; i < l->n; i++) {
         struct block *b = l->items[i];
         if (str_eq(b->tenant, tenant) && b->ts_max >= start && b->ts_min < end) {
-            items[n++] = block_ref(b);
+            items[n++] = log_block_ref(b);
         }
     }
     *ret_blocks = items;

@@ -263,7 +263,7 @@ static enum err fill(struct log_cursor *c, struct err_info *info)
     return e;
 }
 
-enum err cursor_next(struct log_cursor *c, struct log_batch *ret_batch, struct err_info *reterr_info)
+enum err log_cursor_next(struct log_cursor *c, struct log_batch *ret_batch, struct err_info *reterr_info)
 {
     if (c->tail) {
         return ERR_NOT_FOUND;
@@ -357,7 +357,7 @@ enum err cursor_new(struct log_store *s, struct query_ctx *q, const struct log_s
           : store_parts(s, c->tenant, &c->arena, sel->start_ns, sel->end_ns, &c->parts, &c->part_count,
                         reterr_info);
     if (e) {
-        cursor_close(c);
+        log_cursor_close(c);
         return err_set(reterr_info, e, "the query needs more memory than it may use");
     }
     if (c->part_count) {
@@ -367,7 +367,7 @@ enum err cursor_new(struct log_store *s, struct query_ctx *q, const struct log_s
     return ERR_OK;
 }
 
-void cursor_close(struct log_cursor *c)
+void log_cursor_close(struct log_cursor *c)
 {
     if (!c) {
         return;

@@ -14,7 +14,7 @@ enum err store_cut(struct log_store *s)
         return ERR_LIMIT;
     }
     struct head *fresh = NULL;
-    enum err e = head_new(&fresh);
+    enum err e = log_head_new(&fresh);
     if (e) {
         return e;
     }
@@ -90,8 +90,8 @@ static enum err write_block(struct log_store *s, struct head_stream *const *stre
         block_writer_abort(w);
         return e;
     }
-    e = block_writer_finish(w, &rows, info);
-    return e ? e : block_open(path.p, name, number, ret_b, info);
+    e = log_block_writer_finish(w, &rows, info);
+    return e ? e : log_block_open(path.p, name, number, ret_b, info);
 }
 
 static size_t same_tenant(struct head_stream *const *streams, size_t n)
@@ -136,7 +136,7 @@ static enum err flush_head(struct log_store *s, const struct head *h, struct err
     }
     for (size_t i = 0; e && i < fresh_n;
          i++) { /* their files go at the next start, when they are not named */
-        block_unref(fresh[i]);
+        log_block_unref(fresh[i]);
     }
     mem_free(fresh);
     mem_free(streams);

@@ -9,7 +9,7 @@ enum {
     TIES_SCANNED = 8, /* rows of one time compared one by one before a table of what was seen is made */
 };
 
-enum err head_new(struct head **ret_head)
+enum err log_head_new(struct head **ret_head)
 {
     struct head *h = mem_zalloc(sizeof(*h));
     if (!h) {

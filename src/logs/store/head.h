@@ -62,7 +62,7 @@ struct head {
     } meta_cache[HEAD_META_CACHE];
 };
 
-MUST_USE enum err head_new(struct head **ret_head);
+MUST_USE enum err log_head_new(struct head **ret_head);
 struct head *head_ref(struct head *h);
 void head_unref(struct head *h); /* accepts NULL */
 

@@ -211,7 +211,7 @@ static void run(void *ctx)
     mutex_unlock(&s->lock);
 }
 
-enum err maintain_start(struct log_store *s, struct err_info *info)
+enum err log_maintain_start(struct log_store *s, struct err_info *info)
 {
     if (s->clock->fake) {
         return ERR_OK;
@@ -221,7 +221,7 @@ enum err maintain_start(struct log_store *s, struct err_info *info)
     return e ? err_set(info, e, "no thread for the housekeeping of the log store") : ERR_OK;
 }
 
-void maintain_stop(struct log_store *s)
+void log_maintain_stop(struct log_store *s)
 {
     mutex_lock(&s->lock);
     s->stopping = true;

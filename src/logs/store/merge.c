@@ -172,8 +172,8 @@ static enum err run(struct merge *m, struct log_store *s, struct block *const *b
         block_writer_abort(m->w);
         return e;
     }
-    e = block_writer_finish(m->w, &rows, m->info);
-    return e ? e : block_open(path.p, name, number, ret_b, m->info);
+    e = log_block_writer_finish(m->w, &rows, m->info);
+    return e ? e : log_block_open(path.p, name, number, ret_b, m->info);
 }
 
 /* Whatever is damaged stays as it is, for what of it can be read. */
@@ -199,7 +199,7 @@ enum err store_merge(struct log_store *s, struct block *const *blocks, size_t n,
         struct block_change ch = {.gone = blocks, .gone_n = n, .fresh = &fresh, .fresh_n = 1};
         e = blocks_change(s, &ch, info);
         if (e) {
-            block_unref(fresh);
+            log_block_unref(fresh);
         }
     }
     if (e == ERR_CORRUPT) {

@@ -125,16 +125,16 @@ static enum err collect(struct log_store *s, struct query_ctx *q, struct set *se
     return ERR_OK;
 }
 
-enum err source_label_names(struct log_store *s, struct query_ctx *q, const struct log_select *sel,
-                            struct arena *a, struct str_list *ret_names, struct err_info *reterr_info)
+enum err log_source_label_names(struct log_store *s, struct query_ctx *q, const struct log_select *sel,
+                                struct arena *a, struct str_list *ret_names, struct err_info *reterr_info)
 {
     struct set set = {.a = a};
     return collect(s, q, &set, sel, ret_names, reterr_info);
 }
 
-enum err source_label_values(struct log_store *s, struct query_ctx *q, struct str name,
-                             const struct log_select *sel, struct arena *a, struct str_list *ret_values,
-                             struct err_info *reterr_info)
+enum err log_source_label_values(struct log_store *s, struct query_ctx *q, struct str name,
+                                 const struct log_select *sel, struct arena *a, struct str_list *ret_values,
+                                 struct err_info *reterr_info)
 {
     if (name.n == 0) {
         return err_set(reterr_info, ERR_INVALID, "a label name is needed");

@@ -33,7 +33,7 @@ static enum err snap_all(struct log_store *s, struct str tenant, struct arena *a
     struct part *parts = e ? NULL : arena_zarray(a, block_n + s->waiting_n + 1, sizeof(*parts));
     for (; n < block_n; n++) {
         if (!parts) {
-            block_unref(blocks[n]);
+            log_block_unref(blocks[n]);
             continue;
         }
         parts[n] = (struct part){.block = blocks[n],
@@ -79,7 +79,7 @@ void store_parts_release(struct part *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         head_unref(parts[i].head);
-        block_unref(parts[i].block);
+        log_block_unref(parts[i].block);
     }
 }
 
@@ -92,14 +92,14 @@ static enum err op_select(struct log_source *src, struct query_ctx *q, const str
 static enum err op_names(struct log_source *src, struct query_ctx *q, const struct log_select *sel,
                          struct arena *a, struct str_list *ret_names, struct err_info *reterr_info)
 {
-    return source_label_names(store_of_source(src), q, sel, a, ret_names, reterr_info);
+    return log_source_label_names(store_of_source(src), q, sel, a, ret_names, reterr_info);
 }
 
 static enum err op_values(struct log_source *src, struct query_ctx *q, struct str name,
                           const struct log_select *sel, struct arena *a, struct str_list *ret_values,
                           struct err_info *reterr_info)
 {
-    return source_label_values(store_of_source(src), q, name, sel, a, ret_values, reterr_info);
+    return log_source_label_values(store_of_source(src), q, name, sel, a, ret_values, reterr_info);
 }
 
 static enum err op_streams(struct log_source *src, struct query_ctx *q, const struct log_select *sel,
@@ -127,8 +127,8 @@ static enum err op_tail(struct log_source *src, struct query_ctx *q, const struc
 
 const struct log_source_ops store_source_ops = {
     .select = op_select,
-    .next = cursor_next,
-    .close = cursor_close,
+    .next = log_cursor_next,
+    .close = log_cursor_close,
     .label_names = op_names,
     .label_values = op_values,
     .streams = op_streams,

@@ -7,17 +7,17 @@
 /* cursor.c */
 MUST_USE enum err cursor_new(struct log_store *s, struct query_ctx *q, const struct log_select *sel,
                              struct log_cursor **ret_cursor, struct err_info *reterr_info);
-MUST_USE enum err cursor_next(struct log_cursor *c, struct log_batch *ret_batch,
-                              struct err_info *reterr_info);
-void cursor_close(struct log_cursor *c);
+MUST_USE enum err log_cursor_next(struct log_cursor *c, struct log_batch *ret_batch,
+                                  struct err_info *reterr_info);
+void log_cursor_close(struct log_cursor *c);
 
 /* names.c */
-MUST_USE enum err source_label_names(struct log_store *s, struct query_ctx *q, const struct log_select *sel,
-                                     struct arena *a, struct str_list *ret_names,
-                                     struct err_info *reterr_info);
-MUST_USE enum err source_label_values(struct log_store *s, struct query_ctx *q, struct str name,
-                                      const struct log_select *sel, struct arena *a,
-                                      struct str_list *ret_values, struct err_info *reterr_info);
+MUST_USE enum err log_source_label_names(struct log_store *s, struct query_ctx *q,
+                                         const struct log_select *sel, struct arena *a,
+                                         struct str_list *ret_names, struct err_info *reterr_info);
+MUST_USE enum err log_source_label_values(struct log_store *s, struct query_ctx *q, struct str name,
+                                          const struct log_select *sel, struct arena *a,
+                                          struct str_list *ret_values, struct err_info *reterr_info);
 MUST_USE enum err source_streams(struct log_store *s, struct query_ctx *q, const struct log_select *sel,
                                  struct arena *a, const struct log_stream_view **ret_streams, size_t *ret_n,
                                  struct err_info *reterr_info);

@@ -50,12 +50,12 @@ static enum err open_all(struct log_store *s, struct err_info *info)
 {
     enum err e = dir_make(s->dir, info);
     e = e ? e : dir_lock(s->dir, &s->lock_fd, info);
-    e = e ? e : head_new(&s->active);
+    e = e ? e : log_head_new(&s->active);
     e = e ? e : blocks_open(s, info);
     e = e ? e : open_wal(s, info);
     e = e ? e : store_replay(s, s->blocks.wal_from, info);
     e = e ? e : ingest_log_trim(s->wal, s->blocks.wal_from, info);
-    return e ? e : maintain_start(s, info);
+    return e ? e : log_maintain_start(s, info);
 }
 
 static void store_free(struct log_store *s)
@@ -135,7 +135,7 @@ static void flush_all(struct log_store *s)
 void log_store_close(struct log_store *s)
 {
     if (s) {
-        maintain_stop(s);
+        log_maintain_stop(s);
         flush_all(s);
         store_free(s);
     }

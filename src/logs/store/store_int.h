@@ -75,8 +75,8 @@ MUST_USE enum err store_merge(struct log_store *s, struct block *const *blocks, 
                               struct err_info *info);
 
 /* maintain.c */
-MUST_USE enum err maintain_start(struct log_store *s, struct err_info *info);
-void maintain_stop(struct log_store *s);
+MUST_USE enum err log_maintain_start(struct log_store *s, struct err_info *info);
+void log_maintain_stop(struct log_store *s);
 
 /* source.c */
 extern const struct log_source_ops store_source_ops;

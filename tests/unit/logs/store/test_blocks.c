@@ -326,13 +326,13 @@ static enum err golden_write(const char *path)
         e = e ? e : block_writer_row(w, &row, NULL);
     }
     uint64_t rows = 0;
-    return e ? e : block_writer_finish(w, &rows, NULL);
+    return e ? e : log_block_writer_finish(w, &rows, NULL);
 }
 
 static bool golden_same(const char *path)
 {
     struct block *b = NULL;
-    if (block_open(path, STR("golden.block"), 1, &b, NULL)) {
+    if (log_block_open(path, STR("golden.block"), 1, &b, NULL)) {
         return false;
     }
     struct block_reader r;
@@ -350,7 +350,7 @@ static bool golden_same(const char *path)
     }
     same = same && block_reader_next(&r, &got) == ERR_NOT_FOUND;
     block_reader_done(&r);
-    block_unref(b);
+    log_block_unref(b);
     return same;
 }
 
