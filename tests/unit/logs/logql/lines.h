@@ -40,6 +40,17 @@ static int lines_order(const void *a, const void *b)
     return x->stream != y->stream ? (x->stream < y->stream ? -1 : 1) : x < y ? -1 : x > y;
 }
 
+static void lines_close(struct log_cursor *c)
+{
+    if (c) {
+        mem_free(c->ts);
+        mem_free(c->text);
+        mem_free(c->stream);
+        mem_free(c->metadata);
+        mem_free(c);
+    }
+}
+
 static enum err lines_select(struct log_source *s, struct query_ctx *q, const struct log_select *sel,
                              struct log_cursor **ret_cursor, struct err_info *info)
 {
@@ -48,10 +59,17 @@ static enum err lines_select(struct log_source *s, struct query_ctx *q, const st
     size_t n = l->row_count + 1;
     (void)q;
     (void)info;
+    if (!c) {
+        return ERR_OOM;
+    }
     c->ts = mem_array(n, sizeof(*c->ts));
     c->text = mem_array(n, sizeof(*c->text));
     c->stream = mem_array(n, sizeof(*c->stream));
     c->metadata = mem_array(n, sizeof(*c->metadata));
+    if (!c->ts || !c->text || !c->stream || !c->metadata) {
+        lines_close(c);
+        return ERR_OOM;
+    }
     for (size_t i = 0; i < l->row_count; i++) {
         const struct line_row *r = &l->rows[sel->order == LOG_BACKWARD ? l->row_count - 1 - i : i];
         if (r->ts < sel->start_ns || r->ts >= sel->end_ns ||
@@ -83,17 +101,6 @@ static enum err lines_next(struct log_cursor *c, struct log_batch *ret_batch, st
     c->given = true;
     *ret_batch = c->b;
     return ERR_OK;
-}
-
-static void lines_close(struct log_cursor *c)
-{
-    if (c) {
-        mem_free(c->ts);
-        mem_free(c->text);
-        mem_free(c->stream);
-        mem_free(c->metadata);
-        mem_free(c);
-    }
 }
 
 /* Rows need no order; the source sorts them. */
