@@ -9,11 +9,7 @@
 
 /* In the order of start: whoever is asked before whoever asks. */
 static const struct role_ops *const table[] = {
-    &role_demo,
-    &role_metrics,
-    &role_logs,
-    &role_agent,
-    &role_dashboards,
+    &role_demo, &role_metrics, &role_logs, &role_agent, &role_dashboards,
 };
 
 const struct role_ops *const *role_table(size_t *ret_n)
