@@ -119,7 +119,7 @@ enum err logql_parse_number(struct parser *p, double *ret_value, struct str *ret
 {
     struct err_info why = {0};
     bool minus = p->t.kind == T_SUB;
-    struct str text;
+    struct str text = {0};
     enum err e = p->t.kind == T_SUB || p->t.kind == T_ADD ? parse_advance(p) : ERR_OK;
     if (!e) {
         e = parse_text(p, T_NUMBER, &text);
@@ -425,7 +425,7 @@ static enum err operators(struct parser *p, struct expr *left, unsigned least, s
 /* An expression; `metric`: a log query is refused, at the parenthesis or comma after it, as Loki does. */
 static enum err expression(struct parser *p, bool metric, struct expr **ret_x)
 {
-    struct expr *left;
+    struct expr *left = NULL;
     enum err e = parse_deeper(p);
     e = e ? e : operand(p, &left);
     e = e ? e : operators(p, left, 0, ret_x);
@@ -556,7 +556,7 @@ static enum err vector_function(struct parser *p, struct expr **ret_x)
 {
     struct expr *x = new_expr(p, EXPR_VECTOR);
     struct err_info why = {0};
-    struct str text;
+    struct str text = {0};
     enum err e = x ? parse_advance(p) : logql_parse_no_memory(p);
     e = e ? e : logql_parse_expect(p, T_OPEN_PAREN);
     e = e ? e : parse_text(p, T_NUMBER, &text);
@@ -670,7 +670,7 @@ static enum err operators(struct parser *p, struct expr *left, unsigned least, s
     for (;;) {
         size_t i = 0;
         struct bin_options o = {0};
-        struct expr *right;
+        struct expr *right = NULL;
         while (i < BIN_OP_COUNT && bin_ops[i].token != p->t.kind) {
             i++;
         }

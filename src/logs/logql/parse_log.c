@@ -47,7 +47,7 @@ static enum err make_matcher(struct parser *p, struct matcher *m, enum matcher_o
 
 static enum err parse_matcher(struct parser *p, struct matcher *m)
 {
-    struct str name, value;
+    struct str name = {0}, value = {0};
     enum matcher_op op;
     enum err e = parse_text(p, T_IDENTIFIER, &name);
     if (e) {
@@ -447,7 +447,7 @@ static enum err label_format(struct parser *p, struct stage_item *i)
 static enum err named_matcher(struct parser *p, struct stage_item *i)
 {
     enum matcher_op op;
-    struct str value;
+    struct str value = {0};
     if (!matcher_op_of(p->t.kind, &op)) {
         return ERR_OK;
     }

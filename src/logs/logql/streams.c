@@ -87,7 +87,7 @@ static enum err row_of(struct job *j, struct labels ls, struct row **ret_row)
 static enum err put(struct job *j, ts_ns ts, struct str line)
 {
     struct builder *b = &j->p.b;
-    struct row *row;
+    struct row *row = NULL;
     struct logql_entry entry = {.ts = ts};
     struct labels ls = j->r->categorize_labels ? builder_category(b, LABEL_STREAM) : builder_sorted(b);
     enum err e = b->out_of_memory ? ERR_OOM : row_of(j, ls, &row);
