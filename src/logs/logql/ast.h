@@ -259,11 +259,11 @@ MUST_USE enum err logql_check(const struct ast *ast, struct err_info *reterr_inf
 MUST_USE enum err ast_own_regex(struct ast *ast, struct regex *re);
 
 /* As Loki prints trees; equal text for equal meaning. */
-void print_expr(struct buf *b, const struct expr *e);
+void print_expr(struct buf *b, const struct expr *x);
 void print_stage(struct buf *b, const struct stage *s);
 void print_label_filter(struct buf *b, const struct label_filter *f);
 void print_matchers(struct buf *b, const struct log_expr *l);
-void logql_print_pretty(struct buf *b, const struct expr *e, unsigned level);
+void logql_print_pretty(struct buf *b, const struct expr *x, unsigned level);
 const char *range_op_text(enum range_op op);
 const char *vector_op_text(enum vector_op op);
 const char *bin_op_text(enum bin_op op);

@@ -30,7 +30,8 @@ static void fn_duration(call *c)
     if (go_duration_parse(tmpl_arg_str(c, 0), &ns, &why) != ERR_OK) {
         tmpl_fail(c, "%s", why.message);
     }
-    c->result = tmpl_float((double)(ns / NS_PER_S) + (double)(ns % NS_PER_S) / 1e9);
+    int64_t whole = ns / NS_PER_S;
+    c->result = tmpl_float((double)whole + (double)(ns % NS_PER_S) / 1e9);
 }
 
 static void fn_int(call *c)

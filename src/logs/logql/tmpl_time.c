@@ -68,12 +68,12 @@ static int64_t be64(const unsigned char *p)
 /* The offset and abbreviation at an instant in a zone file (version 2 or later); false: not such a file. */
 static bool zone_at(const unsigned char *p, size_t n, int64_t at, int32_t *ret_offset, char abbreviation[8])
 {
-    if (n < 88 || memcmp(p, "TZif", 4) || p[4] < '2') {
+    if (n < 88 || memcmp(p, "TZif", 4) != 0 || p[4] < '2') {
         return false;
     }
     size_t skip = 44 + be32(p + 32) * 5u + be32(p + 36) * 6u + be32(p + 40) + be32(p + 28) * 8u +
                   be32(p + 24) + be32(p + 20);
-    if (skip + 44 > n || memcmp(p + skip, "TZif", 4)) {
+    if (skip + 44 > n || memcmp(p + skip, "TZif", 4) != 0) {
         return false;
     }
     const unsigned char *h = p + skip;

@@ -7,7 +7,8 @@
 
 double seconds_of(int64_t ns)
 {
-    return (double)(ns / NS_PER_S) + (double)(ns % NS_PER_S) / 1e9;
+    int64_t whole = ns / NS_PER_S;
+    return (double)whole + (double)(ns % NS_PER_S) / 1e9;
 }
 
 static double sum(const struct window_sample *s, size_t n)
