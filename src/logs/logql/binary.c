@@ -247,7 +247,7 @@ static enum err match_one(struct vector_job *j, size_t i, size_t k)
 {
     const struct bin_options *o = &j->x->options;
     uint32_t sig = j->many_sig[i];
-    size_t at;
+    size_t at = 0;
     if (sample_absent(j->many.items[i].values[k]) || !j->one_at[sig]) {
         return ERR_OK;
     }

@@ -361,7 +361,7 @@ static enum err one_line(struct range_job *j, const struct log_batch *b, size_t 
     struct labels metadata = b->metadata ? b->metadata[i] : (struct labels){0};
     struct str line = b->lines[i];
     double v = 1;
-    size_t at;
+    size_t at = 0;
     uint32_t *known = j->stream_keyed && metadata.n == 0 ? &j->by_stream[b->stream[i]] : NULL;
     if (known && (j->p.n == 0 || (b->filtered && !j->p.stages[0].lines->alt))) {
         /* nothing but the stream decides about this line */
