@@ -175,13 +175,14 @@ enum err text_lines(struct text_page *t, const uint8_t *alive, struct str *lines
     } else {
         e = decode(t);
     }
+    const char *text = t->text.p ? t->text.p : "";
     size_t at = 0;
     for (uint32_t i = 0; !e && i < t->rows; i++) {
         if (lengths) {
-            lines[i] = str_of(t->text.p + at, lengths[i]);
+            lines[i] = str_of(text + at, lengths[i]);
             at += lengths[i];
         } else {
-            lines[i] = str_of(t->text.p + t->offsets[i], t->offsets[i + 1] - t->offsets[i]);
+            lines[i] = str_of(text + t->offsets[i], t->offsets[i + 1] - t->offsets[i]);
         }
     }
     return e;
