@@ -95,7 +95,8 @@ static void clock_main(void *ctx)
         for (size_t i = 0; i < r->job_count; i++) {
             pipeline_tick(r->jobs[i].pipeline);
         }
-        if (clock_mono_ns(clock_real()) >= save_ns) {
+        bool news = r->files && file_input_take_news(r->files);
+        if (news || clock_mono_ns(clock_real()) >= save_ns) {
             save_positions(r);
             save_ns = clock_mono_ns(clock_real()) + period_ms * NS_PER_MS;
         }

@@ -220,6 +220,7 @@ enum err file_input_new(const struct file_input_options *o, struct file_input **
     arena_init(&in->line_arena, AGENT_ENTRY_BYTES_MAX, NULL);
     in->decoded.size_bytes_max = (size_t)AGENT_LINE_BYTES_MAX * 8;
     atomic_init(&in->stop, false);
+    atomic_init(&in->news, false);
     enum err e = start(in, reterr_info);
     if (e) {
         file_input_free(in);
@@ -292,6 +293,11 @@ void file_input_report(struct file_input *in, struct positions *p)
         }
     }
     mutex_unlock(&in->lock);
+}
+
+bool file_input_take_news(struct file_input *in)
+{
+    return atomic_exchange_explicit(&in->news, false, memory_order_acq_rel);
 }
 
 size_t file_input_open_count(struct file_input *in)

@@ -84,6 +84,7 @@ struct file_input {
     struct arena arena;
     struct thread thread;
     atomic_bool stop; /* set by file_input_stop, read by the thread */
+    atomic_bool news; /* set by the thread when it has opened a file, taken by the reporter */
     int wake_fd;
     struct watch *watch;   /* NULL: inotify is not to be had */
     struct strmap by_path; /* live tails by job number and path */

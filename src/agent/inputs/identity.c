@@ -12,7 +12,7 @@
 
 enum {
     LEFT_FILES_MAX = 4096,
-    ROTATED_MAX = 256 /* files of one chain */
+    ROTATED_MAX = 1024 /* files beside one path that are looked at */
 };
 
 bool position_fits(int fd, uint64_t size, const struct position *at)
@@ -82,20 +82,24 @@ void left_add(struct file_input *in, const struct position *at)
     }
 }
 
-/* Did Promtail write the plain number for this path after us? */
+/* Was the plain number of this path changed since it was written with the identity? */
 static bool superseded(const struct positions *p, const struct position *list, size_t n, struct str path)
 {
     int64_t plain;
     struct str text = positions_text(p, path);
+    bool written = false;
     if (!text.p || str_to_i64(text, &plain)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (str_eq(list[i].path, path) && list[i].offset == (uint64_t)plain) {
-            return false;
+        if (list[i].plain && str_eq(list[i].path, path)) {
+            if (list[i].offset == (uint64_t)plain) {
+                return false;
+            }
+            written = true;
         }
     }
-    return true;
+    return written;
 }
 
 void left_load(struct file_input *in, const struct positions *p)
@@ -249,24 +253,28 @@ static void drain(struct file_input *in, const struct file_job *job, const struc
     scan_add(in, t, true);
 }
 
-/* Drains the listed files from the one with this identity on. False when it is not among them. */
-static bool drain_from(struct file_input *in, const struct file_job *job, const struct file_target *target,
+static bool earlier(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* Drains the listed file with this identity, and those changed since that nothing is known of. */
+static void drain_from(struct file_input *in, const struct file_job *job, const struct file_target *target,
                        struct str path, uint64_t dev, uint64_t ino)
 {
     struct arena a AUTO_ARENA;
     arena_init(&a, 0, NULL);
     struct rotated *files = arena_array(&a, ROTATED_MAX, sizeof(*files));
-    size_t n = files ? list_rotated(&a, path, files, ROTATED_MAX) : 0, i = 0;
-    while (i < n && ((uint64_t)files[i].st.st_ino != ino || (uint64_t)files[i].st.st_dev != dev)) {
-        i++;
+    size_t n = files ? list_rotated(&a, path, files, ROTATED_MAX) : 0, own = 0;
+    while (own < n && ((uint64_t)files[own].st.st_ino != ino || (uint64_t)files[own].st.st_dev != dev)) {
+        own++;
     }
-    bool found = i < n;
-    for (bool own = true; i < n; i++, own = false) {
-        if (own || !is_left(in, job, &files[i].st)) {
+    for (size_t i = 0; own < n && i < n; i++) {
+        if (i == own ||
+            (!earlier(&files[i].st.st_mtim, &files[own].st.st_mtim) && !is_left(in, job, &files[i].st))) {
             drain(in, job, target, path, &files[i]);
         }
     }
-    return found;
 }
 
 void identity_between(struct file_input *in, const struct file_job *job, const struct file_target *target,
@@ -274,7 +282,7 @@ void identity_between(struct file_input *in, const struct file_job *job, const s
 {
     struct stat st;
     if (last_fd >= 0 && fstat(last_fd, &st) == 0 && st.st_nlink > 0) {
-        (void)drain_from(in, job, target, path, last->dev, last->ino);
+        drain_from(in, job, target, path, last->dev, last->ino);
     }
 }
 
@@ -301,7 +309,7 @@ void identity_resume(struct file_input *in)
         const struct file_job *job = NULL;
         const struct file_target *target = f.claimed ? NULL : target_of(in, f.at.job, f.at.path, &job);
         if (target && job->packing == FILE_PLAIN) {
-            (void)drain_from(in, job, target, f.at.path, f.at.dev, f.at.ino);
+            drain_from(in, job, target, f.at.path, f.at.dev, f.at.ino);
         }
     }
 }

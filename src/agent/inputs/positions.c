@@ -102,7 +102,8 @@ static enum err read_comment(struct positions *p, struct str json)
                           .head_hash = member_u64(o, "head"),
                           .mark_hash = member_u64(o, "mark"),
                           .head_len = (uint32_t)member_u64(o, "headLen"),
-                          .mark_len = (uint32_t)member_u64(o, "markLen")};
+                          .mark_len = (uint32_t)member_u64(o, "markLen"),
+                          .plain = member_u64(o, "plain") == 1};
     if (at.path.n == 0 || at.head_len > POSITION_HEAD_BYTES || at.mark_len > POSITION_MARK_BYTES) {
         return ERR_OK;
     }
@@ -277,10 +278,10 @@ static void comment_member(struct json_writer *w, const char *key, uint64_t v)
 
 void positions_put_file(struct positions *p, const struct position *at, bool plain)
 {
-    struct plain *s = plain ? slot(p, at->path) : NULL;
+    struct plain *s = slot(p, at->path);
     int64_t other;
     /* Two jobs on one path share the number Promtail reads: the lower is the safe one. */
-    if (s && (!s->put || str_to_i64(s->text, &other) || (uint64_t)other > at->offset)) {
+    if (s && plain && (!s->put || str_to_i64(s->text, &other) || (uint64_t)other > at->offset)) {
         s->text = arena_printf(&p->round, "%" PRIu64, at->offset);
         s->put = true;
         p->err = s->text.p ? p->err : ERR_OOM;
@@ -295,6 +296,9 @@ void positions_put_file(struct positions *p, const struct position *at, bool pla
     comment_member(&w, "dev", at->dev);
     comment_member(&w, "ino", at->ino);
     comment_member(&w, "offset", at->offset);
+    if (plain) {
+        comment_member(&w, "plain", 1);
+    }
     if (at->head_len) {
         comment_member(&w, "headLen", at->head_len);
         comment_member(&w, "head", at->head_hash);
@@ -344,8 +348,11 @@ static bool plain_scalar(struct str s)
 static void render(struct positions *p, struct buf *out)
 {
     qsort(p->keys, p->key_count, sizeof(*p->keys), by_key);
-    buf_c(out, p->key_count ? "positions:\n" : "positions: {}\n");
+    buf_c(out, "positions:\n");
     for (size_t i = 0; i < p->key_count; i++) {
+        if (!p->keys[i].put) {
+            continue;
+        }
         buf_c(out, "  ");
         if (plain_scalar(p->keys[i].key)) {
             buf_str(out, p->keys[i].key);

@@ -28,6 +28,7 @@ struct position {
     uint64_t offset;
     uint64_t head_hash, mark_hash; /* hash_bytes */
     uint32_t head_len, mark_len;   /* 0: no hash taken */
+    bool plain;                    /* loaded: its number was also written for Promtail */
 };
 
 struct positions;
@@ -45,12 +46,13 @@ void positions_close(struct positions *p); /* accepts NULL; writes nothing */
 
 /* As loaded; immutable, any thread. The text of a key ("123", a cursor); p == NULL when absent. */
 struct str positions_text(const struct positions *p, struct str key);
-/* The identified positions; they count only where the plain text agrees (else Promtail ran since). */
+/* The identified positions. Where a plain one and the plain text differ somebody changed the number since. */
 const struct position *positions_list(const struct positions *p, size_t *ret_n);
 
 /* Writing. Failure is sticky until the commit. */
 void positions_begin(struct positions *p);
-/* `plain` false: only the identified half (a rotated file that is still being read). */
+/* `plain` false: only the identified half (a rotated file that is still being read). An old number of that path
+ * is then not kept. */
 void positions_put_file(struct positions *p, const struct position *at, bool plain);
 void positions_put_text(struct positions *p, struct str key, struct str value);
 /* Keys that were loaded and not put stay as long as their path exists, or for an hour (a volume that is not

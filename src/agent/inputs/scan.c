@@ -98,6 +98,7 @@ void scan_add(struct file_input *in, struct tail *t, bool draining)
     }
     watch_tail(t);
     link_tail(in, t);
+    atomic_store_explicit(&in->news, true, memory_order_release);
     agent_gauge_set(in->o.metrics, AM_FILES_ACTIVE, (double)in->tail_count, NULL);
 }
 

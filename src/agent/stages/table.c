@@ -9,6 +9,8 @@ static const struct stage_kind kinds[] = {
     {"logfmt", stage_logfmt_new},
     {"multiline", stage_multiline_new},
     {"pack", stage_pack_new},
+    {"template", stage_template_new},
+    {"replace", stage_replace_new},
     {"timestamp", stage_timestamp_new},
     {"output", stage_output_new},
     {"labels", stage_labels_new},

@@ -74,6 +74,7 @@ TEST(what_is_written_is_read_again_with_the_identity)
     const struct position *list = positions_list(p, &n);
     CHECK_EQ(n, 2);
     CHECK_STR(list[0].path, "/l/a b.log");
+    CHECK(list[0].plain && !list[1].plain);
     CHECK(list[0].ino == UINT64_MAX && list[0].offset == 42 && list[0].mark_hash == 6);
     CHECK_EQ(list[1].offset, 4711);
     CHECK_STR(positions_text(p, STR("/l/a b.log")), "42");
