@@ -47,6 +47,20 @@ static bool append(void *ctx, const char *data, size_t size)
     return ((struct buf *)ctx)->err == ERR_OK;
 }
 
+/* The pipelines' own metrics, before the end mark of OpenMetrics. */
+static void add_custom(struct agent *a, bool openmetrics, struct buf *out)
+{
+    static const struct str end = STR_INIT("# EOF\n");
+    bool marked = !out->err && str_ends(buf_view(out), end);
+    if (marked) {
+        out->n -= end.n;
+    }
+    custom_metrics_write(a->metrics.custom, openmetrics, clock_mono_ns(clock_real()), out);
+    if (marked) {
+        buf_str(out, end);
+    }
+}
+
 static void metrics(void *ctx, struct http_req *r)
 {
     struct agent *a = ctx;
@@ -58,6 +72,7 @@ static void metrics(void *ctx, struct http_req *r)
     if (cairn_registry_write(a->metrics.registry, f, append, &out) != CAIRN_OK) {
         out.err = out.err ? out.err : ERR_OOM;
     }
+    add_custom(a, f.exposition >= CAIRN_OPENMETRICS_0_0_1, &out);
     http_res_send_buf(r, 200, type, &out);
 }
 

@@ -64,8 +64,8 @@ void file_input_free(struct file_input *in);
 
 /* Puts the acknowledged position of every file. Any one thread at a time. */
 void file_input_report(struct file_input *in, struct positions *p);
-/* True once after files were opened: their positions should be written soon, so that they are found again even
- * when they are rotated before the next regular time. Any thread. */
+/* True once after files were opened: their positions should be written soon, so that they are found again
+ * even when they are rotated before the next regular time. Any thread. */
 bool file_input_take_news(struct file_input *in);
 /* Files open now. Any thread. */
 size_t file_input_open_count(struct file_input *in);

@@ -51,8 +51,8 @@ const struct position *positions_list(const struct positions *p, size_t *ret_n);
 
 /* Writing. Failure is sticky until the commit. */
 void positions_begin(struct positions *p);
-/* `plain` false: only the identified half (a rotated file that is still being read). An old number of that path
- * is then not kept. */
+/* `plain` false: only the identified half (a rotated file that is still being read). An old number of that
+ * path is then not kept. */
 void positions_put_file(struct positions *p, const struct position *at, bool plain);
 void positions_put_text(struct positions *p, struct str key, struct str value);
 /* Keys that were loaded and not put stay as long as their path exists, or for an hour (a volume that is not

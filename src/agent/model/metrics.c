@@ -140,7 +140,8 @@ static const struct row rows[AM_COUNT] = {
 enum err agent_metrics_init(struct agent_metrics *m)
 {
     *m = (struct agent_metrics){0};
-    if (cairn_registry_new(&m->registry) != CAIRN_OK) {
+    if (custom_metrics_new(&m->custom) || cairn_registry_new(&m->registry) != CAIRN_OK) {
+        agent_metrics_done(m);
         return ERR_OOM;
     }
     for (size_t i = 0; i < AM_COUNT; i++) {
@@ -167,6 +168,7 @@ enum err agent_metrics_init(struct agent_metrics *m)
 void agent_metrics_done(struct agent_metrics *m)
 {
     cairn_registry_free(m->registry);
+    custom_metrics_free(m->custom);
     *m = (struct agent_metrics){0};
 }
 

@@ -7,6 +7,7 @@
 
 #include <cairn/metrics.h>
 
+#include "agent/model/custom_metrics.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -46,6 +47,7 @@ enum agent_metric {
 struct agent_metrics {
     struct cairn_registry *registry;
     struct cairn_family *f[AM_COUNT];
+    struct custom_metrics *custom; /* made by pipelines */
 };
 
 /* Errors: OOM, INTERNAL (a name twice). */

@@ -23,6 +23,7 @@ static const struct stage_kind kinds[] = {
     {"match", stage_match_new},
     {"drop", stage_drop_new},
     {"limit", stage_limit_new},
+    {"metrics", stage_metrics_new},
     {"sampling", stage_sampling_new},
     {"decolorize", stage_decolorize_new},
     {"eventlogmessage", stage_eventlogmessage_new},

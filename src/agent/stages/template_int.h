@@ -47,6 +47,10 @@ struct tfunc_row {
 };
 
 const struct tfunc_row *tfunc_find(struct str name);
+/* The functions of each file. */
+const struct tfunc_row *tfuncs_text(size_t *ret_n);
+const struct tfunc_row *tfuncs_value(size_t *ret_n);
+const struct tfunc_row *tfuncs_print(size_t *ret_n);
 
 struct tvar {
     struct str name;
@@ -90,6 +94,15 @@ static inline struct tval tv_float(double f)
 {
     return (struct tval){.kind = TV_FLOAT, .f = f};
 }
+
+/* Arguments of functions. nil is an empty text; what is no number is 0, as sprig has it. */
+bool targ_text(struct texec *x, const struct tval *v, struct str *ret);
+bool targ_int(struct texec *x, const struct tval *v, int64_t *ret);
+double targ_float(struct texec *x, const struct tval *v);
+/* The first n arguments as texts s[0], s[1], ...; the function fails when one is none. */
+bool targ_texts(struct texec *x, const struct tval *args, size_t n, struct str *ret);
+bool tfn_list(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
+bool tfn_dict(struct texec *x, const struct tval *args, size_t n, struct tval *ret);
 
 bool tv_truth(const struct texec *x, const struct tval *v);
 /* As print shows it. */
