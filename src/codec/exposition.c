@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/buf.h"
+#include "codec/exposition_int.h"
 #include "codec/num.h"
 
 #define NAN_NORMAL_BITS UINT64_C(0x7ff8000000000001)
@@ -15,6 +16,10 @@ enum err exposition_format_of(struct str content_type, bool fallback_to_text,
     struct str type = str_trim(str_cut(&rest, ';'));
     if (str_ieq(type, STR("application/openmetrics-text"))) {
         *ret_format = EXPOSITION_OPENMETRICS;
+        return ERR_OK;
+    }
+    if (str_ieq(type, STR("application/vnd.google.protobuf"))) {
+        *ret_format = EXPOSITION_PROTO;
         return ERR_OK;
     }
     if (str_ieq(type, STR("text/plain")) || fallback_to_text) {
@@ -415,6 +420,9 @@ static enum err comment(struct line *l, struct arena *a, enum exposition_event *
 enum err exposition_next(struct exposition_parser *p, struct arena *a, enum exposition_event *ret_event,
                          struct exposition_item *ret_item, struct err_info *reterr_info)
 {
+    if (p->format == EXPOSITION_PROTO) {
+        return exposition_proto_next(p, a, ret_event, ret_item, reterr_info);
+    }
     for (;;) {
         if (p->eof_seen) {
             *ret_event = EXPOSITION_END;

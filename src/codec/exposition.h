@@ -1,5 +1,6 @@
-/* Exposition formats, read as a scrape reads them: Prometheus text 0.0.4 / 1.0.0 and OpenMetrics 1.0, with
- * Prometheus' own parser as the measure (what it takes is taken, what it refuses is refused).
+/* Exposition formats, read as a scrape reads them: Prometheus text 0.0.4 / 1.0.0, OpenMetrics 1.0 and
+ * Prometheus' protobuf, with Prometheus' own parser as the measure (what it takes is taken, what it refuses
+ * is refused).
  *
  * A pull parser over the whole body: no allocation per sample. `raw` of a sample is the series exactly as
  * written (name and braces): a scrape cache keyed by it needs no label parsing for series it knows. */
@@ -13,7 +14,8 @@
 
 enum exposition_format {
     EXPOSITION_TEXT = 0,
-    EXPOSITION_OPENMETRICS
+    EXPOSITION_OPENMETRICS,
+    EXPOSITION_PROTO /* delimited io.prometheus.client.MetricFamily messages */
 };
 
 enum exposition_event {
@@ -32,6 +34,11 @@ struct exposition_parser {
     unsigned line;
     bool eof_seen;
     struct str family; /* of the last TYPE, HELP or UNIT */
+    /* Protobuf: a family is taken apart at once; set `native` and `classic` after exposition_init. */
+    bool native;  /* native histograms are handed out as such; else as their classic buckets */
+    bool classic; /* their classic buckets too */
+    struct exposition_pending *pending;
+    size_t pending_count, pending_at;
 };
 
 struct exposition_item {
@@ -46,10 +53,13 @@ struct exposition_item {
     double exemplar_value;
     bool exemplar_has_ts;
     ts_ms exemplar_ts;
+    const struct wire_histogram *histogram; /* SAMPLE of a native histogram; value is then without meaning */
 };
 
-/* Chooses by Content-Type ("text/plain; version=0.0.4", "application/openmetrics-text; ..."); an empty or
- * unknown type with `fallback` false is UNSUPPORTED with Prometheus' text. */
+struct exposition_pending;
+
+/* Chooses by Content-Type ("text/plain; version=0.0.4", "application/openmetrics-text; ...", protobuf); an
+ * empty or unknown type with `fallback` false is UNSUPPORTED with Prometheus' text. */
 MUST_USE enum err exposition_format_of(struct str content_type, bool fallback_to_text,
                                        enum exposition_format *ret_format, struct err_info *reterr_info);
 void exposition_init(struct exposition_parser *p, enum exposition_format format, struct str text);

@@ -1,9 +1,12 @@
 /* Reading a body: one pass, one cache look-up a sample; labels are made for new series only. */
 #include "metrics/scrape/body.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "codec/num.h"
+#include "metrics/ingest/wire_histogram.h"
+#include "metrics/model/histogram_arith.h"
 #include "metrics/model/value.h"
 #include "metrics/scrape/limits.h"
 
@@ -255,6 +258,54 @@ static enum err new_series(struct body_reader *r, const struct exposition_item *
     return ERR_OK;
 }
 
+/* floor(-log2(log2(factor))), within the schemas there are. */
+static int schema_of_factor(double factor)
+{
+    if (factor <= 1) {
+        return HISTOGRAM_SCHEMA_MAX;
+    }
+    double schema = floor(-log2(log2(factor)));
+    return schema >= HISTOGRAM_SCHEMA_MAX   ? HISTOGRAM_SCHEMA_MAX
+           : schema <= HISTOGRAM_SCHEMA_MIN ? HISTOGRAM_SCHEMA_MIN
+                                            : (int)schema;
+}
+
+static enum err reduce_to(struct arena *a, const struct histogram **h, int schema)
+{
+    struct histogram_acc acc;
+    enum err e = histogram_acc_init(&acc, a, *h);
+    if (e) {
+        return e;
+    }
+    histogram_acc_reduce(&acc, schema);
+    acc.is_float = (*h)->is_float;
+    return histogram_acc_value(&acc, h);
+}
+
+/* The value of a native histogram, as coarse as the job wants it. */
+static enum err read_native(struct body_reader *r, const struct wire_histogram *w,
+                            const struct histogram **ret_h, struct err_info *info)
+{
+    const struct scrape_limits *m = &r->job->d.limits;
+    const struct histogram *h = NULL;
+    enum err e = histogram_from_wire(r->batch->a, w, &h, info);
+    bool custom = !e && histogram_custom(h);
+    int finest = m->native_min_bucket_factor > 0 ? schema_of_factor(m->native_min_bucket_factor)
+                                                 : HISTOGRAM_SCHEMA_MAX;
+    if (!e && !custom && h->schema > finest) {
+        e = reduce_to(r->batch->a, &h, finest);
+    }
+    while (!e && m->native_buckets && h->positive_count + h->negative_count > m->native_buckets) {
+        if (custom || h->schema <= HISTOGRAM_SCHEMA_MIN) {
+            r->counts.hit_bucket_limit = true;
+            return err_set(info, ERR_LIMIT, "histogram bucket limit exceeded");
+        }
+        e = reduce_to(r->batch->a, &h, h->schema - 1);
+    }
+    *ret_h = h;
+    return e;
+}
+
 static enum err sample(struct body_reader *r, const struct exposition_item *item, uint8_t flags,
                        struct err_info *info)
 {
@@ -292,10 +343,12 @@ static enum err sample(struct body_reader *r, const struct exposition_item *item
     if (!fresh && s->ref == 0) { /* it was never stored */
         e = scrape_body_labels_again(r, s, &ls);
     }
+    const struct histogram *h = NULL;
+    e = e || !item->histogram ? e : read_native(r, item->histogram, &h, info);
     e = e ? e
           : scrape_batch_add(r->batch,
                              (struct sink_series){.labels = ls, .hash = s->labels_hash, .ref = s->ref}, s,
-                             (struct sink_sample){.ts = ts, .value = item->value});
+                             (struct sink_sample){.ts = ts, .value = item->value, .histogram = h});
     return e || !item->has_exemplar ? e : add_exemplar(r, item, ts, info);
 }
 
@@ -325,6 +378,8 @@ enum err scrape_body_read(struct body_reader *r, enum exposition_format format, 
     uint8_t flags = 0;
     enum err e = ERR_OK;
     exposition_init(&p, format, body);
+    p.native = r->native_histograms;
+    p.classic = r->classic_histograms;
     while (!(e = exposition_next(&p, r->batch->a, &event, &item, info)) && event != EXPOSITION_END) {
         if (event == EXPOSITION_SAMPLE) {
             e = sample(r, &item, flags, info);
