@@ -190,7 +190,7 @@ static void api_fill(struct metrics_role *m)
     a->write_body_bytes_max = (size_t)32 << 20;
     a->remote_write = m->f.remote_write || !m->serve->alone;
     a->admin = m->f.admin;
-    a->snapshot_dir = m->data_dir;
+    a->snapshot_dir = m->snapshot_dir;
     a->started_ms = clock_wall_ms(clock_real());
     a->retention = str_c(m->retention);
     a->cairn_version = str_c(CAIRN_VERSION);
@@ -203,12 +203,22 @@ static void api_fill(struct metrics_role *m)
     a->ctx = m;
 }
 
+/* DATA/snapshots; made by the first snapshot. */
+static enum err snapshot_dir(struct metrics_role *m, struct err_info *info)
+{
+    struct buf b AUTO_BUF = {0};
+    buf_printf(&b, "%s/snapshots", m->data_dir);
+    m->snapshot_dir = buf_take(&b, NULL);
+    return m->snapshot_dir ? ERR_OK : err_set(info, ERR_OOM, "out of memory");
+}
+
 static enum err start(struct role *r, struct serve *s, struct err_info *reterr_info)
 {
     struct metrics_role *m = (struct metrics_role *)r;
     struct prom_config *c = NULL;
     enum err e = metrics_config_load(m, &c, reterr_info);
     e = e ? e : store_open(m, c, reterr_info);
+    e = e ? e : snapshot_dir(m, reterr_info);
     if (!e && series_cache_new(&m->series_cache)) {
         e = err_set(reterr_info, ERR_OOM, "no memory for the metrics role");
     }
@@ -254,6 +264,7 @@ static void stop(struct role *r)
     mem_free(m->external_url);
     mem_free(m->retention);
     mem_free(m->data_dir);
+    mem_free(m->snapshot_dir);
     rule_set_unref(m->rules);
     strmap_done(&m->logged);
     mutex_done(&m->reload_lock);

@@ -109,9 +109,7 @@ struct rule_set *metrics_rule_set(void *role)
 static void mark_loaded(struct metrics_role *m, bool ok)
 {
     atomic_store(&m->api.reload_ok, ok);
-    if (ok) {
-        atomic_store(&m->api.reload_ms, clock_wall_ms(clock_real()));
-    }
+    atomic_store(ok ? &m->api.reload_ms : &m->api.reload_failed_ms, clock_wall_ms(clock_real()));
 }
 
 enum err metrics_scrape_start(struct metrics_role *m, struct prom_config *c, struct err_info *reterr_info)

@@ -46,7 +46,7 @@ struct metrics_role {
         logged; /* settings without effect that were named in the log, under reload_lock like the next */
     bool rules_logged, alerts_logged;
     struct prom_flag *flag_rows;
-    char *external_url, *retention, *data_dir;
+    char *external_url, *retention, *data_dir, *snapshot_dir;
     struct prom_api api;
     struct page page; /* the web app's pages under Prometheus' addresses */
 };

@@ -60,7 +60,7 @@ struct prom_api {
     atomic_uint queries_running;
     atomic_uint_fast64_t queries_done, queries_failed, write_samples, write_refused, federation_errors;
     atomic_bool reload_ok;
-    _Atomic int64_t reload_ms;
+    _Atomic int64_t reload_ms, reload_failed_ms;
 };
 
 /* Adds every route; `api` must outlive the server. Errors: OOM. */

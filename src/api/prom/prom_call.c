@@ -99,6 +99,11 @@ void prom_call_error(struct prom_call *c, enum err e)
     send_error(c, status, type, str_c(text));
 }
 
+void prom_call_unavailable(struct prom_call *c, const char *text)
+{
+    send_error(c, 500, "unavailable", str_c(text));
+}
+
 void prom_call_bad_parameter(struct prom_call *c, const char *name)
 {
     char text[700];
@@ -113,10 +118,23 @@ bool param_time(struct prom_call *c, const char *name, ts_ms *value)
 {
     struct str s = http_req_param(c->r, name);
     if (s.n && units_prom_time_parse(s, value, &c->info) != ERR_OK) {
+        struct err_info why = c->info;
+        (void)err_set(&c->info, ERR_INVALID, "invalid time value for '%s': %s", name, why.message);
         prom_call_bad_parameter(c, name);
         return false;
     }
     return true;
+}
+
+bool param_time_required(struct prom_call *c, const char *name, ts_ms *value)
+{
+    struct str s = http_req_param(c->r, name);
+    enum err e = s.n ? units_prom_time_parse(s, value, &c->info)
+                     : err_set(&c->info, ERR_INVALID, "cannot parse \"\" to a valid timestamp");
+    if (e) {
+        prom_call_bad_parameter(c, name);
+    }
+    return e == ERR_OK;
 }
 
 bool param_duration(struct prom_call *c, const char *name, int64_t *value_ms)
@@ -137,7 +155,7 @@ bool param_limit(struct prom_call *c, const char *name, size_t *value)
         return true;
     }
     if (str_to_i64(s, &v) != ERR_OK) {
-        (void)err_set(&c->info, ERR_INVALID, "cannot parse \"%.*s\" to a valid limit", STR_FMT(s));
+        (void)err_set(&c->info, ERR_INVALID, "strconv.Atoi: parsing \"%.*s\": invalid syntax", STR_FMT(s));
     } else if (v < 0) {
         (void)err_set(&c->info, ERR_INVALID, "limit must be non-negative");
     } else {
@@ -158,12 +176,12 @@ static bool selects_something(const struct matcher *m, size_t n)
     return false;
 }
 
-bool param_selectors(struct prom_call *c, bool required, struct prom_selectors *s)
+bool param_selectors(struct prom_call *c, enum selectors_mode mode, struct prom_selectors *s)
 {
     struct str texts[SELECTORS_MAX];
     s->count = 0;
     size_t n = http_req_params(c->r, "match[]", texts, SELECTORS_MAX);
-    if (n == 0 && required) {
+    if (n == 0 && mode == SELECTORS_REQUIRED) {
         (void)err_set(&c->info, ERR_INVALID, "no match[] parameter provided");
         prom_call_error(c, ERR_INVALID);
         return false;
@@ -178,7 +196,7 @@ bool param_selectors(struct prom_call *c, bool required, struct prom_selectors *
             e = err_set(&c->info, ERR_INVALID, "match[] must contain at least one non-empty matcher");
         }
         prom_selectors_done(s);
-        if (e == ERR_INVALID) {
+        if (e == ERR_INVALID && mode == SELECTORS_REQUIRED) {
             prom_call_bad_parameter(c, "match[]");
         } else {
             prom_call_error(c, e);

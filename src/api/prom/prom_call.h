@@ -35,11 +35,15 @@ void prom_call_send_annotated(struct prom_call *c, const struct str *warnings, s
                               const struct str *infos, size_t info_count);
 /* {"status":"error",...}; the message is info's, or the code's text. */
 void prom_call_error(struct prom_call *c, enum err e);
+/* 500 unavailable: a part that is switched off. */
+void prom_call_unavailable(struct prom_call *c, const char *text);
 /* 400 bad_data: invalid parameter "name": info's message. */
 void prom_call_bad_parameter(struct prom_call *c, const char *name);
 
 /* Parameters. Absent or empty ones leave *value alone. False: the error has been answered. */
+/* The second takes no absent value; the originals word the error of the first otherwise. */
 bool param_time(struct prom_call *c, const char *name, ts_ms *value);
+bool param_time_required(struct prom_call *c, const char *name, ts_ms *value);
 bool param_duration(struct prom_call *c, const char *name, int64_t *value_ms);
 bool param_limit(struct prom_call *c, const char *name, size_t *value);
 /* All match[] of the call, each a list of matchers in the arena, to be ended with prom_selectors_done. */
@@ -50,7 +54,11 @@ struct prom_selectors {
     } sets[SELECTORS_MAX];
     size_t count;
 };
-bool param_selectors(struct prom_call *c, bool required, struct prom_selectors *s);
+enum selectors_mode {
+    SELECTORS_OPTIONAL = 0, /* labels, rules: an error is the bare sentence */
+    SELECTORS_REQUIRED      /* series, deletes: an error names the parameter */
+};
+bool param_selectors(struct prom_call *c, enum selectors_mode mode, struct prom_selectors *s);
 void prom_selectors_done(struct prom_selectors *s);
 
 /* "key":"value" pairs as an object. */
@@ -67,6 +75,7 @@ struct prom_routes prom_routes_series(void);
 struct prom_routes prom_routes_status(void);
 struct prom_routes prom_routes_rules(void);
 struct prom_routes prom_routes_federate(void);
+struct prom_routes prom_routes_features(void);
 struct prom_routes prom_routes_targets(void);
 struct prom_routes prom_routes_write(void);
 

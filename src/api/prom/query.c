@@ -3,6 +3,7 @@
 #include "api/prom/result_json.h"
 #include "base/thread.h"
 #include "codec/num.h"
+#include "codec/units.h"
 
 /* The `timeout` parameter shortens the deadline, never lengthens it. */
 static bool apply_timeout(struct prom_call *c)
@@ -20,7 +21,14 @@ static bool apply_timeout(struct prom_call *c)
 static bool engine_options(struct prom_call *c, struct promql_options *o)
 {
     *o = c->api->promql;
-    return param_duration(c, "lookback_delta", &o->lookback_ms);
+    struct str text = http_req_param(c->r, "lookback_delta");
+    struct err_info why = {0};
+    if (text.n && units_prom_duration_parse(text, &o->lookback_ms, &why) != ERR_OK) {
+        prom_call_error(
+            c, err_set(&c->info, ERR_INVALID, "error parsing lookback delta duration: %s", why.message));
+        return false;
+    }
+    return true;
 }
 
 static void json_seconds(struct json_writer *w, const char *key, double seconds)
@@ -67,7 +75,9 @@ static void send_result(struct prom_call *c, const struct promql_result *r, size
     }
     json_object_end(&c->w);
     bool cut = limit && r->series_count > limit;
-    struct str *warnings = arena_array(c->a, r->warning_count + 1, sizeof(*warnings));
+    size_t count = r->warning_count;
+    struct str stats = http_req_param(c->r, "stats");
+    struct str *warnings = arena_array(c->a, count + 2, sizeof(*warnings));
     if (!warnings) {
         prom_call_error(c, ERR_OOM);
         return;
@@ -75,8 +85,17 @@ static void send_result(struct prom_call *c, const struct promql_result *r, size
     if (r->warning_count) {
         memcpy(warnings, r->warnings, r->warning_count * sizeof(*warnings));
     }
-    warnings[r->warning_count] = STR("results truncated due to limit");
-    prom_call_send_annotated(c, warnings, r->warning_count + cut, r->infos, r->info_count);
+    if (cut) {
+        warnings[count++] = STR("results truncated due to limit");
+    }
+    if (stats.n && !str_eq_c(stats, "true") && !str_eq_c(stats, "all")) {
+        warnings[count++] =
+            arena_printf(c->a,
+                         "value \"%.*s\" for parameter \"stats\" is deprecated and will be rejected "
+                         "in the next major release, use \"true\" or \"all\"",
+                         STR_FMT(stats));
+    }
+    prom_call_send_annotated(c, warnings, count, r->infos, r->info_count);
 }
 
 static void query(struct prom_call *c)
@@ -103,21 +122,17 @@ static void query(struct prom_call *c)
 
 static bool range_parameters(struct prom_call *c, ts_ms *start, ts_ms *end, int64_t *step)
 {
-    static const char *const names[] = {"start", "end", "step"};
-    for (size_t i = 0; i < 3; i++) {
-        if (http_req_param(c->r, names[i]).n == 0) {
-            (void)err_set(&c->info, ERR_INVALID, "cannot parse \"\" to a valid %s",
-                          i == 2 ? "duration" : "timestamp");
-            prom_call_bad_parameter(c, names[i]);
-            return false;
-        }
-    }
-    if (!param_time(c, "start", start) || !param_time(c, "end", end)) {
+    if (!param_time_required(c, "start", start) || !param_time_required(c, "end", end)) {
         return false;
     }
     if (*end < *start) {
         (void)err_set(&c->info, ERR_INVALID, "end timestamp must not be before start time");
         prom_call_bad_parameter(c, "end");
+        return false;
+    }
+    if (http_req_param(c->r, "step").n == 0) {
+        (void)err_set(&c->info, ERR_INVALID, "cannot parse \"\" to a valid duration");
+        prom_call_bad_parameter(c, "step");
         return false;
     }
     if (!param_duration(c, "step", step)) {
@@ -205,37 +220,71 @@ static void json_exemplars(struct json_writer *w, const struct metric_exemplar_s
     json_object_end(w);
 }
 
+/* All selectors of the expression; series that several find are shown once for each. */
+static enum err find_exemplars(struct prom_call *c, const struct promql_matchers *sets, size_t n, ts_ms start,
+                               ts_ms end)
+{
+    struct metric_source *source = c->api->source;
+    enum err e = ERR_OK;
+    prom_call_data(c);
+    json_array_begin(&c->w);
+    for (size_t i = 0; i < n && !e; i++) {
+        const struct metric_exemplar_series *rows = NULL;
+        size_t row_count = 0;
+        struct metric_select sel = {
+            .matchers = sets[i].m, .matcher_count = sets[i].n, .start_ms = start, .end_ms = end};
+        e = source->ops->exemplars(source, &c->q, &sel, &c->query_arena, &rows, &row_count, &c->info);
+        for (size_t k = 0; k < row_count && !e; k++) {
+            json_exemplars(&c->w, &rows[k]);
+        }
+    }
+    json_array_end(&c->w);
+    return e;
+}
+
 static void query_exemplars(struct prom_call *c)
 {
     ts_ms start = INT64_MIN, end = INT64_MAX;
-    struct matcher *m;
-    size_t n;
+    struct promql_matchers *sets = NULL;
+    size_t n = 0;
     if (!param_time(c, "start", &start) || !param_time(c, "end", &end)) {
         return;
     }
-    enum err e = promql_selector(http_req_param(c->r, "query"), c->a, &m, &n, &c->info);
-    if (e) {
-        prom_call_bad_parameter(c, "query");
+    if (end < start) {
+        prom_call_error(c,
+                        err_set(&c->info, ERR_INVALID, "end timestamp must not be before start timestamp"));
         return;
     }
-    const struct metric_exemplar_series *rows;
-    size_t row_count;
-    struct metric_select sel = {.matchers = m, .matcher_count = n, .start_ms = start, .end_ms = end};
-    e = c->api->source->ops->exemplars(c->api->source, &c->q, &sel, &c->query_arena, &rows, &row_count,
-                                       &c->info);
+    enum err e = promql_selectors(&c->api->promql, http_req_param(c->r, "query"), c->a, &sets, &n, &c->info);
+    if (!e && n == 0) {
+        http_res_send(c->r, 204, NULL, STR(""));
+        return;
+    }
+    e = e ? e : find_exemplars(c, sets, n, start, end);
     if (e) {
         prom_call_error(c, e);
     } else {
-        prom_call_data(c);
-        json_array_begin(&c->w);
-        for (size_t i = 0; i < row_count; i++) {
-            json_exemplars(&c->w, &rows[i]);
-        }
-        json_array_end(&c->w);
         prom_call_send(c);
     }
     for (size_t i = 0; i < n; i++) {
-        matcher_done(&m[i]);
+        for (size_t k = 0; k < sets[i].n; k++) {
+            matcher_done(&sets[i].m[k]);
+        }
+    }
+}
+
+static void parse_query(struct prom_call *c)
+{
+    struct buf text AUTO_BUF = {0};
+    enum err e = promql_tree_json(&c->api->promql, http_req_param(c->r, "query"), &text, &c->info);
+    if (e == ERR_INVALID) {
+        prom_call_bad_parameter(c, "query");
+    } else if (e || text.err) {
+        prom_call_error(c, e ? e : text.err);
+    } else {
+        prom_call_data(c);
+        json_raw(&c->w, buf_view(&text));
+        prom_call_send(c);
     }
 }
 
@@ -243,6 +292,7 @@ PROM_ROUTE(query)
 PROM_ROUTE(query_range)
 PROM_ROUTE(query_exemplars)
 PROM_ROUTE(format_query)
+PROM_ROUTE(parse_query)
 
 struct prom_routes prom_routes_query(void)
 {
@@ -250,6 +300,7 @@ struct prom_routes prom_routes_query(void)
         {"GET|POST", "/api/v1/query", query_route, HTTP_FORM, 0, NULL},
         {"GET|POST", "/api/v1/query_range", query_range_route, HTTP_FORM, 0, NULL},
         {"GET|POST", "/api/v1/query_exemplars", query_exemplars_route, HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_FORM, 0, NULL},
         {"GET|POST", "/api/v1/format_query", format_query_route, HTTP_FORM, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};

@@ -91,7 +91,8 @@ static bool read_filter(struct prom_call *c, struct filter *f)
         prom_call_bad_parameter(c, "group_next_token");
         return false;
     }
-    return param_limit(c, "group_limit", &f->group_limit) && param_selectors(c, false, &f->match);
+    return param_limit(c, "group_limit", &f->group_limit) &&
+           param_selectors(c, SELECTORS_OPTIONAL, &f->match);
 }
 
 /* -- JSON ------------------------------------------------------------------------------------------------ */

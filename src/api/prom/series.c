@@ -2,20 +2,13 @@
 #include <stdlib.h>
 
 #include "api/prom/prom_call.h"
+#include "metrics/scrape/scrape.h"
 
 /* Everything stored, unless start and end say otherwise. */
 static bool span(struct prom_call *c, struct metric_select *sel)
 {
     *sel = (struct metric_select){.start_ms = INT64_MIN, .end_ms = INT64_MAX, .hints.labels_only = true};
-    if (!param_time(c, "start", &sel->start_ms) || !param_time(c, "end", &sel->end_ms)) {
-        return false;
-    }
-    if (sel->end_ms < sel->start_ms) {
-        (void)err_set(&c->info, ERR_INVALID, "end timestamp must not be before start timestamp");
-        prom_call_bad_parameter(c, "end");
-        return false;
-    }
-    return true;
+    return param_time(c, "start", &sel->start_ms) && param_time(c, "end", &sel->end_ms);
 }
 
 static int compare_str(const void *a, const void *b)
@@ -76,7 +69,7 @@ static void label_list(struct prom_call *c, struct str name)
     struct prom_selectors s = {0};
     struct union_list u = {0};
     size_t limit = 0;
-    if (!param_limit(c, "limit", &limit) || !span(c, &sel) || !param_selectors(c, false, &s)) {
+    if (!param_limit(c, "limit", &limit) || !span(c, &sel) || !param_selectors(c, SELECTORS_OPTIONAL, &s)) {
         return;
     }
     struct metric_source *source = c->api->source;
@@ -217,7 +210,11 @@ static void series(struct prom_call *c)
     struct prom_selectors s = {0};
     struct series_list l = {0};
     size_t limit = 0;
-    if (!param_limit(c, "limit", &limit) || !span(c, &sel) || !param_selectors(c, true, &s)) {
+    if (http_req_param(c->r, "match[]").p == NULL) {
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "no match[] parameter provided"));
+        return;
+    }
+    if (!param_limit(c, "limit", &limit) || !span(c, &sel) || !param_selectors(c, SELECTORS_REQUIRED, &s)) {
         return;
     }
     enum err e = ERR_OK;
@@ -257,7 +254,11 @@ static void series(struct prom_call *c)
 
 static int compare_metadata(const void *a, const void *b)
 {
-    return str_cmp(((const struct metric_metadata *)a)->metric, ((const struct metric_metadata *)b)->metric);
+    const struct metric_metadata *x = a, *y = b;
+    int c = str_cmp(x->metric, y->metric);
+    c = c ? c : str_cmp(x->type, y->type);
+    c = c ? c : str_cmp(x->help, y->help);
+    return c ? c : str_cmp(x->unit, y->unit);
 }
 
 static void json_metadata(struct json_writer *w, const struct metric_metadata *m)
@@ -272,42 +273,77 @@ static void json_metadata(struct json_writer *w, const struct metric_metadata *m
     json_object_end(w);
 }
 
+/* What the targets say and what came by remote write: sorted, each once. */
+static enum err all_metadata(struct prom_call *c, struct str metric, struct metric_metadata **ret_rows,
+                             size_t *ret_n)
+{
+    const struct metric_metadata *stored = NULL;
+    const struct scrape_metadata_view *scraped = NULL;
+    size_t stored_count = 0, scraped_count = 0, n = 0;
+    enum err e = c->api->source->ops->metadata(c->api->source, &c->q, metric, 0, &c->query_arena, &stored,
+                                               &stored_count, &c->info);
+    e = e || !c->api->scrape
+            ? e
+            : scrape_metadata_view(c->api->scrape, &c->query_arena, metric, &scraped, &scraped_count);
+    struct metric_metadata *rows =
+        e ? NULL : arena_array(&c->query_arena, stored_count + scraped_count + 1, sizeof(*rows));
+    if (e || !rows) {
+        return e ? e : ERR_OOM;
+    }
+    if (stored_count) {
+        memcpy(rows, stored, stored_count * sizeof(*rows));
+    }
+    for (size_t i = 0; i < scraped_count; i++) {
+        rows[stored_count + i] =
+            (struct metric_metadata){scraped[i].metric, scraped[i].type, scraped[i].help, scraped[i].unit};
+    }
+    qsort(rows, stored_count + scraped_count, sizeof(*rows), compare_metadata);
+    for (size_t i = 0; i < stored_count + scraped_count; i++) {
+        if (n == 0 || compare_metadata(&rows[i], &rows[n - 1]) != 0) {
+            rows[n++] = rows[i];
+        }
+    }
+    *ret_rows = rows;
+    *ret_n = n;
+    return ERR_OK;
+}
+
+/* A count, -1 when absent. False: answered. */
+static bool param_number(struct prom_call *c, const char *name, int64_t *value)
+{
+    struct str s = http_req_param(c->r, name);
+    *value = -1;
+    if (s.n && str_to_i64(s, value)) {
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "%s must be a number", name));
+        return false;
+    }
+    return true;
+}
+
 static void metadata(struct prom_call *c)
 {
-    size_t limit = 0, per_metric = 0, n;
-    const struct metric_metadata *stored;
-    if (!param_limit(c, "limit", &limit) || !param_limit(c, "limit_per_metric", &per_metric)) {
+    int64_t limit, per_metric, metrics = 0;
+    struct metric_metadata *rows = NULL;
+    size_t n = 0;
+    if (!param_number(c, "limit", &limit) || !param_number(c, "limit_per_metric", &per_metric)) {
         return;
     }
-    enum err e = c->api->source->ops->metadata(c->api->source, &c->q, http_req_param(c->r, "metric"), 0,
-                                               &c->query_arena, &stored, &n, &c->info);
-    struct metric_metadata *rows = e ? NULL : arena_array(&c->query_arena, n + 1, sizeof(*rows));
-    if (e || !rows) {
-        prom_call_error(c, e ? e : ERR_OOM);
+    enum err e = all_metadata(c, http_req_param(c->r, "metric"), &rows, &n);
+    if (e) {
+        prom_call_error(c, e);
         return;
-    }
-    if (n) {
-        memcpy(rows, stored, n * sizeof(*rows));
-        qsort(rows, n, sizeof(*rows), compare_metadata);
     }
     prom_call_data(c);
     json_object_begin(&c->w);
-    size_t metrics = 0;
-    for (size_t i = 0; i < n;) {
-        size_t end = i + 1;
-        while (end < n && str_eq(rows[end].metric, rows[i].metric)) {
-            end++;
-        }
-        if (limit && metrics++ == limit) {
-            break;
-        }
+    for (size_t i = 0, end; i < n && (limit < 0 || metrics < limit); i = end, metrics++) {
         json_key_str(&c->w, rows[i].metric);
         json_array_begin(&c->w);
-        for (size_t k = i; k < end && (!per_metric || k - i < per_metric); k++) {
-            json_metadata(&c->w, &rows[k]);
+        for (end = i; end < n && str_eq(rows[end].metric, rows[i].metric); end++) {
+            if (per_metric <= 0 || (int64_t)(end - i) < per_metric) {
+                json_metadata(&c->w, &rows[end]);
+            }
         }
         json_array_end(&c->w);
-        i = end;
     }
     json_object_end(&c->w);
     prom_call_send(c);

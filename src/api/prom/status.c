@@ -1,11 +1,17 @@
 /* Build, flags, configuration, run-time, head statistics, health, lifecycle and admin endpoints. */
 #include <limits.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/prom/prom_call.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/thread.h"
+
+enum {
+    CARDINALITY_ROWS_MAX = 10000
+};
 
 static void json_member(struct json_writer *w, const char *key, struct str value)
 {
@@ -128,20 +134,20 @@ static void json_rows(struct json_writer *w, const char *key, const struct tsdb_
 
 static void tsdb_status(struct prom_call *c)
 {
-    size_t limit = 10;
+    int64_t limit = 10;
     struct tsdb_stats st;
     struct tsdb_cardinality rows;
     struct json_writer *w = &c->w;
-    if (!param_limit(c, "limit", &limit)) {
+    struct str given = http_req_param(c->r, "limit");
+    if (given.n && (str_to_i64(given, &limit) || limit < 1)) {
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "limit must be a positive number"));
         return;
     }
-    if (limit < 1 || limit > 10000) {
-        (void)err_set(&c->info, ERR_INVALID,
-                      limit < 1 ? "limit must be a positive number" : "limit must not exceed 10000");
-        prom_call_error(c, ERR_INVALID);
+    if (limit > CARDINALITY_ROWS_MAX) {
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "limit must not exceed %d", CARDINALITY_ROWS_MAX));
         return;
     }
-    enum err e = tsdb_cardinality(c->api->db, &c->q, limit, &c->query_arena, &rows, &c->info);
+    enum err e = tsdb_cardinality(c->api->db, &c->q, (size_t)limit, &c->query_arena, &rows, &c->info);
     if (e) {
         prom_call_error(c, e);
         return;
@@ -231,8 +237,7 @@ static bool admin_enabled(struct prom_call *c)
     if (c->api->admin) {
         return true;
     }
-    (void)err_set(&c->info, ERR_UNAVAILABLE, "admin APIs disabled");
-    prom_call_error(c, ERR_UNAVAILABLE);
+    prom_call_unavailable(c, "admin APIs disabled");
     return false;
 }
 
@@ -241,7 +246,7 @@ static void delete_series(struct prom_call *c)
     ts_ms start = INT64_MIN, end = INT64_MAX;
     struct prom_selectors s = {0};
     if (!admin_enabled(c) || !param_time(c, "start", &start) || !param_time(c, "end", &end) ||
-        !param_selectors(c, true, &s)) {
+        !param_selectors(c, SELECTORS_REQUIRED, &s)) {
         return;
     }
     enum err e = ERR_OK;
@@ -269,18 +274,44 @@ static void clean_tombstones(struct prom_call *c)
     }
 }
 
+/* 20060102T150405Z and a random number, as Prometheus names them. */
+static bool snapshot_name(ts_ms now, char *name, size_t size)
+{
+    uint64_t random = 0;
+    time_t seconds = (time_t)(now / MS_PER_S);
+    struct tm t;
+    char stamp[32];
+    if (rng_secret(&random, sizeof(random)) || !gmtime_r(&seconds, &t) ||
+        strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &t) == 0) {
+        return false;
+    }
+    (void)snprintf(name, size, "%s-%016llx", stamp, (unsigned long long)(random >> 1));
+    return true;
+}
+
+static bool param_skip_head(struct prom_call *c, bool *skip)
+{
+    struct str s = http_req_param(c->r, "skip_head");
+    bool yes = str_eq_c(s, "true") || str_eq_c(s, "1"), no = str_eq_c(s, "false") || str_eq_c(s, "0");
+    *skip = yes;
+    if (s.n && !yes && !no) {
+        (void)err_set(&c->info, ERR_INVALID, "unable to parse boolean: \"%.*s\"", STR_FMT(s));
+        prom_call_bad_parameter(c, "skip_head");
+        return false;
+    }
+    return true;
+}
+
 static void snapshot(struct prom_call *c)
 {
     char name[64];
-    if (!admin_enabled(c)) {
+    bool skip_head = false;
+    if (!admin_enabled(c) || !param_skip_head(c, &skip_head)) {
         return;
     }
-    struct str skip = http_req_param(c->r, "skip_head");
-    snprintf(name, sizeof(name), "%lld", (long long)c->now);
+    enum err e = snapshot_name(c->now, name, sizeof(name)) ? ERR_OK : ERR_INTERNAL;
     struct str path = arena_printf(c->a, "%s/%s", c->api->snapshot_dir, name);
-    enum err e =
-        path.p ? tsdb_snapshot(c->api->db, path.p, str_eq_c(skip, "true") || str_eq_c(skip, "1"), &c->info)
-               : ERR_OOM;
+    e = e ? e : !path.p ? ERR_OOM : tsdb_snapshot(c->api->db, path.p, skip_head, &c->info);
     if (e) {
         prom_call_error(c, e);
         return;
@@ -290,6 +321,13 @@ static void snapshot(struct prom_call *c)
     json_member(&c->w, "name", str_c(name));
     json_object_end(&c->w);
     prom_call_send(c);
+}
+
+static void only_post_route(void *ctx, struct http_req *r)
+{
+    (void)ctx;
+    http_res_header(r, "Allow", STR("POST, PUT"));
+    http_res_send(r, 405, "text/plain; charset=utf-8", STR("Only POST or PUT requests allowed"));
 }
 
 PROM_ROUTE(buildinfo)
@@ -318,6 +356,8 @@ struct prom_routes prom_routes_status(void)
         {"POST|PUT", "/api/v1/admin/tsdb/snapshot", snapshot_route, HTTP_FORM, 0, NULL},
         {"GET", "/-/healthy", healthy_route, HTTP_INLINE | HTTP_WHILE_LOADING, 0, NULL},
         {"GET", "/-/ready", ready_route, 0, 0, NULL},
+        {"GET", "/-/reload", only_post_route, HTTP_INLINE, 0, NULL},
+        {"GET", "/-/quit", only_post_route, HTTP_INLINE, 0, NULL},
         {"POST|PUT", "/-/reload", reload_route, 0, 0, NULL},
         {"POST|PUT", "/-/quit", quit_route, 0, 0, NULL},
     };

@@ -191,11 +191,10 @@ static const struct scrape_job *job_param(struct prom_call *c, struct prom_confi
         }
     }
     prom_config_unref(config);
-    if (name.n == 0) {
-        prom_call_error(c, err_set(&c->info, ERR_INVALID, "no scrapePool parameter provided"));
-    } else {
-        prom_call_error(c, err_set(&c->info, ERR_NOT_FOUND, "scrape pool \"%.*s\" not found", STR_FMT(name)));
-    }
+    prom_call_error(c, name.n == 0 ? err_set(&c->info, ERR_INVALID, "no scrapePool parameter provided")
+                                   : err_set(&c->info, ERR_INVALID,
+                                             "error retrieving scrape config: scrape pool \"%.*s\" not found",
+                                             STR_FMT(name)));
     return NULL;
 }
 
@@ -222,18 +221,23 @@ static bool labels_param(struct prom_call *c, struct labels *ret_labels)
 {
     const struct json_value *v = NULL;
     struct str text = http_req_param(c->r, "labels");
-    enum err e = json_parse(c->a, text.n ? text : STR("{}"), &v, &c->info);
+    struct err_info why = {0};
+    if (text.n == 0) {
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "no labels parameter provided"));
+        return false;
+    }
+    enum err e = json_parse(c->a, text, &v, &why);
     if (!e && v->kind != JSON_OBJECT) {
-        e = err_set(&c->info, ERR_INVALID, "labels must be a JSON object");
+        e = err_set(&why, ERR_INVALID, "an object is expected");
     }
     struct label *l = e ? NULL : arena_array(c->a, v->count + 1, sizeof(*l));
     size_t n = 0;
     for (const struct json_value *m = l ? v->child : NULL; m; m = m->next) {
         l[n++] = (struct label){m->key, m->string};
     }
-    e = e ? e : !l ? ERR_OOM : labels_normalise(l, &n, &c->info);
+    e = e ? e : !l ? ERR_OOM : labels_normalise(l, &n, &why);
     if (e) {
-        prom_call_bad_parameter(c, "labels");
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "error parsing labels: %s", why.message));
         return false;
     }
     *ret_labels = (struct labels){l, n};
@@ -268,9 +272,9 @@ static void json_rule(struct json_writer *w, const struct relabel_rule *r)
 static void relabel_steps(struct prom_call *c)
 {
     struct prom_config *config;
-    struct labels ls;
+    struct labels ls = {0};
     bool keep = true;
-    if (!labels_param(c, &ls)) {
+    if (http_req_param(c->r, "scrapePool").n && !labels_param(c, &ls)) {
         return;
     }
     const struct scrape_job *job = job_param(c, &config);
@@ -281,15 +285,15 @@ static void relabel_steps(struct prom_call *c)
     json_object_begin(&c->w);
     json_key(&c->w, "steps");
     json_array_begin(&c->w);
-    for (size_t i = 0; i < job->relabel_count && keep; i++) {
-        if (relabel(c->a, &job->relabel[i], 1, ls, &ls, &keep)) {
+    for (size_t i = 0; i < job->relabel_count; i++) {
+        if (keep && relabel(c->a, &job->relabel[i], 1, ls, &ls, &keep)) {
             break;
         }
         json_object_begin(&c->w);
         json_key(&c->w, "rule");
         json_rule(&c->w, &job->relabel[i]);
         json_key(&c->w, "output");
-        json_labels(&c->w, ls);
+        json_labels(&c->w, keep ? ls : (struct labels){0});
         json_key(&c->w, "keep");
         json_bool(&c->w, keep);
         json_object_end(&c->w);
@@ -319,12 +323,15 @@ static void json_target_metadata(struct json_writer *w, const struct scrape_meta
 static void target_metadata(struct prom_call *c)
 {
     struct matcher *m = NULL;
-    size_t matchers = 0, limit = 0, n = 0, shown = 0;
+    size_t matchers = 0, n = 0, shown = 0;
     const struct scrape_metadata_view *rows = NULL;
     struct str match = http_req_param(c->r, "match_target"), metric = http_req_param(c->r, "metric");
-    if (!param_limit(c, "limit", &limit)) {
+    int64_t given = -1;
+    if (http_req_param(c->r, "limit").n && str_to_i64(http_req_param(c->r, "limit"), &given)) {
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "limit must be a number"));
         return;
     }
+    size_t limit = given < 0 ? SIZE_MAX : (size_t)given;
     enum err e = match.n ? promql_selector(match, c->a, &m, &matchers, &c->info) : ERR_OK;
     if (e) {
         prom_call_bad_parameter(c, "match_target");
@@ -334,7 +341,7 @@ static void target_metadata(struct prom_call *c)
     if (!e) {
         prom_call_data(c);
         json_array_begin(&c->w);
-        for (size_t i = 0; i < n && (!limit || shown < limit); i++) {
+        for (size_t i = 0; i < n && shown < limit; i++) {
             if (matchers_match(m, matchers, rows[i].target)) {
                 json_target_metadata(&c->w, &rows[i], metric.n > 0);
                 shown++;

@@ -68,6 +68,18 @@ MUST_USE enum err promql_format(const struct promql_options *o, struct str expr,
 /* The syntax tree as JSON (parse_query). */
 MUST_USE enum err promql_tree_json(const struct promql_options *o, struct str expr, struct buf *b,
                                    struct err_info *reterr_info);
+/* The i-th function of the language; NULL after the last. */
+const char *promql_function_name(size_t i, bool *ret_experimental);
+
+struct promql_matchers {
+    struct matcher *m;
+    size_t n;
+};
+
+/* The matchers of every selector of the expression, in the arena; the caller ends them with matcher_done. */
+MUST_USE enum err promql_selectors(const struct promql_options *o, struct str expr, struct arena *a,
+                                   struct promql_matchers **ret_sets, size_t *ret_n,
+                                   struct err_info *reterr_info);
 /* Parses a series selector as in match[]= into matchers in the arena; the caller ends them with matcher_done.
  */
 MUST_USE enum err promql_selector(struct str text, struct arena *a, struct matcher **ret_matchers,

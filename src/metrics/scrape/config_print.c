@@ -33,7 +33,8 @@ static void print_url(struct buf *b, struct str s)
     buf_append(b, s.p + at, s.n - at);
 }
 
-static bool needs_quotes(struct str s)
+/* Plain text that YAML would read as something else than a string. */
+static bool is_word(struct str s)
 {
     static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "~"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -41,6 +42,11 @@ static bool needs_quotes(struct str s)
             return true;
         }
     }
+    return false;
+}
+
+static bool needs_quotes(struct str s)
+{
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         bool ends = i + 1 == s.n || s.p[i + 1] == ' ';
@@ -69,7 +75,8 @@ static void print_scalar(struct buf *b, const struct yaml_node *n, bool secret)
         return;
     }
     print_url(&text, n->text);
-    if (needs_quotes(buf_view(&text)) || (n->quoted && looks_like_number(buf_view(&text)))) {
+    if (needs_quotes(buf_view(&text)) ||
+        (n->quoted && (is_word(buf_view(&text)) || looks_like_number(buf_view(&text))))) {
         json_quote(b, buf_view(&text));
     } else {
         buf_str(b, buf_view(&text));
@@ -112,7 +119,7 @@ static void print_node(struct buf *b, const struct yaml_node *n, unsigned depth,
             indent(b, depth);
         }
         if (n->kind == YAML_MAP) {
-            if (needs_quotes(c->key)) {
+            if (needs_quotes(c->key) || is_word(c->key)) {
                 json_quote(b, c->key);
             } else {
                 buf_str(b, c->key);
