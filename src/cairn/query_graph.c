@@ -65,7 +65,7 @@ static void scale(struct buf *b, double v)
 {
     char text[NUM_F64_BYTES_MAX];
     double shown = fabs(v) >= 1 ? round(v * 1000) / 1000 : v;
-    size_t n = num_f64_format(text, shown, 'g');
+    size_t n = num_f64_format(text, shown, fabs(shown) >= 1 && fabs(shown) < 1e6 ? 'f' : 'g');
     buf_printf(b, "%*.*s ", SCALE_WIDTH, (int)(n > SCALE_WIDTH ? SCALE_WIDTH : n), text);
 }
 

@@ -193,7 +193,7 @@ size_t num_f64_format(char out[NUM_F64_BYTES_MAX], double v, char fmt)
     char digits[17];
     int exp10;
     size_t n = num_f64_digits(v, digits, &exp10);
-    bool plain = fmt == 'f' || (fmt == 'g' && exp10 - 1 >= -4 && exp10 - 1 < 21);
+    bool plain = fmt == 'f' || (fmt == 'g' && exp10 - 1 >= -4 && exp10 - 1 < 6);
     return (size_t)(o - out) + (plain ? put_plain(o, digits, n, exp10) : put_exponent(o, digits, n, exp10));
 }
 

@@ -17,7 +17,7 @@ enum {
 size_t num_f64_digits(double v, char digits[17], int *ret_exp10);
 
 /* strconv.FormatFloat(v, fmt, -1, 64): fmt 'f', 'e' or 'g' ('g' switches to an exponent below -4 and from
- * 21). NaN, +Inf, -Inf. Returns the number of bytes written, no NUL. */
+ * 6). NaN, +Inf, -Inf. Returns the number of bytes written, no NUL. */
 size_t num_f64_format(char out[NUM_F64_BYTES_MAX], double v, char fmt);
 /* FormatFloat(v, 'f', places, 64), places at most 20. */
 size_t num_f64_fixed(char out[NUM_F64_BYTES_MAX], double v, unsigned places);
