@@ -64,14 +64,15 @@ static bool any_point(const struct eval *e, const struct series *s, bool histogr
 }
 
 /* " for metric name ..." where names are still there when a query ends. */
-static struct str named(const struct eval *e, struct buf *b, struct labels ls)
+static struct str named(struct eval *e, struct buf *b, struct labels ls)
 {
     struct buf shown AUTO_BUF = {0};
     struct str name = metric_name(ls);
     buf_reset(b);
     if (e->options->delayed_name && name.n) {
         buf_c(b, " for metric name ");
-        buf_str(b, quoted(&shown, name));
+        buf_str(b, note_quoted(e, &shown, name));
+        e->notes->failed = b->err ? b->err : e->notes->failed;
     }
     return buf_view(b);
 }
@@ -80,7 +81,7 @@ static void note_bad_le(struct eval *e, const struct node *arg, struct labels ls
 {
     struct buf name AUTO_BUF = {0}, shown AUTO_BUF = {0};
     note(e, true, arg->pos, "bucket label \"le\" is missing or has a malformed value of %.*s%.*s",
-         STR_FMT(quoted(&shown, labels_get(ls, STR("le")))), STR_FMT(named(e, &name, ls)));
+         STR_FMT(note_quoted(e, &shown, labels_get(ls, STR("le")))), STR_FMT(named(e, &name, ls)));
 }
 
 static enum err member_add(struct eval *e, struct members *all, const struct series *s, bool bucket,
@@ -204,7 +205,8 @@ static void forced_note(struct eval *e, const struct question *q)
             e, false, q->arg->pos, &f->detail,
             "input to histogram_quantile needed to be fixed for monotonicity (see "
             "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)%s%.*s",
-            f->name.n ? " for metric name " : "", STR_FMT(f->name.n ? quoted(&shown, f->name) : f->name));
+            f->name.n ? " for metric name " : "",
+            STR_FMT(f->name.n ? note_quoted(e, &shown, f->name) : f->name));
     }
 }
 

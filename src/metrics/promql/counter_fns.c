@@ -31,7 +31,7 @@ void note_start_overlap(const struct window *w)
     struct note_detail d = {.occurrences = true, .count = 1};
     note_detailed(w->e, true, argument_pos(w->call), &d,
                   "sample has start time that overlaps with previous sample timestamp for metric %.*s",
-                  STR_FMT(quoted(&shown, metric_name(w->labels))));
+                  STR_FMT(note_quoted(w->e, &shown, metric_name(w->labels))));
 }
 
 /* -- anchored and smoothed ------------------------------------------------------------------------------- */

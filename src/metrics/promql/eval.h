@@ -237,6 +237,8 @@ void note_detailed(struct eval *e, bool warning, size_t pos, const struct note_d
 void note_ignored_histograms(const struct window *w);
 void note_bad_quantile(struct eval *e, size_t pos, double q);
 struct str metric_name(struct labels ls);
+/* A name in quotes, for a note. */
+struct str note_quoted(struct eval *e, struct buf *b, struct str name);
 /* At most ten of each kind, then how many were left out. */
 MUST_USE enum err notes_finish(struct eval *e, struct promql_result *out);
 

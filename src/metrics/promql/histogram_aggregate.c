@@ -76,7 +76,7 @@ static void group_notes(struct eval *e, const struct node *n, const struct histo
         note(e, true, place(n),
              "vector contains a mix of histograms with exponential and custom buckets schemas for metric "
              "name %.*s",
-             STR_FMT(quoted(&shown, name)));
+             STR_FMT(note_quoted(e, &shown, name)));
     }
     if (m->reconciled) {
         note(e, false, place(n), "mismatched custom buckets were reconciled during aggregation");

@@ -38,7 +38,7 @@ static bool incompatible(const struct window *w)
     note(w->e, true, argument_pos(w->call),
          "vector contains a mix of histograms with exponential and custom buckets schemas for metric name "
          "%.*s",
-         STR_FMT(quoted(&shown, metric_name(w->labels))));
+         STR_FMT(note_quoted(w->e, &shown, metric_name(w->labels))));
     return false;
 }
 

@@ -15,7 +15,7 @@ static size_t place(const struct window *w)
 static void note_named(struct eval *e, bool warning, size_t pos, const char *text, struct str name)
 {
     struct buf shown AUTO_BUF = {0};
-    note(e, warning, pos, "%s %.*s", text, STR_FMT(quoted(&shown, name)));
+    note(e, warning, pos, "%s %.*s", text, STR_FMT(note_quoted(e, &shown, name)));
 }
 
 static void note_window(const struct window *w, const char *text)

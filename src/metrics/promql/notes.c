@@ -24,6 +24,13 @@ struct str metric_name(struct labels ls)
     return labels_get(ls, LABEL_METRIC_NAME);
 }
 
+struct str note_quoted(struct eval *e, struct buf *b, struct str name)
+{
+    struct str shown = quoted(b, name);
+    e->notes->failed = b->err ? b->err : e->notes->failed;
+    return shown;
+}
+
 static void merge_detail(struct note_detail *into, const struct note_detail *d)
 {
     into->first = d->first < into->first ? d->first : into->first;
@@ -83,7 +90,7 @@ void note_ignored_histograms(const struct window *w)
     if (w->histogram_count && w->n && w->call) {
         note(w->e, false, argument_pos(w->call),
              "ignored histograms in a range containing both floats and histograms for metric name %.*s",
-             STR_FMT(quoted(&shown, metric_name(w->labels))));
+             STR_FMT(note_quoted(w->e, &shown, metric_name(w->labels))));
     }
 }
 

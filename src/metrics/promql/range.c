@@ -241,13 +241,13 @@ static void note_no_counter(struct range_job *j, struct labels ls)
                  "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", "
                  "got "
                  "%.*s: %.*s",
-                 STR_FMT(quoted(&shown_type, type)), STR_FMT(quoted(&shown, name)));
+                 STR_FMT(note_quoted(e, &shown_type, type)), STR_FMT(note_quoted(e, &shown, name)));
         }
     } else if (!name_ends(name, "_total") && !name_ends(name, "_sum") && !name_ends(name, "_count") &&
                !name_ends(name, "_bucket")) {
         note(e, false, argument_pos(j->use->call),
              "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: %.*s",
-             STR_FMT(quoted(&shown, name)));
+             STR_FMT(note_quoted(e, &shown, name)));
     }
 }
 

@@ -203,6 +203,15 @@ bool range_present(const struct window *w, struct point *ret_p)
     return true;
 }
 
+/* Memory that ran out fails the query when it ends. */
+static bool unless_failed(const struct window *w, bool ok)
+{
+    if (!ok) {
+        w->e->notes->failed = ERR_OOM;
+    }
+    return ok;
+}
+
 bool range_quantile(const struct window *w, struct point *ret_p)
 {
     double q = w->args[0];
@@ -210,13 +219,13 @@ bool range_quantile(const struct window *w, struct point *ret_p)
         note_bad_quantile(w->e, w->call->args[0]->pos, q);
     }
     note_ignored_histograms(w);
-    return quantile_of(q, w->v, w->n, &ret_p->v);
+    return unless_failed(w, quantile_of(q, w->v, w->n, &ret_p->v));
 }
 
 bool range_mad(const struct window *w, struct point *ret_p)
 {
     note_ignored_histograms(w);
-    return median_deviation(w->v, w->n, &ret_p->v);
+    return unless_failed(w, median_deviation(w->v, w->n, &ret_p->v));
 }
 
 /* -- ends and extremes ----------------------------------------------------------------------------------- */
@@ -224,10 +233,7 @@ bool range_mad(const struct window *w, struct point *ret_p)
 static bool put_histogram(const struct window *w, size_t i, struct point *ret_p)
 {
     ret_p->h = eval_keep_histogram(w->e, w->histograms[i]);
-    if (!ret_p->h) {
-        w->e->notes->failed = ERR_OOM;
-    }
-    return ret_p->h != NULL;
+    return unless_failed(w, ret_p->h != NULL);
 }
 
 bool range_last(const struct window *w, struct point *ret_p)
