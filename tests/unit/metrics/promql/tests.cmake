@@ -1,0 +1,1 @@
+cairn_unit_test(NAME metrics/promql DEPS metrics/promql metrics/model query codec labels base)
