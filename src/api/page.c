@@ -113,6 +113,18 @@ static void send_page(const struct page *p, struct http_req *r)
     http_res_send_buf(r, 200, "text/html; charset=utf-8", &out);
 }
 
+/* Paths that a program asks for, not a person: a page would be a wrong answer. */
+static bool is_file_path(struct str path)
+{
+    static const char *const roots[] = {"/assets/", "/public/", "/avatar/", "/-/"};
+    for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
+        if (str_starts(path, str_c(roots[i]))) {
+            return true;
+        }
+    }
+    return str_eq_c(path, "/favicon.ico") || str_eq_c(path, "/robots.txt") || str_eq_c(path, "/metrics");
+}
+
 void page_not_found(void *ctx, struct http_req *r)
 {
     const struct page *p = ctx;
@@ -127,7 +139,7 @@ void page_not_found(void *ctx, struct http_req *r)
         } else {
             http_res_send(r, 404, "text/plain; charset=utf-8", STR("404 page not found\n"));
         }
-    } else if (reads && !str_starts(path, STR("/assets/")) && !str_starts(path, STR("/-/"))) {
+    } else if (reads && !is_file_path(path)) {
         send_page(p, r);
     } else {
         http_res_send(r, 404, "text/plain; charset=utf-8", STR("404 page not found\n"));

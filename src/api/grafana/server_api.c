@@ -153,10 +153,19 @@ static void admin_settings(struct call *c)
     call_send(c, 200);
 }
 
+#define COUNT_ROWS                                                            \
+    "SELECT (SELECT count(*) FROM dashboard), (SELECT count(*) FROM folder)," \
+    " (SELECT count(*) FROM data_source), (SELECT count(*) FROM user),"       \
+    " (SELECT count(*) FROM session), (SELECT count(*) FROM star)"
+
+enum {
+    COUNTS = 6
+};
+
 static enum err read_counts(void *ctx, const struct db_row *r)
 {
     int64_t *counts = ctx;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < COUNTS; i++) {
         counts[i] = db_row_int(r, i);
     }
     return ERR_OK;
@@ -166,12 +175,8 @@ static void admin_stats(struct call *c)
 {
     static const char *const names[] = {"dashboards", "folders",        "datasources",
                                         "users",      "activeSessions", "stars"};
-    int64_t counts[6] = {0};
-    enum err e = db_query(c->api->db,
-                          "SELECT (SELECT count(*) FROM dashboard), (SELECT count(*) FROM folder),"
-                          " (SELECT count(*) FROM data_source), (SELECT count(*) FROM user),"
-                          " (SELECT count(*) FROM session), (SELECT count(*) FROM star)",
-                          NULL, 0, read_counts, counts, &c->info);
+    int64_t counts[COUNTS] = {0};
+    enum err e = db_query(c->api->db, COUNT_ROWS, NULL, 0, read_counts, counts, &c->info);
     if (e) {
         call_error(c, e);
         return;
@@ -185,6 +190,33 @@ static void admin_stats(struct call *c)
     }
     json_object_end(&c->w);
     call_send(c, 200);
+}
+
+/* What a scrape of Grafana's own /metrics is looked at for. */
+static void metrics(void *ctx, struct http_req *r)
+{
+    static const char *const names[] = {"dashboard", "folder", "datasource", "user", "session", "star"};
+    struct grafana_api *api = ctx;
+    int64_t counts[COUNTS] = {0};
+    struct buf out AUTO_BUF = {0};
+    struct err_info info = {0};
+    if (db_query(api->db, COUNT_ROWS, NULL, 0, read_counts, counts, &info)) {
+        http_res_send(r, 503, "text/plain; charset=utf-8", str_c(info.message));
+        return;
+    }
+    buf_printf(&out,
+               "# HELP grafana_build_info The version whose API is spoken, and Cairn's own.\n"
+               "# TYPE grafana_build_info gauge\n"
+               "grafana_build_info{edition=\"oss\",version=\"" GRAFANA_VERSION_TEXT
+               "\",cairn_version=\"%.*s\"} 1\n",
+               STR_FMT(api->cairn_version));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        buf_printf(&out,
+                   "# HELP grafana_stat_totals_%s How many there are.\n# TYPE grafana_stat_totals_%s gauge\n"
+                   "grafana_stat_totals_%s %lld\n",
+                   names[i], names[i], names[i], (long long)counts[i]);
+    }
+    http_res_send_buf(r, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }
 
 static void reload(struct call *c)
@@ -257,6 +289,7 @@ CALL_ROUTE(empty_teams, ROLE_VIEWER)
 struct route_table routes_server(void)
 {
     static const struct http_route rows[] = {
+        {"GET", "/metrics", metrics, HTTP_NO_AUTH, 0, NULL},
         {"GET", "/api/frontend/settings", frontend_settings_route, 0, 0, NULL},
         {"GET", "/api/plugins", plugins_route, 0, 0, NULL},
         {"GET", "/api/admin/settings", admin_settings_route, 0, 0, NULL},

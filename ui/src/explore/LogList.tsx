@@ -1,9 +1,10 @@
 /* Log lines: time, level, text with marks, and behind a click the labels with their filters. Rows out of sight are not
  * laid out (content-visibility), so some thousand lines stay quick. */
 import { memo, useMemo, useState, type ReactNode } from "react";
-import type { LogLine } from "../api/loki";
+import type { LogLine, Loki } from "../api/loki";
 import { Icon } from "../components/icons";
 import { formatTime } from "../lib/time";
+import { Context } from "./Context";
 import { levelOf, levelColor } from "./levels";
 
 export interface Word { text: string; regex: boolean }
@@ -63,18 +64,20 @@ function plainText(line: string, pretty: boolean): string {
   }
 }
 
-export const LogList = memo(function LogList({ rows, look, words, filter, label, common }: { rows: Shown[]; look: LogLook; words: Word[]; filter?: LogFilter; label: string; common: Record<string, string> }) {
+interface ListProps { rows: Shown[]; look: LogLook; words: Word[]; filter?: LogFilter; label: string; common: Record<string, string>; loki: Loki }
+export const LogList = memo(function LogList({ rows, look, words, filter, label, common, loki }: ListProps) {
   const find = useMemo(() => pattern(words), [words]);
   return (
     <ol className={"line-list" + (look.wrap ? " wrap" : "")} aria-label={label}>
       {rows.map((r, i) => (
-        <Row key={r.line.ns + i} row={r} look={look} find={find} filter={filter} common={common} />
+        <Row key={r.line.ns + i} row={r} look={look} find={find} filter={filter} common={common} loki={loki} />
       ))}
     </ol>
   );
 });
 
-const Row = memo(function Row({ row, look, find, filter, common }: { row: Shown; look: LogLook; find: RegExp | null; filter?: LogFilter; common: Record<string, string> }) {
+interface RowProps { row: Shown; look: LogLook; find: RegExp | null; filter?: LogFilter; common: Record<string, string>; loki: Loki }
+const Row = memo(function Row({ row, look, find, filter, common, loki }: RowProps) {
   const [open, setOpen] = useState(false);
   const { line } = row;
   const level = levelOf(line);
@@ -89,12 +92,13 @@ const Row = memo(function Row({ row, look, find, filter, common }: { row: Shown;
         {unique.length > 0 && <span className="line-labels">{unique.map(([k, v]) => `${k}=${v}`).join(" ")}</span>}
         <span className="line-text">{marked(plainText(line.line, look.pretty), find)}</span>
       </button>
-      {open && <Details line={line} filter={filter} />}
+      {open && <Details line={line} filter={filter} loki={loki} />}
     </li>
   );
 });
 
-function Details({ line, filter }: { line: LogLine; filter?: LogFilter }) {
+function Details({ line, filter, loki }: { line: LogLine; filter?: LogFilter; loki: Loki }) {
+  const [context, setContext] = useState(false);
   const groups: [string, Record<string, string>, boolean][] = [
     ["Labels", line.labels, true],
     ["Metadata", line.metadata, false],
@@ -106,8 +110,12 @@ function Details({ line, filter }: { line: LogLine; filter?: LogFilter }) {
         <button className="btn quiet compact" onClick={() => void navigator.clipboard?.writeText(line.line)}>
           <Icon name="copy" size={14} /> Copy line
         </button>
+        <button className="btn quiet compact" aria-expanded={context} onClick={() => setContext(!context)}>
+          <Icon name="expand" size={14} /> {context ? "Hide" : "Lines around it"}
+        </button>
         <span className="muted mono">{line.ns} ns</span>
       </div>
+      {context && <Context loki={loki} line={line} />}
       {groups.map(([title, map, stream]) => {
         const rows = Object.entries(map);
         return rows.length ? (

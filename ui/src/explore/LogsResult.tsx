@@ -120,6 +120,7 @@ export function LogsResult({ source, expr, lines, limit, range, run, filter, onZ
   const sorted = useMemo(() => [...lines].sort((a, b) => (newest ? compareNs(b.ns, a.ns) : compareNs(a.ns, b.ns))), [lines, newest]);
   const rows = useMemo(() => dedup(sorted, same), [sorted, same]);
   const common = useMemo(() => commonLabels(lines), [lines]);
+  const loki = useMemo(() => lokiOf(source), [source]);
   const words = useMemo(() => searchWords(expr), [expr]);
   const toggle = (k: keyof LogLook) => {
     const next = { ...look, [k]: !look[k] };
@@ -164,7 +165,7 @@ export function LogsResult({ source, expr, lines, limit, range, run, filter, onZ
           )}
         </p>
         {rows.length ? (
-          <LogList rows={rows} look={look} words={words} filter={filter} label="Log lines" common={common} />
+          <LogList rows={rows} look={look} words={words} filter={filter} label="Log lines" common={common} loki={loki} />
         ) : (
           <Empty title="No lines in this range">{live ? "Waiting for new lines." : "Widen the time range, or ask with fewer filters."}</Empty>
         )}

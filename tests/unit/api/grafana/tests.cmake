@@ -1,0 +1,1 @@
+cairn_unit_test(NAME api/grafana DEPS api/grafana dashboards net disk labels codec base)
