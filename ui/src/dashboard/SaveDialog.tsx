@@ -39,7 +39,7 @@ export default function SaveDialog({ loaded, refresh, close, saved }: Props) {
     if (list.join() !== (loaded.json.tags ?? []).join()) text = setAt(text, ["tags"], list);
     if (time) {
       text = setAt(text, ["time"], page.range.raw);
-      text = setAt(text, ["refresh"], refresh);
+      if (refresh !== (loaded.json.refresh || "")) text = setAt(text, ["refresh"], refresh);
     }
     if (values) text = withVariables(text, loaded.json, page);
     return text;

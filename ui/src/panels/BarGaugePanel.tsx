@@ -7,7 +7,7 @@ import { plain } from "../semantics/units";
 import { gaugeRange, meter } from "./GaugePanel";
 import { noValue } from "./StatPanel";
 import { opt, type PanelProps } from "./types";
-import { panelValues, type ShownValue } from "./values";
+import { longestText, panelValues, type ShownValue } from "./values";
 
 const within = (x: number) => Math.min(Math.max(Number.isFinite(x) ? x : 0, 0), 1);
 
@@ -33,7 +33,7 @@ function fillStyle(v: ShownValue, share: number, p: PanelProps, across: boolean)
   return `linear-gradient(${side}, ${stops.map((s) => `${s.color} ${((s.at / share) * 100).toFixed(1)}%`).join(", ")}, ${stops[stops.length - 1]!.color} 100%)`;
 }
 
-function Bar({ v, p, across, size, length, named }: { v: ShownValue; p: PanelProps; across: boolean; size: number; length: number; named: "left" | "top" | "none" }) {
+function Bar({ v, p, across, size, length, named, longest }: { v: ShownValue; p: PanelProps; across: boolean; size: number; length: number; named: "left" | "top" | "none"; longest: number }) {
   const { min, max } = gaugeRange(v.field);
   const share = within((v.shown.numeric - min) / (max - min));
   const lcd = opt<string>(p.panel, "displayMode", "gradient") === "lcd";
@@ -54,7 +54,7 @@ function Bar({ v, p, across, size, length, named }: { v: ShownValue; p: PanelPro
   return (
     <div className={`bargauge ${across ? "across" : "up"} ${named}`} {...meter(v, min, max)}>
       {named !== "none" && (
-        <span className="bar-name" title={v.title}>
+        <span className="bar-name" title={v.title} style={across ? undefined : { maxWidth: size + 6 }}>
           {v.title}
         </span>
       )}
@@ -62,7 +62,7 @@ function Bar({ v, p, across, size, length, named }: { v: ShownValue; p: PanelPro
         {bar}
       </div>
       {valueMode !== "hidden" && (
-        <span className="bar-value" style={{ color: valueMode === "color" ? textColor(v.shown.color, p.theme) : "var(--text-strong)" }}>
+        <span className="bar-value" style={{ ...(across ? { width: `${longest * 0.62}em` } : { fontSize: Math.max(9, Math.min(15, (size + 6) / (longest * 0.58))) }), color: valueMode === "color" ? textColor(v.shown.color, p.theme) : "var(--text-strong)" }}>
           {plain(v.shown)}
         </span>
       )}
@@ -79,11 +79,12 @@ export default function BarGaugePanel(p: PanelProps) {
   const several = values.length > 1;
   const each = across ? Math.max(22, Math.min(64, p.height / values.length - 6)) : Math.max(24, Math.min(120, p.width / values.length - 8));
   const named = !several && place === "auto" ? "none" : place === "hidden" ? "none" : across && (place === "left" || (place === "auto" && each < 40)) ? "left" : "top";
+  const longest = longestText(values);
   const size = across ? (named === "top" ? Math.max(10, each - 20) : each) : each;
   return (
     <div className={`bargauges ${across ? "across" : "up"}`} style={across ? { alignContent: "space-evenly" } : undefined}>
       {values.map((v, i) => (
-        <Bar key={i} v={v} p={p} across={across} size={size} length={across ? p.width - 140 : p.height - 44} named={named} />
+        <Bar key={i} v={v} p={p} across={across} size={size} length={across ? p.width - 140 : p.height - 44} named={named} longest={longest} />
       ))}
     </div>
   );

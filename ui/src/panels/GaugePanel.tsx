@@ -7,7 +7,7 @@ import { stepValue } from "../semantics/mappings";
 import { plain } from "../semantics/units";
 import { noValue } from "./StatPanel";
 import { opt, type PanelProps } from "./types";
-import { fontFor, panelValues, tiles, type ShownValue } from "./values";
+import { fontFor, longestText, panelValues, tiles, type ShownValue } from "./values";
 
 /* The arc leaves a fifth open at the bottom. */
 const sweep = 1.3 * Math.PI;
@@ -34,7 +34,7 @@ export function meter(v: ShownValue, min: number, max: number) {
     : { role: "img", "aria-label": `${v.title}: ${text || "no value"}` };
 }
 
-function Gauge({ v, p, w, h, several }: { v: ShownValue; p: PanelProps; w: number; h: number; several: boolean }) {
+function Gauge({ v, p, w, h, several, longest }: { v: ShownValue; p: PanelProps; w: number; h: number; several: boolean; longest: number }) {
   const { min, max } = gaugeRange(v.field);
   const nameHeight = several && h > 70 ? 20 : 0;
   const room = h - nameHeight;
@@ -46,7 +46,7 @@ function Gauge({ v, p, w, h, several }: { v: ShownValue; p: PanelProps; w: numbe
   const text = plain(v.shown);
   const steps = v.field.config.thresholds?.steps ?? [];
   const share = (s: number) => within(v.field.config.thresholds?.mode === "percentage" ? s / 100 : (s - min) / (max - min));
-  const size = opt<number>(p.panel, "text.valueSize", 0) || fontFor(text.length, r * 1.35, r * 0.5, 44);
+  const size = opt<number>(p.panel, "text.valueSize", 0) || fontFor(longest, r * 1.35, r * 0.5, 44);
   const markers = opt(p.panel, "showThresholdMarkers", true) && steps.length > 1 && !isContinuous(v.field.config.color);
   return (
     <figure className="gauge" style={{ width: w, height: h }} {...meter(v, min, max)}>
@@ -80,13 +80,13 @@ function Gauge({ v, p, w, h, several }: { v: ShownValue; p: PanelProps; w: numbe
 export default function GaugePanel(p: PanelProps) {
   const values = useMemo(() => panelValues(p.panel, p.frames), [p.panel, p.frames]);
   if (!values.length) return <Empty title={noValue(p)} />;
-  const { cols, rows } = tiles(values.length, p.width, p.height * 1.6, opt<string>(p.panel, "orientation", "auto") === "auto" ? "auto" : opt<string>(p.panel, "orientation", "auto"));
+  const { cols, rows } = tiles(values.length, p.width, p.height, opt<string>(p.panel, "orientation", "auto"), 1.15);
   const w = Math.floor(p.width / cols);
   const h = Math.max(56, Math.floor(p.height / rows));
   return (
     <div className="tiles" style={{ gridTemplateColumns: `repeat(${cols}, ${w}px)`, gap: 0 }}>
       {values.map((v, i) => (
-        <Gauge key={i} v={v} p={p} w={w} h={h} several={values.length > 1} />
+        <Gauge key={i} v={v} p={p} w={w} h={h} several={values.length > 1} longest={longestText(values)} />
       ))}
     </div>
   );

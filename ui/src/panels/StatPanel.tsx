@@ -2,9 +2,8 @@
 import { useMemo } from "react";
 import { Empty } from "../components/States";
 import { textColor, textOn } from "../semantics/color";
-import { plain } from "../semantics/units";
 import { opt, type PanelProps } from "./types";
-import { fontFor, panelValues, tiles, type ShownValue } from "./values";
+import { fontFor, longestText, panelValues, tiles, type ShownValue } from "./values";
 
 export function sparkPath(values: unknown[], times: number[], w: number, h: number): { line: string; area: string } | null {
   const pts: [number, number][] = [];
@@ -23,20 +22,18 @@ export function sparkPath(values: unknown[], times: number[], w: number, h: numb
   return { line, area: `${line}L${w},${h}L0,${h}Z` };
 }
 
-function Tile({ v, p, w, h }: { v: ShownValue; p: PanelProps; w: number; h: number }) {
+function Tile({ v, p, w, h, several, longest }: { v: ShownValue; p: PanelProps; w: number; h: number; several: boolean; longest: number }) {
   const colorMode = opt<string>(p.panel, "colorMode", "value");
   const textMode = opt<string>(p.panel, "textMode", "auto");
   const graph = opt<string>(p.panel, "graphMode", "area") !== "none" && v.times.length > 1;
-  const several = panelSeveral(p);
   const showName = textMode === "name" || textMode === "value_and_name" || (textMode === "auto" && several);
   const showValue = textMode !== "name" && textMode !== "none";
   const fill = colorMode.startsWith("background");
   const color = fill ? textOn(v.shown.color) : colorMode === "none" ? "var(--text-strong)" : textColor(v.shown.color, p.theme);
-  const text = plain(v.shown);
   const change = opt(p.panel, "showPercentChange", false) && v.change !== null ? v.change : null;
   const nameSize = opt<number>(p.panel, "text.titleSize", 0) || Math.min(15, Math.max(12, h / 7));
   const room = h - (showName && showValue ? nameSize * 1.5 : 0) - (change !== null ? 18 : 0) - 8;
-  const valueSize = opt<number>(p.panel, "text.valueSize", 0) || fontFor(text.length, w - 24, room * (graph ? 0.5 : 0.7), 46);
+  const valueSize = opt<number>(p.panel, "text.valueSize", 0) || fontFor(longest, w - 24, room * (graph ? 0.5 : 0.7), 46);
   const graphHeight = Math.max(14, Math.min(h * 0.4, h - valueSize * 1.25 - (showName ? nameSize * 1.5 : 0)));
   const path = graph && h > 48 ? sparkPath(v.field.values, v.times, w, graphHeight) : null;
   const center = opt<string>(p.panel, "justifyMode", "auto") === "center" || !path;
@@ -72,7 +69,6 @@ function Tile({ v, p, w, h }: { v: ShownValue; p: PanelProps; w: number; h: numb
   );
 }
 
-const panelSeveral = (p: PanelProps) => panelValues(p.panel, p.frames).length > 1;
 
 export default function StatPanel(p: PanelProps) {
   const values = useMemo(() => panelValues(p.panel, p.frames), [p.panel, p.frames]);
@@ -83,7 +79,7 @@ export default function StatPanel(p: PanelProps) {
   return (
     <div className="tiles" style={{ gridTemplateColumns: `repeat(${cols}, ${w}px)` }}>
       {values.map((v, i) => (
-        <Tile key={i} v={v} p={p} w={w} h={h} />
+        <Tile key={i} v={v} p={p} w={w} h={h} several={values.length > 1} longest={longestText(values)} />
       ))}
     </div>
   );

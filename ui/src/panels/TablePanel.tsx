@@ -35,7 +35,7 @@ function Cell({ field, row }: { field: Field; row: number }): ReactNode {
   const value = field.values[row];
   const shown = field.state!.display(value);
   const o = cellOptions(field);
-  if (o.type === "gauge") {
+  if (o.type === "gauge" && field.type === "number") {
     const share = Math.min(Math.max(shown.percent || 0, 0), 1);
     return (
       <span className="cell-gauge">

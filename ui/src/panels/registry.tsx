@@ -13,5 +13,11 @@ export const panelTypes: Record<string, PanelType> = {
   bargauge: { name: "Bar gauge", component: BarGaugePanel },
   table: { name: "Table", component: lazy(() => import("./TablePanel")) },
   logs: { name: "Logs", component: lazy(() => import("./LogsPanel")) },
+  heatmap: { name: "Heatmap", component: lazy(() => import("./HeatmapPanel")) },
+  piechart: { name: "Pie chart", component: lazy(() => import("./PieChartPanel")) },
+  barchart: { name: "Bar chart", component: lazy(() => import("./BarChartPanel")) },
+  "state-timeline": { name: "State timeline", component: lazy(() => import("./StateTimelinePanel")) },
+  "status-history": { name: "Status history", component: lazy(() => import("./StateTimelinePanel")) },
+  dashlist: { name: "Dashboard list", component: lazy(() => import("./DashListPanel")), static: true },
   text: { name: "Text", component: lazy(() => import("./TextPanel")), static: true },
 };

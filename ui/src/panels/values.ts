@@ -2,6 +2,7 @@
 import { patternOf } from "../semantics/mappings";
 import { timeField, type Field, type Frame } from "../semantics/frame";
 import type { Shown } from "../semantics/display";
+import { plain } from "../semantics/units";
 import { reduce } from "../semantics/reducers";
 import { opt } from "./types";
 import type { Panel } from "../model/types";
@@ -39,8 +40,8 @@ function rowName(frame: Frame, field: Field, row: number): string {
   return [...texts, ...(others || !texts.length ? [field.state!.displayName] : [])].join(" ");
 }
 
-/* Columns and rows that give n tiles the best shape (about twice as wide as high). */
-export function tiles(n: number, width: number, height: number, orientation: string): { cols: number; rows: number } {
+/* Columns and rows that give n tiles the best shape: aspect times as wide as high. */
+export function tiles(n: number, width: number, height: number, orientation: string, aspect = 2.2): { cols: number; rows: number } {
   if (orientation === "horizontal") return { cols: 1, rows: n };
   if (orientation === "vertical") return { cols: n, rows: 1 };
   let best = { cols: 1, rows: n };
@@ -48,7 +49,7 @@ export function tiles(n: number, width: number, height: number, orientation: str
   for (let cols = 1; cols <= n; cols++) {
     const rows = Math.ceil(n / cols);
     const [w, h] = [width / cols, height / rows];
-    const score = Math.min(w / 2.2, h) * (1 - 0.04 * (cols * rows - n));
+    const score = Math.min(w / aspect, h) * (1 - 0.04 * (cols * rows - n));
     if (score > bestScore) {
       bestScore = score;
       best = { cols, rows };
@@ -56,6 +57,9 @@ export function tiles(n: number, width: number, height: number, orientation: str
   }
   return best;
 }
+
+/* Values side by side are written in one size: that of the longest. */
+export const longestText = (values: ShownValue[]): number => Math.max(1, ...values.map((v) => plain(v.shown).length));
 
 /* Size of type that fits a text of so many characters into a box. */
 export function fontFor(characters: number, width: number, height: number, max: number): number {
