@@ -246,9 +246,10 @@ static void push_all(struct log_store *s, const struct lines *l)
     }
 }
 
-static void scan(struct log_store *s, const struct lines *l, const char *what, const char *word)
+static void scan(struct log_store *s, const struct lines *l, const char *what, const char *word,
+                 const struct regex *re)
 {
-    struct log_line_filter f = {.op = LOG_CONTAINS, .text = str_c(word)};
+    struct log_line_filter f = {.op = re ? LOG_MATCHES : LOG_CONTAINS, .text = str_c(word), .re = re};
     struct log_select sel = {.start_ns = INT64_MIN,
                              .end_ns = INT64_MAX,
                              .order = LOG_UNORDERED,
@@ -302,11 +303,16 @@ static void run(const struct corpus *c, size_t bytes, const char *dir)
            raw / (double)st.block_bytes, (double)st.block_bytes / (double)l.n, (unsigned long long)st.blocks);
     printf("  ingest %.0f MiB/s of CPU: %.0f to log and head, %.0f to blocks\n", raw / (1 << 20) / all,
            raw / (1 << 20) / pushing, raw / (1 << 20) / (all - pushing));
-    scan(s, &l, "no filter", NULL);
-    scan(s, &l, c->common, c->common);
-    scan(s, &l, c->rare, c->rare);
-    scan(s, &l, "request_id=00ab", "request_id=00ab");
-    scan(s, &l, "absent word", "NoSuchWordAnywhere");
+    scan(s, &l, "no filter", NULL, NULL);
+    scan(s, &l, c->common, c->common, NULL);
+    scan(s, &l, c->rare, c->rare, NULL);
+    scan(s, &l, "request_id=00ab", "request_id=00ab", NULL);
+    scan(s, &l, "absent word", "NoSuchWordAnywhere", NULL);
+    struct regex *re = NULL;
+    if (regex_new(STR("ERROR.*[13579]\\d"), 0, &re, NULL) == ERR_OK) {
+        scan(s, &l, "~ ERROR.*[13579]", "ERROR.*[13579]\\d", re);
+        regex_free(re);
+    }
     log_store_close(s);
     (void)(dir_remove(dir, NULL) == ERR_OK);
     buf_done(&l.text);

@@ -85,6 +85,8 @@ struct filter {
     const struct log_line_filter *f;
     struct finder *texts; /* NULL: ask the expression */
     size_t text_n;
+    struct finder
+        needed; /* for an expression: a text that whatever it accepts has; empty when none is seen */
     bool wants; /* a hit accepts the line; else it refuses it */
 };
 

@@ -1,9 +1,11 @@
 /* Line filters as the source applies them: exact, on single lines and on the text of a whole group. */
 #include "logs/store/cursor_int.h"
 #include "logs/store/grams.h"
+#include "logs/store/needed.h"
 
 enum {
-    SPARSE = 8, /* when fewer than one line in so many is left, they are looked at one by one */
+    NEEDED_MIN = 2, /* a shorter text is in too many lines to be worth looking for */
+    SPARSE = 8,     /* when fewer than one line in so many is left, they are looked at one by one */
 };
 
 /* --- preparing --- */
@@ -49,6 +51,12 @@ enum err filters_init(struct log_cursor *c)
             e = add_texts(&c->arena, f, f->f->text, 0);
         } else if (only_texts(f->f->text) && str_eq(f->f->text, regex_pattern(f->f->re))) {
             e = add_texts(&c->arena, f, f->f->text, '|');
+        } else if (f->wants) {
+            struct str needed;
+            e = regex_needed_text(regex_pattern(f->f->re), &c->arena, &needed);
+            if (!e && needed.n >= NEEDED_MIN) {
+                finder_init(&f->needed, needed);
+            }
         }
     }
     return e;
@@ -63,7 +71,10 @@ static bool hits(const struct filter *f, struct str line)
             return true;
         }
     }
-    return !f->texts && regex_match(f->f->re, line);
+    if (f->texts || (f->needed.needle.n && finder_next(&f->needed, line, 0) == STR_NPOS)) {
+        return false;
+    }
+    return regex_match(f->f->re, line);
 }
 
 bool filters_accept(const struct log_cursor *c, struct str line)
@@ -84,14 +95,14 @@ bool filters_may_accept(const struct log_cursor *c, struct str grams)
     bool read = false;
     for (size_t i = 0; i < c->sel.filter_count; i++) {
         const struct filter *f = &c->filters[i];
-        if (!f->wants || !f->texts) {
+        if (!f->wants || (!f->texts && !f->needed.needle.n)) {
             continue;
         }
         if (!read) {
             grams_read(grams, bitmap);
             read = true;
         }
-        bool any = false;
+        bool any = !f->texts && grams_may_contain(bitmap, f->needed.needle);
         for (size_t k = 0; k < f->text_n && !any; k++) {
             any = grams_may_contain(bitmap, f->texts[k].needle);
         }
@@ -111,11 +122,14 @@ static uint32_t count_alive(const uint8_t *alive, uint32_t n)
     return count;
 }
 
-/* One filter that is texts, over all rows at once. */
+/* One filter that is texts, or the text that its expression needs, over all rows at once. */
 static enum err apply_texts(const struct filter *f, struct text_page *t, uint8_t *alive, uint8_t *hit)
 {
     enum err e = ERR_OK;
     memset(hit, 0, t->rows);
+    if (!f->texts) {
+        e = text_find(t, &f->needed, alive, hit);
+    }
     for (size_t k = 0; !e && k < f->text_n; k++) {
         e = text_find(t, &f->texts[k], alive, hit);
     }
@@ -132,11 +146,12 @@ enum err filters_apply(const struct log_cursor *c, struct text_page *t, uint8_t 
     bool others = false;
     enum err e = ERR_OK;
     for (size_t i = 0; !e && left && i < c->sel.filter_count; i++) {
-        if (c->filters[i].texts && left > t->rows / SPARSE) {
-            e = apply_texts(&c->filters[i], t, alive, hit);
+        const struct filter *f = &c->filters[i];
+        bool texts = (f->texts || f->needed.needle.n) && left > t->rows / SPARSE;
+        others = others || !texts || !f->texts;
+        if (texts) {
+            e = apply_texts(f, t, alive, hit);
             left = count_alive(alive, t->rows);
-        } else {
-            others = true;
         }
     }
     if (e || !left || !others) {

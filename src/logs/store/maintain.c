@@ -171,6 +171,18 @@ static enum err merge_due(struct log_store *s, struct err_info *info)
     return e;
 }
 
+/* Queries find damage and pass over it; here it is told. */
+static void tell_damage(struct log_store *s)
+{
+    struct log_store_stats st;
+    log_store_stats(s, &st);
+    if (st.groups_bad > s->groups_bad_told) {
+        s->groups_bad_told = st.groups_bad;
+        LOG_EVENT(LVL_ERROR, "log_pages_damaged", F_C("dir", s->dir), F_U64("groups", st.groups_bad),
+                  F_C("action", "their lines are left out; the rest is served"));
+    }
+}
+
 enum err log_store_maintain(struct log_store *s, struct err_info *reterr_info)
 {
     mutex_lock(&s->maintenance);
@@ -179,6 +191,7 @@ enum err log_store_maintain(struct log_store *s, struct err_info *reterr_info)
     enum err r = retention_due(s, e ? NULL : reterr_info);
     e = e ? e : r;
     r = e ? ERR_OK : merge_due(s, reterr_info);
+    tell_damage(s);
     mutex_unlock(&s->maintenance);
     return e ? e : r;
 }

@@ -32,7 +32,7 @@ struct log_store {
     struct quota quota;
 
     struct mutex maintenance; /* one thread keeps house; taken before `lock` */
-    uint64_t manifest_generation;
+    uint64_t manifest_generation, groups_bad_told;
     uint64_t heads_flushed, merges, flush_failures; /* changed under both locks, read under one */
     struct thread thread;
 

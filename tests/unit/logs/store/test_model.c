@@ -211,7 +211,9 @@ bool model_check(const struct model *m, struct log_store *s, struct rng *rng)
         {.op = MATCH_EQ, .name = STR("app"), .value = str_c(apps[rng_below(rng, 3)])},
         {.op = MATCH_NEQ, .name = STR("host"), .value = STR("h3")}};
     struct regex *re = NULL;
-    if (regex_new(STR("(GET|user) [1-3]\\d "), 0, &re, NULL)) {
+    static const char *const expressions[] = {"(GET|user) [1-3]\\d ", "id= [1-4]", "ERROR|timeout 1",
+                                              "ok\n \\d+ GET"};
+    if (regex_new(str_c(expressions[rng_below(rng, ARRAY_LEN(expressions))]), 0, &re, NULL)) {
         return false;
     }
     struct log_line_filter filters[2];
