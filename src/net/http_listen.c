@@ -68,17 +68,18 @@ static enum err listen_error(const struct http_server_options *o, int sys_errno,
     if (sys_errno == EADDRINUSE) {
         return err_set(
             info, ERR_EXISTS,
-            "%s: cannot listen on %.*s: address already in use; stop the other program or choose another "
+            "role %s cannot listen on %.*s: address already in use; stop the other program or choose another "
             "port",
             o->role, STR_FMT(o->listen_address));
     }
     if (sys_errno == EACCES) {
         return err_set(info, ERR_DENIED,
-                       "%s: cannot listen on %.*s: permission denied; ports below 1024 need a "
+                       "role %s cannot listen on %.*s: permission denied; ports below 1024 need a "
                        "privilege",
                        o->role, STR_FMT(o->listen_address));
     }
-    return err_set_errno(info, sys_errno, "%s: cannot listen on %.*s", o->role, STR_FMT(o->listen_address));
+    return err_set_errno(info, sys_errno, "role %s cannot listen on %.*s", o->role,
+                         STR_FMT(o->listen_address));
 }
 
 enum err http_listen(const struct http_server_options *o, int *ret_fd, struct err_info *info)
@@ -92,7 +93,7 @@ enum err http_listen(const struct http_server_options *o, int *ret_fd, struct er
     struct addrinfo *list = NULL;
     int rc = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
     if (rc != 0) {
-        return err_set(info, ERR_INVALID, "%s: cannot listen on %.*s: %s", o->role,
+        return err_set(info, ERR_INVALID, "role %s cannot listen on %.*s: %s", o->role,
                        STR_FMT(o->listen_address), gai_strerror(rc));
     }
     int fd = -1, saved = 0;

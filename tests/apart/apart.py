@@ -4,8 +4,6 @@
 Only ports and folders of the files are replaced. The same queries are asked of the roles and, as a dashboard would, through
 the dashboards role's data-source proxy; both must give the same.
 """
-import base64
-import json
 import os
 import shutil
 import subprocess
@@ -14,10 +12,9 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from stack import PROGRAM, ROOT, ROLES, Cases, Stack, free_port  # noqa: E402
+from stack import PASSWORD, PROGRAM, ROOT, ROLES, Cases, Stack, free_port  # noqa: E402
 
 CLASSIC = f"{ROOT}/examples/classic"
-PASSWORD = "apart-secret"
 
 
 class Apart(Stack):
@@ -82,24 +79,11 @@ class Apart(Stack):
             except subprocess.TimeoutExpired:
                 p.kill()
 
-    def proxied(self, uid_or_id, path, **params):
-        token = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
-        query = "?" + "&".join(f"{k}={self.quote(v)}" for k, v in params.items())
-        status, body, _ = self.request("dashboards", f"/api/datasources/proxy/{uid_or_id}{path}{query}",
-                                       headers={"Authorization": f"Basic {token}"})
-        if status != 200:
-            raise RuntimeError(f"proxy {path}: {status} {body[:300]!r}")
-        return json.loads(body)
-
-    @staticmethod
-    def quote(value):
-        from urllib.parse import quote
-        return quote(str(value), safe="")
+    def proxied(self, source, path, **params):
+        return self.get_json("dashboards", f"/api/datasources/proxy/{source}{path}", **params)
 
     def grafana(self, path):
-        token = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
-        status, body, _ = self.request("dashboards", path, headers={"Authorization": f"Basic {token}"})
-        return status, json.loads(body)
+        return self.get_json("dashboards", path)
 
 
 def metrics_flow(cases, stack):
@@ -122,7 +106,7 @@ def logs_flow(cases, stack):
 
 
 def dashboards_flow(cases, stack):
-    _, sources = stack.grafana("/api/datasources")
+    sources = stack.grafana("/api/datasources")
     cases.check("the data sources are those provisioned", {(s["name"], s["type"]) for s in sources} ==
                 {("Prometheus", "prometheus"), ("Loki", "loki")}, sources)
     ids = {s["type"]: s for s in sources}
@@ -132,7 +116,7 @@ def dashboards_flow(cases, stack):
     cases.check("the proxy answers as Prometheus' API does", through["data"]["result"] == direct, (direct, through))
     through = stack.proxied(ids["loki"]["id"], "/loki/api/v1/labels")
     cases.check("the proxy answers as Loki's API does", "job" in through["data"], through)
-    found = stack.wait_for("the dashboard", lambda: [d for d in stack.grafana("/api/search")[1] if d["type"] == "dash-db"])
+    found = stack.wait_for("the dashboard", lambda: [d for d in stack.grafana("/api/search") if d["type"] == "dash-db"])
     cases.check("the dashboard of the folder is there", any("Application" in d["title"] for d in found), found)
 
 

@@ -1,4 +1,5 @@
 """Starts a real Cairn on free loopback ports and talks to it over HTTP. Python 3 standard library only."""
+import base64
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import urllib.parse
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PASSWORD = "test-secret"
 PROGRAM = os.environ.get("CAIRN", f"{ROOT}/build/cairn")
 ROLES = ("metrics", "logs", "agent", "dashboards", "demo")
 
@@ -50,7 +52,8 @@ class Stack:
 
     def start(self):
         self.log = open(f"{self.dir}/cairn.log", "ab")
-        self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log)
+        env = dict(os.environ, GF_SECURITY_ADMIN_PASSWORD=PASSWORD)
+        self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log, env=env)
         self.wait_ready()
 
     def wait_ready(self, seconds=60):
@@ -90,7 +93,10 @@ class Stack:
 
     def request(self, role, path, body=None, headers=None, method=None, timeout=30):
         """(status, body bytes, headers); HTTP errors are results, broken connections raise OSError."""
-        req = urllib.request.Request(self.url(role, path), data=body, headers=headers or {}, method=method)
+        headers = dict(headers or {})
+        if role == "dashboards":
+            headers.setdefault("Authorization", "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode())
+        req = urllib.request.Request(self.url(role, path), data=body, headers=headers, method=method)
         try:
             with urllib.request.urlopen(req, timeout=timeout) as answer:
                 return answer.status, answer.read(), answer.headers

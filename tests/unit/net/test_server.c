@@ -410,7 +410,7 @@ TEST(a_taken_port_is_named_with_the_role)
     (void)snprintf(address, sizeof(address), "%.*s", STR_FMT(http_server_address(s)));
     struct http_server_options o = {.role = "logs", .listen_address = str_c(address)};
     CHECK_EQ(http_server_start(&o, &other, &info), ERR_EXISTS);
-    (void)snprintf(want, sizeof(want), "logs: cannot listen on %s: address already in use;", address);
+    (void)snprintf(want, sizeof(want), "role logs cannot listen on %s: address already in use;", address);
     CHECK(str_starts(str_c(info.message), str_c(want)));
     o.listen_address = STR("localhost");
     CHECK_EQ(http_server_start(&o, &other, &info), ERR_INVALID);
