@@ -1,14 +1,16 @@
 /* Number formatting and reading. Most values of dashboards are integers or short decimals: both directions
- * have a fast path that is exact by construction, and fall back to the C library's correctly rounded
- * conversions. */
+ * have a fast path that is exact by construction; reading falls back to the C library's correctly rounded
+ * conversion. */
 #include "codec/num.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "codec/num_int.h"
+
+__extension__ typedef unsigned __int128 u128; /* not ISO C, both compilers have it */
 
 enum {
     POW10_EXACT = 22, /* 10^22 is the largest power of ten a double holds exactly */
@@ -67,28 +69,49 @@ static size_t digits_short_decimal(double v, char digits[17], int *ret_exp10)
     return 0;
 }
 
-/* One try with `places` digits after the first; true when it reads back as v. */
-static bool digits_try(double v, int places, char text[40])
+/* floor(log2(10^k)) and floor(log10(2^q)), exact for all exponents of doubles. */
+static int log2_pow10(int k)
 {
-    snprintf(text, 40, "%.*e", places, v);
-    return strtod(text, NULL) == v;
+    return (k * 1741647) >> 19;
 }
 
-/* At a power of two the gap below is half the gap above: the nearest decimal may miss while the next one
- * hits. */
-static bool digits_try_next(double v, int places, char text[40])
+static int log10_pow2(int q, bool power_of_two)
 {
-    int exponent;
-    if (frexp(v, &exponent) != 0.5) {
-        return false;
+    return (q * 1262611 - (power_of_two ? 524031 : 0)) >> 22;
+}
+
+/* The upper 64 bits of g * c / 2^64, its last bit set when the rest is not zero. */
+static uint64_t round_to_odd(struct pow10_128 g, uint64_t c)
+{
+    u128 low = (u128)g.low * c, high = (u128)g.high * c + (uint64_t)(low >> 64);
+    return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
+}
+
+/* The shortest decimal within the interval that rounds to c * 2^q, and of those the nearest: Schubfach
+ * (R. Giulietti, "The Schubfach way to render doubles", 2020). Returns s with *ret_k: s * 10^k. */
+static uint64_t shortest(uint64_t c, int q, bool power_of_two, int *ret_k)
+{
+    int k = log10_pow2(q, power_of_two), h = q + log2_pow10(-k) + 1;
+    struct pow10_128 g = pow10_128[-k - POW10_128_MIN];
+    uint64_t lower = round_to_odd(g, (4 * c - 2 + power_of_two) << h) + (c & 1),
+             middle = round_to_odd(g, (4 * c) << h),
+             upper = round_to_odd(g, (4 * c + 2) << h) - (c & 1); /* ends belong to even c */
+    uint64_t s = middle / 4;
+    *ret_k = k;
+    if (s >= 10) {
+        uint64_t tens = s / 10;
+        bool below = lower <= 40 * tens, above = 40 * tens + 40 <= upper;
+        if (below != above) {
+            *ret_k = k + 1;
+            return tens + above;
+        }
     }
-    snprintf(text, 40, "%.*e", places, v);
-    char *last = text + (places ? 1 + places : 0);
-    if (*last == '9') {
-        return false;
+    bool below = lower <= 4 * s, above = 4 * s + 4 <= upper;
+    if (below != above) {
+        return s + above;
     }
-    (*last)++;
-    return strtod(text, NULL) == v;
+    uint64_t half = 4 * s + 2;
+    return s + (middle > half || (middle == half && (s & 1)));
 }
 
 size_t num_f64_digits(double v, char digits[17], int *ret_exp10)
@@ -97,27 +120,16 @@ size_t num_f64_digits(double v, char digits[17], int *ret_exp10)
     if (n) {
         return n;
     }
-    char text[40];
-    /* Below 15 digits every decimal survives, except among the subnormals. */
-    for (int places = v < DBL_MIN ? 0 : 14; places <= 16; places++) {
-        if (digits_try(v, places, text) || digits_try_next(v, places, text)) {
-            break;
-        }
-    }
-    digits[n++] = text[0];
-    char *p = text + 1;
-    p += *p == '.';
-    for (; *p != 'e'; p++) {
-        digits[n++] = *p;
-    }
-    int64_t exponent = 0;
-    struct str e = str_c(p + 1);
-    enum err parsed = str_to_i64(e, &exponent);
-    (void)parsed; /* printf wrote it */
-    *ret_exp10 = (int)exponent + 1;
-    while (n > 1 && digits[n - 1] == '0') {
-        n--;
-    }
+    uint64_t bits, fraction;
+    memcpy(&bits, &v, sizeof(bits));
+    fraction = bits & (((uint64_t)1 << 52) - 1);
+    int exponent = (int)(bits >> 52 & 2047), k, len;
+    char all[20];
+    uint64_t c = exponent ? fraction | (uint64_t)1 << 52 : fraction;
+    n = digits_of_u64(shortest(c, (exponent ? exponent : 1) - 1075, fraction == 0 && exponent > 1, &k), all,
+                      &len);
+    memcpy(digits, all, n);
+    *ret_exp10 = len + k;
     return n;
 }
 

@@ -31,6 +31,12 @@ TEST(floats_print_as_go_prints_them)
     CHECK_STR(shown(5e-324, 'e'), "5e-324");
     CHECK_STR(shown(1.7976931348623157e308, 'e'), "1.7976931348623157e+308");
     CHECK_STR(shown(0x1p-44, 'e'), "5.684341886080802e-14");
+    CHECK_STR(shown(2.2250738585072014e-308, 'e'), "2.2250738585072014e-308");
+    CHECK_STR(shown(1e23, 'e'), "1e+23");
+    CHECK_STR(shown(8.41e21, 'e'), "8.41e+21");
+    CHECK_STR(shown(9.5367431640625e-07, 'e'), "9.5367431640625e-07");
+    CHECK_STR(shown(2.0 / 3, 'e'), "6.666666666666666e-01");
+    CHECK_STR(shown(4.9406564584124654e-322, 'e'), "4.94e-322");
     CHECK_STR(shown(9007199254740992.0, 'f'), "9007199254740992");
     CHECK_STR(shown((double)NAN, 'f'), "NaN");
     CHECK_STR(shown(-(double)INFINITY, 'f'), "-Inf");
