@@ -8,6 +8,7 @@
 #include "metrics/promql/histogram_fns.h"
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/quantile.h"
+#include "metrics/promql/rows.h"
 #include "metrics/promql/vector_fns.h"
 
 struct group_key {
@@ -460,12 +461,28 @@ static enum err eval_count_values(struct eval *e, const struct node *n, struct v
     return count_values(e, n, &v, label, ret_value);
 }
 
+static enum err streamed(struct eval *e, const struct node *n, struct value *ret_value, bool *ret_done)
+{
+    struct str *names = NULL;
+    size_t count = 0;
+    *ret_value = (struct value){.type = TYPE_VECTOR};
+    enum err err = group_names(e, n, STR(""), &names, &count);
+    return err ? err : stream_aggregate(e, n, names, count, ret_value, ret_done);
+}
+
 enum err eval_aggregate(struct eval *e, const struct node *n, struct value *ret_value)
 {
     struct value v = {0}, param = {0};
     struct grouping g;
     if (n->aggregate == AGG_COUNT_VALUES) {
         return eval_count_values(e, n, ret_value);
+    }
+    if (stream_applies(e, n)) {
+        bool done = false;
+        enum err err = streamed(e, n, ret_value, &done);
+        if (err || done) {
+            return err;
+        }
     }
     enum err err = n->param ? eval_node(e, n->param, &param) : ERR_OK;
     err = err ? err : eval_node(e, n->args[0], &v);

@@ -60,40 +60,59 @@ static int compare_series(const void *a, const void *b)
     return labels_cmp(((const struct promql_series *)a)->labels, ((const struct promql_series *)b)->labels);
 }
 
+/* The times of all steps, for the rows that have a point at each; made when first asked for. */
+struct step_times {
+    ts_ms *all;
+};
+
+/* The row's columns without the steps that have no point. Values are packed in place. */
+static enum err pack_row(struct eval *e, const struct series *s, size_t points, struct step_times *times,
+                         struct promql_series *out)
+{
+    bool whole = points == e->steps;
+    ts_ms *ts = whole && times->all ? times->all : arena_array(e->a, points, sizeof(*ts));
+    size_t at = 0;
+    if (!ts) {
+        return eval_no_memory(e);
+    }
+    *out = (struct promql_series){
+        .labels = s->labels, .n = points, .ts = ts, .values = s->v, .histograms = s->h};
+    if (whole && times->all) {
+        return ERR_OK;
+    }
+    times->all = whole ? ts : times->all;
+    for (size_t i = 0; i < e->steps; i++) {
+        if (!s->has[i]) {
+            continue;
+        }
+        ts[at] = step_time(e, i);
+        s->v[at] = s->v[i];
+        if (s->h) {
+            s->h[at] = s->h[i];
+        }
+        at++;
+    }
+    return ERR_OK;
+}
+
 static enum err rows_of(struct run *r, const struct value *v, bool by_labels, struct promql_result *out)
 {
     struct eval *e = &r->eval;
     struct promql_series *rows = arena_array(e->a, v->n + 1, sizeof(*rows));
-    if (!rows) {
-        return eval_no_memory(e);
-    }
+    struct step_times times = {0};
+    enum err err = rows ? ERR_OK : eval_no_memory(e);
     size_t n = 0;
-    for (size_t k = 0; k < v->n; k++) {
+    for (size_t k = 0; k < v->n && !err; k++) {
         size_t points = 0;
         for (size_t i = 0; i < e->steps; i++) {
             points += v->s[k].has[i];
         }
-        if (points == 0) {
-            continue;
+        if (points) {
+            err = pack_row(e, &v->s[k], points, &times, &rows[n++]);
         }
-        ts_ms *ts = arena_array(e->a, points, sizeof(*ts));
-        double *values = v->s[k].v; /* packed in place */
-        const struct histogram **h = v->s[k].h;
-        if (!ts) {
-            return eval_no_memory(e);
-        }
-        size_t at = 0;
-        for (size_t i = 0; i < e->steps; i++) {
-            if (v->s[k].has[i]) {
-                ts[at] = step_time(e, i);
-                if (h) {
-                    h[at] = h[i];
-                }
-                values[at++] = v->s[k].v[i];
-            }
-        }
-        rows[n++] = (struct promql_series){
-            .labels = v->s[k].labels, .n = points, .ts = ts, .values = values, .histograms = h};
+    }
+    if (err) {
+        return err;
     }
     if (by_labels && n > 1) {
         qsort(rows, n, sizeof(*rows), compare_series);

@@ -184,6 +184,8 @@ MUST_USE enum err value_add(struct eval *e, struct value *v, struct labels label
                             struct series **ret_series);
 /* Selected series into the order that results depending on it follow (metric_series.id). */
 void value_sort_selected(struct value *v);
+/* Appends a row whose columns are made already. */
+MUST_USE enum err value_push(struct eval *e, struct value *v, const struct series *row);
 MUST_USE enum err scalar_new(struct eval *e, struct value *v);
 /* Without name, type and unit. */
 MUST_USE enum err drop_name(struct eval *e, struct labels ls, struct labels *ret_labels);

@@ -2,7 +2,9 @@
  * each. Series of a batch share their clock, so the windows' bounds are found once per batch. */
 #include "metrics/model/value.h"
 #include "metrics/promql/functions.h"
+#include "metrics/promql/go_math.h"
 #include "metrics/promql/histogram_fns.h"
+#include "metrics/promql/rows.h"
 
 /* The samples of one series, staleness markers taken out: floats and histograms apart. */
 struct samples {
@@ -32,6 +34,14 @@ struct range_job {
     bool start_times;
     struct arena scratch; /* of one series */
     struct value *out;
+    const struct row_sink *sink; /* takes the rows instead of `out`; may be NULL */
+    struct series row;           /* the one being filled */
+    const struct kernel *kernel; /* NULL: window by window */
+    struct range_grid grid;      /* its bounds are those in `floats` */
+    uint32_t grid_count;
+    bool grid_old; /* the batch is another one */
+    uint64_t grid_looked_at, grid_widest;
+    struct str noted; /* the metric last found to be no counter; its text is in the arena */
 };
 
 static bool bounds_init(struct eval *e, struct bounds *b)
@@ -82,22 +92,89 @@ static void window_at(const struct range_job *j, const struct samples *s, const 
     }
 }
 
-static enum err new_row(struct range_job *j, const struct samples *s, struct series **ret_row)
+static bool name_ends(struct str name, const char *suffix)
 {
-    struct labels ls;
-    if (*ret_row) {
+    return str_ends(name, str_c(suffix));
+}
+
+/* rate and increase want counters: the name, or the type label, should say so. */
+static void note_no_counter(struct range_job *j, struct labels ls)
+{
+    struct eval *e = j->e;
+    struct buf shown AUTO_BUF = {0}, shown_type AUTO_BUF = {0};
+    struct str name = metric_name(ls), type = labels_get(ls, STR("__type__"));
+    if (name.n == 0 || (!e->options->type_and_unit && j->noted.n && str_eq(name, j->noted))) {
+        return;
+    }
+    j->noted = arena_str(e->a, name);
+    if (e->options->type_and_unit) {
+        if (!str_eq_c(type, "counter") && !str_eq_c(type, "histogram")) {
+            note(e, false, argument_pos(j->use->call),
+                 "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", "
+                 "got "
+                 "%.*s: %.*s",
+                 STR_FMT(note_quoted(e, &shown_type, type)), STR_FMT(note_quoted(e, &shown, name)));
+        }
+    } else if (!name_ends(name, "_total") && !name_ends(name, "_sum") && !name_ends(name, "_count") &&
+               !name_ends(name, "_bucket")) {
+        note(e, false, argument_pos(j->use->call),
+             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: %.*s",
+             STR_FMT(note_quoted(e, &shown, name)));
+    }
+}
+
+static bool any_float(const struct eval *e, const struct series *row)
+{
+    for (size_t i = 0; i < e->steps; i++) {
+        if (row->has[i] && !(row->h && row->h[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A row to fill: the one at hand, without a point. */
+static enum err blank_row(struct range_job *j, struct series **ret_row)
+{
+    struct eval *e = j->e;
+    *ret_row = &j->row;
+    if (j->row.v) {
+        memset(j->row.has, 0, e->steps);
         return ERR_OK;
     }
-    if (labels_dup(j->e->a, s->labels, &ls)) {
-        return eval_no_memory(j->e);
+    j->row.v = arena_array(e->a, e->steps, sizeof(*j->row.v));
+    j->row.has = arena_zarray(e->a, e->steps, sizeof(*j->row.has));
+    return j->row.v && j->row.has ? ERR_OK : eval_no_memory(e);
+}
+
+/* The filled row goes into the value, or to the consumer; an empty one stays at hand. */
+static enum err take_row(struct range_job *j, const struct samples *s, size_t points)
+{
+    struct eval *e = j->e;
+    if (points == 0) {
+        return ERR_OK;
     }
-    enum err err = value_add(j->e, j->out, ls, ret_row);
+    if (j->use->call && j->use->call->function->wants_counter && any_float(e, &j->row)) {
+        note_no_counter(j, s->labels);
+    }
+    enum err err = eval_peak(e, points);
+    e->usage->current += points; /* as if it were kept: the limit is on what the query looks at */
     if (err) {
         return err;
     }
-    (*ret_row)->drops_name = s->drops_name;
-    (*ret_row)->order = s->order;
-    return j->use->keep_name && !s->drops_name ? ERR_OK : series_drop_name(j->e, *ret_row);
+    if (j->sink) {
+        return j->sink->fn(j->sink->ctx, s->labels, j->row.v, j->row.has, points);
+    }
+    struct series row = j->row;
+    j->row = (struct series){0};
+    row.drops_name = s->drops_name;
+    row.order = s->order;
+    if (labels_dup(e->a, s->labels, &row.labels)) {
+        return eval_no_memory(e);
+    }
+    err = j->use->keep_name && !s->drops_name ? ERR_OK : series_drop_name(e, &row);
+    err = err ? err : value_push(e, j->out, &row);
+    return err;
 }
 
 /* In samples; a histogram weighs as much as its size. */
@@ -115,9 +192,10 @@ static enum err run_windows(struct range_job *j, const struct samples *s, const 
                             uint32_t shift)
 {
     struct eval *e = j->e;
-    struct series *row = NULL;
+    struct series *row;
     uint64_t looked_at = 0, widest = 0;
-    enum err err = ERR_OK;
+    size_t points = 0;
+    enum err err = blank_row(j, &row);
     for (size_t i = 0; i < e->steps && !err; i++) {
         struct window w;
         struct point p = {0};
@@ -128,15 +206,80 @@ static enum err run_windows(struct range_job *j, const struct samples *s, const 
         if (w.n + (j->use->histograms ? w.histogram_count : 0) == 0 || !j->use->fn(&w, &p)) {
             continue;
         }
-        err = new_row(j, s, &row);
-        err = err ? err : series_put(e, row, i, p);
+        points++;
+        err = series_put(e, row, i, p);
     }
     e->usage->total += looked_at;
     err = err ? err : eval_peak(e, widest);
-    if (row) {
-        e->usage->current += e->steps;
-    }
+    err = err ? err : take_row(j, s, points);
     return err ? err : query_ctx_check(e->q, e->info);
+}
+
+/* -- kernels --------------------------------------------------------------------------------------------- */
+
+/* The bounds of a series within its own column, for all series of the batch that lie alike on the clock. */
+static void grid_find(struct range_job *j, const struct metric_batch *b, const struct metric_series *s)
+{
+    if (j->grid.ts == b->ts + s->clock_first && j->grid_count == s->count && !j->grid_old) {
+        return;
+    }
+    j->grid.ts = b->ts + s->clock_first;
+    j->grid_count = s->count;
+    j->grid_old = false;
+    j->grid_looked_at = j->grid_widest = 0;
+    for (size_t i = 0; i < j->e->steps; i++) {
+        size_t first = 0, n = bounds_at(&j->clock, i, s->clock_first, s->count, &first);
+        j->floats.first[i] = (uint32_t)first;
+        j->floats.end[i] = (uint32_t)(first + n);
+        j->grid_looked_at += n;
+        j->grid_widest = n > j->grid_widest ? n : j->grid_widest;
+    }
+    if (j->kernel->extrapolates) {
+        kernel_prepare(&j->grid);
+    }
+}
+
+static enum err run_kernel(struct range_job *j, const struct metric_batch *b, const struct metric_series *s,
+                           const struct samples *all)
+{
+    struct eval *e = j->e;
+    struct series *row;
+    enum err err = blank_row(j, &row);
+    arena_reset(&j->scratch);
+    uint32_t *scratch = arena_array(&j->scratch, s->count + (size_t)1, sizeof(*scratch));
+    if (err || !scratch) {
+        return err ? err : eval_no_memory(e);
+    }
+    grid_find(j, b, s);
+    size_t points = j->kernel->fn(&j->grid, s->values, s->count, scratch, row->v, row->has);
+    e->usage->total += j->grid_looked_at;
+    err = eval_peak(e, j->grid_widest);
+    err = err ? err : take_row(j, all, points);
+    return err ? err : query_ctx_check(e->q, e->info);
+}
+
+/* A kernel applies to stored floats in plain ranges. */
+static enum err kernel_init(struct range_job *j, const struct node *n)
+{
+    struct eval *e = j->e;
+    const struct node *s = j->selector;
+    if (e->options->plain || !s || s->anchored || s->smoothed || j->start_times) {
+        return ERR_OK;
+    }
+    j->kernel = kernel_for(j->use->fn);
+    j->grid = (struct range_grid){.steps = e->steps,
+                                  .first = j->floats.first,
+                                  .end = j->floats.end,
+                                  .from = j->from,
+                                  .to = j->to,
+                                  .range_seconds = go_seconds(n->range_ms)};
+    if (!j->kernel || !j->kernel->extrapolates) {
+        return ERR_OK;
+    }
+    j->grid.sampled = arena_array(e->a, e->steps, sizeof(double));
+    j->grid.to_start = arena_array(e->a, e->steps, sizeof(double));
+    j->grid.to_end = arena_array(e->a, e->steps, sizeof(double));
+    return j->grid.sampled && j->grid.to_start && j->grid.to_end ? ERR_OK : eval_no_memory(e);
 }
 
 /* -- stored ---------------------------------------------------------------------------------------------- */
@@ -208,62 +351,22 @@ static enum err range_series(struct range_job *j, const struct metric_batch *b, 
                               .v = s->values,
                               .start_ts = j->start_times ? s->start_ts : NULL,
                               .n = s->count};
-        return run_windows(j, &all, &j->clock, s->clock_first);
+        return j->kernel ? run_kernel(j, b, s, &all) : run_windows(j, &all, &j->clock, s->clock_first);
     }
     struct samples split;
+    if (s->histograms && j->sink) {
+        *j->sink->ret_other = true;
+        return ERR_OK;
+    }
     arena_reset(&j->scratch);
     enum err err = split_samples(j, b, s, &split);
     if (err) {
         return err;
     }
+    j->grid_old = true;
     bounds_find(j, split.ts, split.n, &j->floats);
     bounds_find(j, split.histogram_ts, split.histogram_count, &j->histograms);
     return run_windows(j, &split, &j->floats, 0);
-}
-
-static bool name_ends(struct str name, const char *suffix)
-{
-    return str_ends(name, str_c(suffix));
-}
-
-/* rate and increase want counters: the name, or the type label, should say so. */
-static void note_no_counter(struct range_job *j, struct labels ls)
-{
-    struct eval *e = j->e;
-    struct buf shown AUTO_BUF = {0}, shown_type AUTO_BUF = {0};
-    struct str name = metric_name(ls), type = labels_get(ls, STR("__type__"));
-    if (name.n == 0) {
-        return;
-    }
-    if (e->options->type_and_unit) {
-        if (!str_eq_c(type, "counter") && !str_eq_c(type, "histogram")) {
-            note(e, false, argument_pos(j->use->call),
-                 "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", "
-                 "got "
-                 "%.*s: %.*s",
-                 STR_FMT(note_quoted(e, &shown_type, type)), STR_FMT(note_quoted(e, &shown, name)));
-        }
-    } else if (!name_ends(name, "_total") && !name_ends(name, "_sum") && !name_ends(name, "_count") &&
-               !name_ends(name, "_bucket")) {
-        note(e, false, argument_pos(j->use->call),
-             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: %.*s",
-             STR_FMT(note_quoted(e, &shown, name)));
-    }
-}
-
-/* After a series: whether the row it made, if any, holds a float. */
-static void check_counter(struct range_job *j, size_t rows_before, struct labels ls)
-{
-    if (!j->use->call || !j->use->call->function->wants_counter || j->out->n == rows_before) {
-        return;
-    }
-    const struct series *row = &j->out->s[j->out->n - 1];
-    for (size_t i = 0; i < j->e->steps; i++) {
-        if (row->has[i] && !(row->h && row->h[i])) {
-            note_no_counter(j, ls);
-            return;
-        }
-    }
 }
 
 static enum err range_stored(struct range_job *j, const struct node *n)
@@ -277,16 +380,17 @@ static enum err range_stored(struct range_job *j, const struct node *n)
                                s->smoothed ? lookback : 0, &cursor);
     while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
         bounds_find(j, b.ts, b.ts_count, &j->clock);
-        for (uint32_t k = 0; k < b.series_count && !err; k++) {
-            size_t before = j->out->n;
+        j->grid_old = true;
+        for (uint32_t k = 0; k < b.series_count && !err && !(j->sink && *j->sink->ret_other); k++) {
             err = range_series(j, &b, &b.series[k]);
-            check_counter(j, before, b.series[k].labels);
         }
     }
     if (cursor) {
         e->source->ops->close(cursor);
     }
-    value_sort_selected(j->out);
+    if (!j->sink) {
+        value_sort_selected(j->out);
+    }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
@@ -390,9 +494,7 @@ static enum err range_subquery(struct range_job *j, const struct node *n)
     }
     err = eval_node(&inner, n->args[0], &v);
     for (size_t k = 0; !err && k < v.n; k++) {
-        size_t before = j->out->n;
         err = subquery_series(j, &inner, &v.s[k]);
-        check_counter(j, before, v.s[k].labels);
     }
     return err;
 }
@@ -441,7 +543,22 @@ static enum err job_init(struct range_job *j, struct eval *e, const struct node 
         j->high[i] = j->to[i] + after;
     }
     arena_init(&j->scratch, 0, e->a->budget);
-    return s && use->call ? check_extended(e, s, use->call->function) : ERR_OK;
+    enum err err = s && use->call ? check_extended(e, s, use->call->function) : ERR_OK;
+    return err ? err : kernel_init(j, n);
+}
+
+enum err range_rows(struct eval *e, const struct range_use *use, const struct node *range,
+                    const struct row_sink *sink)
+{
+    struct range_job j;
+    enum err err = job_init(&j, e, range, use);
+    if (err) {
+        return err;
+    }
+    j.sink = sink;
+    err = range_stored(&j, range);
+    arena_done(&j.scratch);
+    return err;
 }
 
 enum err eval_range(struct eval *e, const struct node *range, const struct range_use *use,

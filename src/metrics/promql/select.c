@@ -2,6 +2,7 @@
 #include "metrics/model/value.h"
 #include "metrics/promql/functions.h"
 #include "metrics/promql/histogram_fns.h"
+#include "metrics/promql/rows.h"
 
 ts_ms selector_time(const struct eval *e, const struct node *n, size_t i)
 {
@@ -48,6 +49,10 @@ struct instant_job {
     uint32_t *ends;
     enum select_what what;
     struct value *out;
+    const struct row_sink *sink; /* takes the rows instead of `out`; may be NULL */
+    struct series row;           /* the one being filled */
+    int32_t *at;                 /* of each step: the sample of a series that lies so on the clock */
+    uint32_t at_first, at_count;
 };
 
 /* The newest histogram before index i that is looked at with it. */
@@ -92,16 +97,97 @@ static enum err show(struct instant_job *j, const struct metric_batch *b, const 
     return h && !ret_p->h ? eval_no_memory(j->e) : ERR_OK;
 }
 
-static enum err new_row(struct instant_job *j, const struct metric_series *s, struct series **ret_row)
+enum {
+    NO_SAMPLE = -1
+};
+
+/* Which sample of a series each step sees, staleness aside: the same for all series that lie alike on the
+ * clock. */
+static void find_samples(struct instant_job *j, const struct metric_batch *b, const struct metric_series *s)
 {
-    struct labels ls;
-    if (*ret_row) {
+    int64_t lookback = j->e->options->lookback_ms;
+    if (j->at_count && j->at_first == s->clock_first && j->at_count == s->count) {
+        return;
+    }
+    j->at_first = s->clock_first;
+    j->at_count = s->count;
+    for (size_t i = 0; i < j->e->steps; i++) {
+        uint32_t at = j->ends[i] > s->clock_first ? j->ends[i] - s->clock_first : 0;
+        at = at > s->count ? s->count : at;
+        bool near = at > 0 && b->ts[s->clock_first + at - 1] > j->times[i] - lookback;
+        j->at[i] = near ? (int32_t)at - 1 : NO_SAMPLE;
+    }
+}
+
+/* A row to fill: the one at hand, without a point. */
+static enum err blank_row(struct instant_job *j)
+{
+    struct eval *e = j->e;
+    if (j->row.v) {
+        memset(j->row.has, 0, e->steps);
         return ERR_OK;
     }
-    enum err err =
-        labels_dup(j->e->a, s->labels, &ls) ? eval_no_memory(j->e) : value_add(j->e, j->out, ls, ret_row);
-    if (!err) {
-        (*ret_row)->order = s->id;
+    j->row.v = arena_array(e->a, e->steps, sizeof(*j->row.v));
+    j->row.has = arena_zarray(e->a, e->steps, sizeof(*j->row.has));
+    return j->row.v && j->row.has ? ERR_OK : eval_no_memory(e);
+}
+
+/* The filled row goes into the value, or to the consumer; an empty one stays at hand. */
+static enum err take_row(struct instant_job *j, const struct metric_series *s, size_t points)
+{
+    struct eval *e = j->e;
+    if (points == 0) {
+        return ERR_OK;
+    }
+    enum err err = eval_charge(e, points);
+    if (err) {
+        return err;
+    }
+    if (j->sink) {
+        return j->sink->fn(j->sink->ctx, s->labels, j->row.v, j->row.has, points);
+    }
+    struct series row = j->row;
+    j->row = (struct series){0};
+    row.order = s->id;
+    return labels_dup(e->a, s->labels, &row.labels) ? eval_no_memory(e) : value_push(e, j->out, &row);
+}
+
+/* Floats as stored: no sample needs a look of its own. */
+static size_t fill_floats(struct instant_job *j, const struct metric_series *s)
+{
+    size_t points = 0, steps = j->e->steps;
+    const int32_t *at = j->at;
+    double *v = j->row.v;
+    uint8_t *has = j->row.has;
+    for (size_t i = 0; i < steps; i++) {
+        if (at[i] == NO_SAMPLE) {
+            continue;
+        }
+        v[i] = s->values[at[i]];
+        has[i] = !is_stale_nan(v[i]);
+        points += has[i];
+    }
+    return points;
+}
+
+static enum err fill_shown(struct instant_job *j, const struct metric_batch *b, const struct metric_series *s,
+                           size_t *ret_points)
+{
+    struct eval *e = j->e;
+    struct point last = {0};
+    int32_t last_at = NO_SAMPLE;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < e->steps && !err; i++) {
+        int32_t at = j->at[i];
+        if (at == NO_SAMPLE || stored_stale(s, (size_t)at)) {
+            continue;
+        }
+        if (at != last_at) {
+            err = show(j, b, s, (uint32_t)at, j->times[i], &last);
+            last_at = at;
+        }
+        err = err ? err : series_put(e, &j->row, i, last);
+        *ret_points += last.h ? histogram_point_cost(last.h) : 1;
     }
     return err;
 }
@@ -109,30 +195,22 @@ static enum err new_row(struct instant_job *j, const struct metric_series *s, st
 static enum err instant_series(struct instant_job *j, const struct metric_batch *b,
                                const struct metric_series *s)
 {
-    struct eval *e = j->e;
-    struct series *row = NULL;
-    struct point last = {0};
-    uint32_t last_at = UINT32_MAX;
-    uint64_t points = 0;
-    enum err err = ERR_OK;
-    for (size_t i = 0; i < e->steps && !err; i++) {
-        if (j->ends[i] <= s->clock_first || s->count == 0) {
-            continue;
-        }
-        uint32_t at = j->ends[i] - s->clock_first;
-        at = at > s->count ? s->count - 1 : at - 1;
-        if (b->ts[s->clock_first + at] <= j->times[i] - e->options->lookback_ms || stored_stale(s, at)) {
-            continue;
-        }
-        if (at != last_at) {
-            err = show(j, b, s, at, j->times[i], &last);
-            last_at = at;
-        }
-        err = err ? err : new_row(j, s, &row);
-        err = err ? err : series_put(e, row, i, last);
-        points += last.h ? histogram_point_cost(last.h) : 1;
+    size_t points = 0;
+    if (s->histograms && j->sink) {
+        *j->sink->ret_other = true;
+        return ERR_OK;
     }
-    return err ? err : eval_charge(e, points);
+    enum err err = blank_row(j);
+    if (err || s->count == 0) {
+        return err;
+    }
+    find_samples(j, b, s);
+    if (j->what == SELECT_VALUE && !s->histograms) {
+        points = fill_floats(j, s);
+    } else {
+        err = fill_shown(j, b, s, &points);
+    }
+    return err ? err : take_row(j, s, points);
 }
 
 /* -- smoothed -------------------------------------------------------------------------------------------- */
@@ -219,11 +297,10 @@ static enum err smoothed_series(struct instant_job *j, const struct metric_batch
 {
     struct eval *e = j->e;
     struct arena scratch AUTO_ARENA = {0};
-    struct series *row = NULL;
     struct around x;
     int64_t back = e->options->lookback_ms;
-    enum err err = around_init(&x, &scratch, s->count + (size_t)1) ? ERR_OK : eval_no_memory(e);
-    uint64_t points = 0;
+    enum err err = around_init(&x, &scratch, s->count + (size_t)1) ? blank_row(j) : eval_no_memory(e);
+    size_t points = 0;
     for (size_t i = 0; i < e->steps && !err; i++) {
         struct point p = {0};
         around_fill(&x, b, s, j->times[i] - back, j->times[i] + back);
@@ -232,41 +309,57 @@ static enum err smoothed_series(struct instant_job *j, const struct metric_batch
             err = ERR_OK;
             continue;
         }
-        err = err ? err : new_row(j, s, &row);
-        err = err ? err : series_put(e, row, i, p);
+        err = err ? err : series_put(e, &j->row, i, p);
         points += p.h ? histogram_point_cost(p.h) : 1;
     }
-    return err ? err : eval_charge(e, points);
+    return err ? err : take_row(j, s, points);
 }
 
 /* -- both ------------------------------------------------------------------------------------------------ */
 
-enum err eval_selector(struct eval *e, const struct node *n, enum select_what what, struct value *ret_value)
+static enum err select_rows(struct instant_job *j)
 {
+    struct eval *e = j->e;
+    const struct node *n = j->n;
     struct metric_cursor *cursor = NULL;
     struct metric_batch b;
     ts_ms *times = arena_array(e->a, e->steps, sizeof(*times));
-    uint32_t *ends = arena_array(e->a, e->steps, sizeof(*ends));
-    if (!times || !ends) {
+    j->ends = arena_array(e->a, e->steps, sizeof(*j->ends));
+    j->at = arena_array(e->a, e->steps, sizeof(*j->at));
+    if (!times || !j->ends || !j->at) {
         return eval_no_memory(e);
     }
     for (size_t i = 0; i < e->steps; i++) {
         times[i] = selector_time(e, n, i);
     }
-    *ret_value = (struct value){.type = TYPE_VECTOR};
-    bool smoothed = n->smoothed && what == SELECT_VALUE;
-    struct instant_job j = {.e = e, .n = n, .times = times, .ends = ends, .what = what, .out = ret_value};
+    j->times = times;
+    bool smoothed = n->smoothed && j->what == SELECT_VALUE;
     int64_t back = e->options->lookback_ms;
     enum err err = select_open(e, n, back, smoothed ? back : 0, &cursor);
     while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
-        count_until(b.ts, b.ts_count, times, e->steps, ends);
-        for (uint32_t k = 0; k < b.series_count && !err; k++) {
-            err = smoothed ? smoothed_series(&j, &b, &b.series[k]) : instant_series(&j, &b, &b.series[k]);
+        count_until(b.ts, b.ts_count, times, e->steps, j->ends);
+        j->at_count = 0;
+        for (uint32_t k = 0; k < b.series_count && !err && !(j->sink && *j->sink->ret_other); k++) {
+            err = smoothed ? smoothed_series(j, &b, &b.series[k]) : instant_series(j, &b, &b.series[k]);
         }
     }
     if (cursor) {
         e->source->ops->close(cursor);
     }
-    value_sort_selected(ret_value);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err eval_selector(struct eval *e, const struct node *n, enum select_what what, struct value *ret_value)
+{
+    struct instant_job j = {.e = e, .n = n, .what = what, .out = ret_value};
+    *ret_value = (struct value){.type = TYPE_VECTOR};
+    enum err err = select_rows(&j);
+    value_sort_selected(ret_value);
+    return err;
+}
+
+enum err selector_rows(struct eval *e, const struct node *n, const struct row_sink *sink)
+{
+    struct instant_job j = {.e = e, .n = n, .what = SELECT_VALUE, .sink = sink};
+    return select_rows(&j);
 }

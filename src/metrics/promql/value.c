@@ -52,6 +52,15 @@ enum err value_add(struct eval *e, struct value *v, struct labels labels, struct
     return ERR_OK;
 }
 
+enum err value_push(struct eval *e, struct value *v, const struct series *row)
+{
+    if (arena_reserve(e->a, (void **)&v->s, &v->cap, v->n + 1, sizeof(*v->s))) {
+        return eval_no_memory(e);
+    }
+    v->s[v->n++] = *row;
+    return ERR_OK;
+}
+
 static const void *keep(struct eval *e, const void *items, size_t n, size_t size)
 {
     void *copy = arena_array(e->a, n + 1, size);

@@ -1,0 +1,57 @@
+/* Rows as they are made: a selection hands each series' columns to a consumer instead of keeping them all.
+ * Private to this folder. */
+#ifndef CAIRN_METRICS_PROMQL_ROWS_H
+#define CAIRN_METRICS_PROMQL_ROWS_H
+
+#include "metrics/promql/eval.h"
+
+/* Takes the columns of one series over the grid; they are valid during the call. `points` of them are there.
+ */
+typedef enum err row_fn(void *ctx, struct labels stored, const double *v, const uint8_t *has, size_t points);
+
+/* Selects floats only. UNSUPPORTED-like answer: *ret_other is set and nothing is certain when a series has
+ * histograms; the caller evaluates the plain way then. */
+struct row_sink {
+    row_fn *fn;
+    void *ctx;
+    bool *ret_other;
+};
+
+MUST_USE enum err selector_rows(struct eval *e, const struct node *n, const struct row_sink *sink);
+/* range: N_MATRIX. */
+MUST_USE enum err range_rows(struct eval *e, const struct range_use *use, const struct node *range,
+                             const struct row_sink *sink);
+
+/* stream.c: an aggregation whose operand is read row by row. */
+bool stream_applies(const struct eval *e, const struct node *n);
+/* *ret_done false: the plain way is needed after all. `names`: sorted labels of by or without. */
+MUST_USE enum err stream_aggregate(struct eval *e, const struct node *n, struct str *names, size_t name_count,
+                                   struct value *ret_value, bool *ret_done);
+
+/* Window bounds of a column that many series share, and what extrapolation needs of each window. */
+struct range_grid {
+    size_t steps;
+    const uint32_t *first, *end; /* of each step's window in the column */
+    const ts_ms *ts;             /* the column */
+    const ts_ms *from, *to;      /* of each step */
+    double range_seconds;
+    /* filled by kernel_prepare for counters: seconds */
+    double *sampled, *to_start, *to_end;
+};
+
+/* A function over all windows of a series of floats at once: v and has are columns over the steps. Returns
+ * the number of points. Equal to the window function bit for bit. `scratch` has room for the column's
+ * samples. */
+typedef size_t kernel_fn(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch, double *v,
+                         uint8_t *has);
+
+struct kernel {
+    kernel_fn *fn;
+    bool extrapolates; /* wants sampled, to_start, to_end */
+};
+
+/* The kernel for a window function, or NULL. */
+const struct kernel *kernel_for(range_fn *fn);
+void kernel_prepare(struct range_grid *g);
+
+#endif

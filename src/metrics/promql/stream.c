@@ -1,0 +1,285 @@
+/* Aggregations that need not keep what they aggregate: the series of a selector, or of a function of a stored
+ * range, are folded into their groups one by one as they are read. The matrix of all series by all steps is
+ * never built.
+ *
+ * The plain way (aggregate.c) gives the same results; it is taken when a series has histograms, when names
+ * could clash, and for aggregations that look at all elements of a group. */
+#include <math.h>
+
+#include "metrics/promql/functions.h"
+#include "metrics/promql/kahan.h"
+#include "metrics/promql/rows.h"
+
+/* One group: columns over the steps. */
+struct stream_group {
+    struct labels labels;
+    uint64_t hash;
+    double *a, *c, *n; /* sum or extreme; compensation; number of elements. Those not needed are NULL */
+    uint8_t *state;    /* 0: nothing yet; 1: a value; 2: avg runs incrementally */
+};
+
+struct stream {
+    struct eval *e;
+    const struct node *n;
+    struct str *names; /* sorted */
+    size_t name_count;
+    struct stream_group *groups;
+    size_t group_count, group_cap;
+    uint32_t *slots; /* hash table: group + 1 */
+    size_t slot_count;
+    bool drops_name;
+};
+
+/* -- groups ---------------------------------------------------------------------------------------------- */
+
+static enum err grow_table(struct stream *s)
+{
+    size_t size = s->slot_count ? s->slot_count * 4 : 64;
+    uint32_t *slots = arena_zarray(s->e->a, size, sizeof(*slots));
+    if (!slots) {
+        return eval_no_memory(s->e);
+    }
+    for (size_t g = 0; g < s->group_count; g++) {
+        size_t at = s->groups[g].hash & (size - 1);
+        while (slots[at]) {
+            at = (at + 1) & (size - 1);
+        }
+        slots[at] = (uint32_t)g + 1;
+    }
+    s->slots = slots;
+    s->slot_count = size;
+    return ERR_OK;
+}
+
+static enum err group_columns(struct stream *s, struct stream_group *g)
+{
+    struct eval *e = s->e;
+    enum aggregate_op op = s->n->aggregate;
+    bool sums = op == AGG_SUM || op == AGG_AVG, counts = op == AGG_AVG || op == AGG_COUNT;
+    bool values = sums || op == AGG_MIN || op == AGG_MAX;
+    g->state = arena_zarray(e->a, e->steps, 1);
+    g->a = values ? arena_array(e->a, e->steps, sizeof(double)) : NULL;
+    g->c = sums ? arena_zarray(e->a, e->steps, sizeof(double)) : NULL;
+    g->n = counts ? arena_zarray(e->a, e->steps, sizeof(double)) : NULL;
+    bool whole = g->state && (g->a || !values) && (g->c || !sums) && (g->n || !counts);
+    return whole ? ERR_OK : eval_no_memory(e);
+}
+
+static enum err new_group(struct stream *s, struct labels ls, uint64_t hash, struct stream_group **ret_group)
+{
+    struct eval *e = s->e;
+    struct stream_group g = {.hash = hash};
+    struct labels key;
+    struct arena scratch AUTO_ARENA = {0};
+    struct str name = LABEL_METRIC_NAME;
+    enum err err = s->n->without ? labels_drop(&scratch, ls, s->names, s->name_count, &key)
+                                 : labels_keep(&scratch, ls, s->names, s->name_count, &key);
+    if (!err && s->n->without) {
+        err = labels_drop(&scratch, key, &name, 1, &key);
+    }
+    if (err || labels_dup(e->a, key, &g.labels) ||
+        arena_reserve(e->a, (void **)&s->groups, &s->group_cap, s->group_count + 1, sizeof(*s->groups))) {
+        return eval_no_memory(e);
+    }
+    err = group_columns(s, &g);
+    s->groups[s->group_count] = g;
+    *ret_group = &s->groups[s->group_count++];
+    return err;
+}
+
+static enum err group_of(struct stream *s, struct labels ls, struct stream_group **ret_group)
+{
+    uint64_t hash = s->n->without   ? labels_hash_without(ls, s->names, s->name_count)
+                    : s->name_count ? labels_hash_by(ls, s->names, s->name_count)
+                                    : 0;
+    if ((s->group_count + 1) * 2 > s->slot_count) {
+        enum err err = grow_table(s);
+        if (err) {
+            return err;
+        }
+    }
+    size_t at = hash & (s->slot_count - 1);
+    for (; s->slots[at]; at = (at + 1) & (s->slot_count - 1)) {
+        if (s->groups[s->slots[at] - 1].hash == hash) {
+            *ret_group = &s->groups[s->slots[at] - 1];
+            return ERR_OK;
+        }
+    }
+    s->slots[at] = (uint32_t)s->group_count + 1;
+    return new_group(s, ls, hash, ret_group);
+}
+
+/* -- folding --------------------------------------------------------------------------------------------- */
+
+static void fold_sum(struct stream_group *g, const double *v, const uint8_t *has, size_t steps)
+{
+    for (size_t i = 0; i < steps; i++) {
+        if (!has[i]) {
+            continue;
+        }
+        if (g->state[i]) {
+            struct kahan k = {g->a[i], g->c[i]};
+            kahan_add(&k, v[i]);
+            g->a[i] = k.sum;
+            g->c[i] = k.c;
+        } else {
+            g->a[i] = v[i];
+            g->state[i] = 1;
+        }
+    }
+}
+
+static void fold_avg(struct stream_group *g, const double *v, const uint8_t *has, size_t steps)
+{
+    for (size_t i = 0; i < steps; i++) {
+        if (!has[i]) {
+            continue;
+        }
+        struct kahan_mean m = {{g->state[i] ? g->a[i] : 0, g->c[i]}, g->n[i], g->state[i] == 2};
+        kahan_mean_add(&m, v[i]);
+        g->a[i] = m.k.sum;
+        g->c[i] = m.k.c;
+        g->n[i] = m.n;
+        g->state[i] = m.incremental ? 2 : 1;
+    }
+}
+
+static void fold_extreme(struct stream_group *g, const double *v, const uint8_t *has, size_t steps, bool max)
+{
+    for (size_t i = 0; i < steps; i++) {
+        if (!has[i]) {
+            continue;
+        }
+        bool better = !g->state[i] || (max ? v[i] > g->a[i] : v[i] < g->a[i]) || isnan(g->a[i]);
+        g->a[i] = better ? v[i] : g->a[i];
+        g->state[i] = 1;
+    }
+}
+
+static void fold_count(struct stream_group *g, const uint8_t *has, size_t steps)
+{
+    for (size_t i = 0; i < steps; i++) {
+        g->state[i] |= has[i];
+        if (g->n) {
+            g->n[i] += has[i];
+        }
+    }
+}
+
+static enum err fold_row(void *ctx, struct labels stored, const double *v, const uint8_t *has, size_t points)
+{
+    struct stream *s = ctx;
+    struct stream_group *g = NULL;
+    size_t steps = s->e->steps;
+    enum err err = group_of(s, stored, &g);
+    (void)points;
+    if (err) {
+        return err;
+    }
+    switch ((int)s->n->aggregate) {
+    case AGG_SUM:
+        fold_sum(g, v, has, steps);
+        break;
+    case AGG_AVG:
+        fold_avg(g, v, has, steps);
+        break;
+    case AGG_MIN:
+    case AGG_MAX:
+        fold_extreme(g, v, has, steps, s->n->aggregate == AGG_MAX);
+        break;
+    default: /* count, group */
+        fold_count(g, has, steps);
+        break;
+    }
+    return ERR_OK;
+}
+
+/* The group's columns become those of its result. */
+static enum err finish_group(struct stream *s, const struct stream_group *g, struct value *out)
+{
+    struct eval *e = s->e;
+    struct series row = {
+        .labels = g->labels, .v = g->a ? g->a : g->n, .has = g->state, .drops_name = s->drops_name};
+    if (!row.v) {
+        row.v = arena_array(e->a, e->steps, sizeof(*row.v));
+    }
+    if (!row.v) {
+        return eval_no_memory(e);
+    }
+    for (size_t i = 0; i < e->steps; i++) {
+        if (s->n->aggregate == AGG_SUM && g->state[i]) {
+            row.v[i] += g->c[i];
+        } else if (s->n->aggregate == AGG_AVG && g->state[i]) {
+            struct kahan_mean m = {{g->a[i], g->c[i]}, g->n[i], g->state[i] == 2};
+            row.v[i] = kahan_mean(&m);
+        } else if (s->n->aggregate == AGG_GROUP) {
+            row.v[i] = 1;
+        }
+        row.has[i] = g->state[i] != 0;
+    }
+    return value_push(e, out, &row);
+}
+
+/* -- which ----------------------------------------------------------------------------------------------- */
+
+static bool one_name(const struct node *selector)
+{
+    for (size_t i = 0; i < selector->matcher_count; i++) {
+        const struct matcher *m = &selector->matchers[i];
+        if (m->op == MATCH_EQ && m->value.n && str_eq(m->name, LABEL_METRIC_NAME)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool stream_applies(const struct eval *e, const struct node *n)
+{
+    const struct node *arg = n->args[0];
+    bool folds = n->aggregate <= AGG_GROUP;
+    if (e->options->plain || !folds || (arg->invariant && e->steps > 1)) {
+        return false;
+    }
+    if (arg->kind == N_SELECTOR) {
+        return !arg->smoothed;
+    }
+    /* of several metrics, rows could have equal labels once their names are gone: the plain way finds out */
+    return arg->kind == N_CALL && arg->function->range && arg->arg_count == 1 &&
+           arg->args[0]->kind == N_MATRIX && one_name(arg->args[0]->args[0]);
+}
+
+enum err stream_aggregate(struct eval *e, const struct node *n, struct str *names, size_t name_count,
+                          struct value *ret_value, bool *ret_done)
+{
+    const struct node *arg = n->args[0];
+    struct stream s = {.e = e, .n = n, .names = names, .name_count = name_count};
+    bool other = false;
+    struct row_sink sink = {fold_row, &s, &other};
+    struct usage before = *e->usage;
+    size_t notes_before = e->notes->n;
+    enum err err;
+    *ret_done = false;
+    if (arg->kind == N_SELECTOR) {
+        err = selector_rows(e, arg, &sink);
+    } else {
+        struct range_use use = {.fn = arg->function->range,
+                                .call = arg,
+                                .keep_name = arg->function->keeps_name,
+                                .histograms = arg->function->histograms};
+        s.drops_name = !use.keep_name;
+        err = range_rows(e, &use, arg->args[0], &sink);
+    }
+    if (err) {
+        return err;
+    }
+    if (other) {
+        *e->usage = before;
+        e->notes->n = notes_before;
+        return ERR_OK;
+    }
+    for (size_t g = 0; g < s.group_count && !err; g++) {
+        err = finish_group(&s, &s.groups[g], ret_value);
+    }
+    *ret_done = true;
+    return err;
+}
