@@ -158,7 +158,7 @@ enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value
     enum err err = query_ctx_check(e->q, e->info);
     uint64_t before = e->usage->current;
     *ret_value = (struct value){0};
-    if (!err && n->invariant && e->steps > 1) {
+    if (!err && n->invariant && !e->single) {
         struct eval once = *e;
         once.steps = 1;
         once.single = true;

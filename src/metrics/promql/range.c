@@ -163,7 +163,7 @@ static enum err take_row(struct range_job *j, const struct samples *s, size_t po
         return err;
     }
     if (j->sink) {
-        return j->sink->fn(j->sink->ctx, s->labels, j->row.v, j->row.has, points);
+        return j->sink->fn(j->sink->ctx, s->labels, s->order, j->row.v, j->row.has);
     }
     struct series row = j->row;
     j->row = (struct series){0};

@@ -5,9 +5,8 @@
 
 #include "metrics/promql/eval.h"
 
-/* Takes the columns of one series over the grid; they are valid during the call. `points` of them are there.
- */
-typedef enum err row_fn(void *ctx, struct labels stored, const double *v, const uint8_t *has, size_t points);
+/* Takes the columns of one series over the grid, valid during the call. `order` is its metric_series.id. */
+typedef enum err row_fn(void *ctx, struct labels stored, uint64_t order, const double *v, const uint8_t *has);
 
 /* Selects floats only. UNSUPPORTED-like answer: *ret_other is set and nothing is certain when a series has
  * histograms; the caller evaluates the plain way then. */

@@ -144,7 +144,7 @@ static enum err take_row(struct instant_job *j, const struct metric_series *s, s
         return err;
     }
     if (j->sink) {
-        return j->sink->fn(j->sink->ctx, s->labels, j->row.v, j->row.has, points);
+        return j->sink->fn(j->sink->ctx, s->labels, s->id, j->row.v, j->row.has);
     }
     struct series row = j->row;
     j->row = (struct series){0};

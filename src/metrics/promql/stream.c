@@ -5,6 +5,7 @@
  * The plain way (aggregate.c) gives the same results; it is taken when a series has histograms, when names
  * could clash, and for aggregations that look at all elements of a group. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "metrics/promql/functions.h"
 #include "metrics/promql/kahan.h"
@@ -28,6 +29,8 @@ struct stream {
     uint32_t *slots; /* hash table: group + 1 */
     size_t slot_count;
     bool drops_name;
+    bool other;          /* the plain way is needed after all */
+    uint64_t last_order; /* plus one; 0: no series yet */
 };
 
 /* -- groups ---------------------------------------------------------------------------------------------- */
@@ -166,13 +169,24 @@ static void fold_count(struct stream_group *g, const uint8_t *has, size_t steps)
     }
 }
 
-static enum err fold_row(void *ctx, struct labels stored, const double *v, const uint8_t *has, size_t points)
+/* avg divides sum and compensation apart, so that its last digit depends on the order of series. */
+static bool in_order(struct stream *s, uint64_t order)
+{
+    bool ordered = !(order & METRIC_ID_UNORDERED) && (s->last_order == 0 || order + 1 > s->last_order);
+    s->last_order = order + 1;
+    return ordered;
+}
+
+static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const double *v, const uint8_t *has)
 {
     struct stream *s = ctx;
     struct stream_group *g = NULL;
     size_t steps = s->e->steps;
+    if (s->n->aggregate == AGG_AVG && !in_order(s, order)) {
+        s->other = true;
+        return ERR_OK;
+    }
     enum err err = group_of(s, stored, &g);
-    (void)points;
     if (err) {
         return err;
     }
@@ -220,6 +234,42 @@ static enum err finish_group(struct stream *s, const struct stream_group *g, str
     return value_push(e, out, &row);
 }
 
+static int compare_str(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Where the operand's names are gone before it is grouped, they are no labels to group by. */
+static enum err forget_names(struct stream *s)
+{
+    static const struct str gone[] = {{"__name__", 8}, {"__type__", 8}, {"__unit__", 8}};
+    struct eval *e = s->e;
+    struct str *names = arena_array(e->a, s->name_count + ARRAY_LEN(gone), sizeof(*names));
+    size_t n = 0;
+    if (!s->drops_name || e->options->delayed_name) {
+        return ERR_OK;
+    }
+    if (!names) {
+        return eval_no_memory(e);
+    }
+    for (size_t i = 0; i < s->name_count; i++) {
+        bool is_gone = false;
+        for (size_t k = 0; k < ARRAY_LEN(gone); k++) {
+            is_gone |= str_eq(s->names[i], gone[k]);
+        }
+        if (!is_gone) {
+            names[n++] = s->names[i];
+        }
+    }
+    for (size_t k = 0; k < ARRAY_LEN(gone) && s->n->without; k++) {
+        names[n++] = gone[k];
+    }
+    qsort(names, n, sizeof(*names), compare_str);
+    s->names = names;
+    s->name_count = n;
+    return ERR_OK;
+}
+
 /* -- which ----------------------------------------------------------------------------------------------- */
 
 static bool one_name(const struct node *selector)
@@ -253,8 +303,7 @@ enum err stream_aggregate(struct eval *e, const struct node *n, struct str *name
 {
     const struct node *arg = n->args[0];
     struct stream s = {.e = e, .n = n, .names = names, .name_count = name_count};
-    bool other = false;
-    struct row_sink sink = {fold_row, &s, &other};
+    struct row_sink sink = {fold_row, &s, &s.other};
     struct usage before = *e->usage;
     size_t notes_before = e->notes->n;
     enum err err;
@@ -267,12 +316,13 @@ enum err stream_aggregate(struct eval *e, const struct node *n, struct str *name
                                 .keep_name = arg->function->keeps_name,
                                 .histograms = arg->function->histograms};
         s.drops_name = !use.keep_name;
-        err = range_rows(e, &use, arg->args[0], &sink);
+        err = forget_names(&s);
+        err = err ? err : range_rows(e, &use, arg->args[0], &sink);
     }
     if (err) {
         return err;
     }
-    if (other) {
+    if (s.other) {
         *e->usage = before;
         e->notes->n = notes_before;
         return ERR_OK;

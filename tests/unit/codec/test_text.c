@@ -25,6 +25,7 @@ TEST(floats_print_as_go_prints_them)
     CHECK_STR(shown(123456789, 'g'), "1.23456789e+08");
     CHECK_STR(shown(100000.5, 'g'), "100000.5");
     CHECK_STR(shown(1e6, 'g'), "1e+06");
+    CHECK_STR(shown(123456, 'g'), "123456");
     CHECK_STR(shown(1e-5, 'g'), "1e-05");
     CHECK_STR(shown(0.0001, 'g'), "0.0001");
     CHECK_STR(shown(0.30000000000000004, 'f'), "0.30000000000000004");
