@@ -161,7 +161,10 @@ void json_promql_result(struct json_writer *w, const struct promql_result *r, si
     json_str(w, str_c(kinds[r->kind]));
     json_key(w, "result");
     if (r->kind == PROMQL_SCALAR) {
-        json_point(w, r->ts, r->scalar);
+        char text[NUM_F64_BYTES_MAX]; /* without an exponent, unlike samples */
+        point_begin(w, r->ts);
+        json_str(w, str_of(text, num_f64_format(text, r->scalar, 'f')));
+        json_array_end(w);
         return;
     }
     if (r->kind == PROMQL_STRING) {

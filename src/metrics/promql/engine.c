@@ -176,6 +176,15 @@ static enum err scalar_row(struct run *r, const struct value *v, struct promql_r
     return err ? err : rows_of(r, &as_vector, false, out);
 }
 
+/* Why a query was stopped, as the original says it. */
+static enum err stopped(enum err err, struct err_info *info)
+{
+    if (err == ERR_TIMEOUT) {
+        return err_set(info, err, "query timed out in expression evaluation");
+    }
+    return err == ERR_CANCELED ? err_set(info, err, "query was canceled in expression evaluation") : err;
+}
+
 static enum err run_instant(struct run *r, struct promql_result *out)
 {
     struct value v = {0};
@@ -218,7 +227,7 @@ enum err promql_instant(const struct promql_options *o, struct metric_source *s,
     if (!err) {
         *ret_result = out;
     }
-    return err;
+    return stopped(err, reterr_info);
 }
 
 static enum err run_range(struct run *r, struct promql_result *out)
@@ -257,7 +266,7 @@ enum err promql_range(const struct promql_options *o, struct metric_source *s, s
     if (!err) {
         *ret_result = out;
     }
-    return err;
+    return stopped(err, reterr_info);
 }
 
 /* -- without a source ------------------------------------------------------------------------------------ */

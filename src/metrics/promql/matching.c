@@ -145,6 +145,7 @@ struct match {
     uint8_t *one_seen, *matched; /* by signature and step */
     const double *one_fill, *many_fill;
     uint32_t *one_first, *one_next; /* series of the one side by signature: a chain, UINT32_MAX ends */
+    size_t steps;                   /* up to which pairs are made: where the one side clashes first */
     struct value *out;
     uint8_t *said; /* enum binary_note of each step: of several the last is shown, as in the original */
 };
@@ -164,21 +165,32 @@ static bool chain_ones(struct match *m)
     return true;
 }
 
-static bool any_at(const struct value *v, size_t step)
+/* Steps at which there is anything to match: clashes at the others do not count. */
+static uint8_t *matched_steps(struct eval *e, const struct value *v, bool all)
 {
-    for (size_t k = 0; k < v->n; k++) {
-        if (v->s[k].has[step]) {
-            return true;
+    uint8_t *any = arena_zarray(e->a, e->steps, 1);
+    for (size_t k = 0; any && k < v->n; k++) {
+        for (size_t i = 0; i < e->steps; i++) {
+            any[i] |= v->s[k].has[i];
         }
     }
-    return false;
+    if (any && all) {
+        memset(any, 1, e->steps);
+    }
+    return any;
 }
 
-static void clash_of(const struct eval *e, const struct series *a, const struct series *b, struct clash *best)
+/* Of the clashes at the earliest step, the one whose second element comes first. */
+static void clash_of(const struct eval *e, const uint8_t *counts, const struct series *a,
+                     const struct series *b, struct clash *best)
 {
-    for (size_t i = 0; i < e->steps && (!best->first || i < best->step); i++) {
-        if (a->has[i] && b->has[i]) {
+    for (size_t i = 0; i < e->steps; i++) {
+        if (best->first && (i > best->step || (i == best->step && b >= best->second))) {
+            return;
+        }
+        if (a->has[i] && b->has[i] && counts[i]) {
             *best = (struct clash){i, a, b};
+            return;
         }
     }
 }
@@ -210,20 +222,22 @@ static enum err refuse_ones(struct match *m, const struct clash *c)
         STR_FMT(swap ? a : b));
 }
 
-/* The one side must have at most one element of a signature at any step at which there is anything to match.
- */
-static enum err check_ones(struct match *m)
+/* The first step at which two elements of the one side have the same signature. */
+static enum err find_clash(struct match *m, struct clash *ret_clash)
 {
-    struct clash best = {0};
+    uint8_t *counts = matched_steps(m->e, m->many, m->one_fill || m->many_fill);
+    if (!counts) {
+        return eval_no_memory(m->e);
+    }
     for (size_t s = 0; s < m->s.n; s++) {
         for (uint32_t a = m->one_first[s]; a != UINT32_MAX; a = m->one_next[a]) {
             for (uint32_t b = m->one_next[a]; b != UINT32_MAX; b = m->one_next[b]) {
-                clash_of(m->e, &m->one->s[a], &m->one->s[b], &best);
+                clash_of(m->e, counts, &m->one->s[a], &m->one->s[b], ret_clash);
             }
         }
     }
-    bool counts = best.first && (m->one_fill || m->many_fill || any_at(m->many, best.step));
-    return counts ? refuse_ones(m, &best) : ERR_OK;
+    m->steps = ret_clash->first ? ret_clash->step : m->e->steps;
+    return ERR_OK;
 }
 
 /* -- results --------------------------------------------------------------------------------------------- */
@@ -300,7 +314,7 @@ static enum err run_pairing(struct pairing *p)
     struct series *row = NULL;
     bool swapped = n->card == CARD_ONE_TO_MANY;
     enum err err = ERR_OK;
-    for (size_t i = 0; i < e->steps && !err; i++) {
+    for (size_t i = 0; i < m->steps && !err; i++) {
         struct point result = {0};
         bool holds = false;
         if (!pairs_at(p, i)) {
@@ -461,6 +475,7 @@ enum err match_vectors(struct eval *e, const struct node *n, struct value *l, st
 {
     struct match m = {.e = e, .n = n, .out = out};
     struct met_rows t = {0};
+    struct clash clash = {0};
     enum err err = match_init(&m, l, r);
     uint8_t *met = err ? NULL : arena_array(e->a, e->steps, 1);
     t.first = err ? NULL : arena_array(e->a, m.s.n + 1, sizeof(*t.first));
@@ -469,7 +484,7 @@ enum err match_vectors(struct eval *e, const struct node *n, struct value *l, st
         return err ? err : eval_no_memory(e);
     }
     memset(t.first, 0xff, (m.s.n + 1) * sizeof(*t.first));
-    err = check_ones(&m);
+    err = find_clash(&m, &clash);
     for (size_t k = 0; k < m.many->n && !err; k++) {
         err = pair_many(&m, &t, k, met);
     }
@@ -479,5 +494,6 @@ enum err match_vectors(struct eval *e, const struct node *n, struct value *l, st
     for (size_t i = 0; i < e->steps && !err; i++) {
         binary_note(e, n, m.said[i]);
     }
-    return err ? err : value_merge_now(e, out);
+    err = err ? err : value_merge_now(e, out);
+    return err || !clash.first ? err : refuse_ones(&m, &clash);
 }

@@ -14,9 +14,10 @@
 /* One group: columns over the steps. */
 struct stream_group {
     struct labels labels;
-    uint64_t hash;
-    double *a, *c, *n; /* sum or extreme; compensation; number of elements. Those not needed are NULL */
-    uint8_t *state;    /* 0: nothing yet; 1: a value; 2: avg runs incrementally */
+    uint64_t hash, order; /* order: of the first of its series */
+    struct labels first;  /* labels of its first series, in the order of labels */
+    double *a, *c, *n;    /* sum or extreme; compensation; number of elements. Those not needed are NULL */
+    uint8_t *state;       /* 0: nothing yet; 1: a value; 2: avg runs incrementally */
 };
 
 struct stream {
@@ -30,6 +31,7 @@ struct stream {
     size_t slot_count;
     bool drops_name;
     bool other;          /* the plain way is needed after all */
+    bool unordered;      /* some series has no order: that of labels counts */
     uint64_t last_order; /* plus one; 0: no series yet */
 };
 
@@ -71,7 +73,7 @@ static enum err group_columns(struct stream *s, struct stream_group *g)
 static enum err new_group(struct stream *s, struct labels ls, uint64_t hash, struct stream_group **ret_group)
 {
     struct eval *e = s->e;
-    struct stream_group g = {.hash = hash};
+    struct stream_group g = {.hash = hash, .order = UINT64_MAX};
     struct labels key;
     struct arena scratch AUTO_ARENA = {0};
     struct str name = LABEL_METRIC_NAME;
@@ -177,6 +179,16 @@ static bool in_order(struct stream *s, uint64_t order)
     return ordered;
 }
 
+static enum err note_first(struct stream *s, struct stream_group *g, struct labels stored, uint64_t order)
+{
+    s->unordered |= (order & METRIC_ID_UNORDERED) != 0;
+    g->order = order < g->order ? order : g->order;
+    if (g->first.l && labels_cmp(stored, g->first) >= 0) {
+        return ERR_OK;
+    }
+    return labels_dup(s->e->a, stored, &g->first) ? eval_no_memory(s->e) : ERR_OK;
+}
+
 static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const double *v, const uint8_t *has)
 {
     struct stream *s = ctx;
@@ -187,6 +199,10 @@ static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const 
         return ERR_OK;
     }
     enum err err = group_of(s, stored, &g);
+    if (err) {
+        return err;
+    }
+    err = note_first(s, g, stored, order);
     if (err) {
         return err;
     }
@@ -206,6 +222,17 @@ static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const 
         break;
     }
     return ERR_OK;
+}
+
+static int compare_order(const void *a, const void *b)
+{
+    const struct stream_group *x = a, *y = b;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+static int compare_first(const void *a, const void *b)
+{
+    return labels_cmp(((const struct stream_group *)a)->first, ((const struct stream_group *)b)->first);
 }
 
 /* The group's columns become those of its result. */
@@ -326,6 +353,9 @@ enum err stream_aggregate(struct eval *e, const struct node *n, struct str *name
         *e->usage = before;
         e->notes->n = notes_before;
         return ERR_OK;
+    }
+    if (s.group_count > 1) {
+        qsort(s.groups, s.group_count, sizeof(*s.groups), s.unordered ? compare_first : compare_order);
     }
     for (size_t g = 0; g < s.group_count && !err; g++) {
         err = finish_group(&s, &s.groups[g], ret_value);
