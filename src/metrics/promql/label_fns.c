@@ -125,6 +125,34 @@ static int compare_series(const void *a, const void *b, void *ctx)
     return c ? c : (*x > *y) - (*x < *y); /* stable */
 }
 
+/* Whether x must come before y which stands before it, in Go's words: NaN is always moved behind. */
+static bool moves_before(const struct sort_by *by, const struct series *x, const struct series *y)
+{
+    if (by->call) {
+        return compare_labels(by, x, y) < 0;
+    }
+    return isnan(y->v[0]) || (by->sign > 0 ? y->v[0] > x->v[0] : y->v[0] < x->v[0]);
+}
+
+enum {
+    INSERTION_MAX = 12 /* Go sorts this many by insertion, which shows where the order is not total */
+};
+
+static void sort_pointers(const struct series **order, size_t n, const struct sort_by *by)
+{
+    if (n > INSERTION_MAX) {
+        qsort_r(order, n, sizeof(const struct series *), compare_series, (void *)(uintptr_t)by);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        for (size_t k = i; k > 0 && moves_before(by, order[k], order[k - 1]); k--) {
+            const struct series *s = order[k];
+            order[k] = order[k - 1];
+            order[k - 1] = s;
+        }
+    }
+}
+
 static enum err sort_series(struct eval *e, const struct node *n, struct value *v, const struct sort_by *by)
 {
     enum err err = eval_node(e, n->args[0], v);
@@ -150,7 +178,7 @@ static enum err sort_series(struct eval *e, const struct node *n, struct value *
     for (size_t k = 0; k < v->n; k++) {
         order[k] = &v->s[k];
     }
-    qsort_r(order, v->n, sizeof(const struct series *), compare_series, (void *)(uintptr_t)by);
+    sort_pointers(order, v->n, by);
     for (size_t k = 0; k < v->n; k++) {
         sorted[k] = *order[k];
     }
