@@ -36,11 +36,64 @@ def field(number, data):
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
+def zigzag(n):
+    return varint(n << 1 ^ n >> 63)
+
+
+def double(number, v):
+    return varint(number << 3 | 1) + struct.pack("<d", v)
+
+
+def encode_spans(number, spans):
+    return b"".join(field(number, varint(1 << 3) + zigzag(o) + varint(2 << 3) + varint(n)) for o, n in spans)
+
+
+class Histogram:
+    """A native histogram with float counts: schema -53 has custom bounds."""
+
+    def __init__(self, schema, positive, negative=None, zero=0.0, threshold=0.001, total=0.0, bounds=(), hint=0):
+        self.schema, self.positive, self.negative = schema, positive, negative or {}
+        self.zero, self.threshold, self.sum, self.bounds, self.hint = zero, threshold, total, bounds, hint
+
+    @staticmethod
+    def spans(buckets):
+        spans, counts, end = [], [], 0
+        for index in sorted(buckets):
+            if spans and index == end:
+                spans[-1][1] += 1
+            else:
+                spans.append([index - end, 1])
+            end = index + 1
+            counts.append(buckets[index])
+        return spans, counts
+
+    def encode(self, t):
+        count = self.zero + sum(self.positive.values()) + sum(self.negative.values())
+        out = double(2, count) + double(3, self.sum) + varint(4 << 3) + zigzag(self.schema)
+        if self.schema != -53:
+            out += double(5, self.threshold) + double(7, self.zero)
+            spans, counts = self.spans(self.negative)
+            out += encode_spans(8, spans)
+            if counts:
+                out += field(10, struct.pack("<%dd" % len(counts), *counts))
+        spans, counts = self.spans(self.positive)
+        out += encode_spans(11, spans)
+        if counts:
+            out += field(13, struct.pack("<%dd" % len(counts), *counts))
+        out += varint(14 << 3) + varint(self.hint) + varint(15 << 3) + varint(t)
+        if self.bounds:
+            out += field(16, struct.pack("<%dd" % len(self.bounds), *self.bounds))
+        return out
+
+
 def encode_series(labels, samples):
     body = b"".join(
         field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in sorted(labels.items())
     )
     for t, v in samples:
+        if isinstance(v, Histogram):
+            body += field(4, v.encode(t))
+            continue
         value = struct.pack("<Q", v) if isinstance(v, int) else struct.pack("<d", v)
         body += field(2, varint(1 << 3 | 1) + value + varint(2 << 3) + varint(t))
     return field(1, body)
@@ -72,6 +125,37 @@ def push(url, series):
 
 
 # -- data --------------------------------------------------------------------------------------------------------
+
+
+def histograms(rng, times):
+    """Counters and gauges, several schemas, custom bounds, resets, and a series that changes to floats and back."""
+    out = []
+    for k in range(8):
+        base = {"__name__": "native", "instance": "i%d" % (k % 4), "job": ["api", "web"][k // 4]}
+        schema = [0, 1, 3, 0, -53, -53, 2, -1][k]
+        bounds = [(0.1, 0.5, 1.0, 5.0), (0.1, 1.0, 5.0, 10.0)][k % 2] if schema == -53 else ()
+        gauge = k == 6
+        positive, negative, zero, total, samples = {}, {}, 0.0, 0.0, []
+        for i, t in enumerate(times):
+            if gauge or rng.random() < 0.02:
+                positive, negative, zero, total = {}, {}, 0.0, 0.0
+            for _ in range(rng.randrange(0, 4)):
+                at = rng.randrange(0, len(bounds) + 1) if bounds else rng.randrange(-3, 5)
+                positive[at] = positive.get(at, 0) + rng.choice([1, 1, 2, 0.5])
+                total += rng.uniform(0, 9)
+            if not bounds and rng.random() < 0.2:
+                negative[rng.randrange(-2, 3)] = negative.get(0, 0) + 1
+                zero += rng.choice([0, 1])
+                total -= 1
+            if k == 3 and i % 50 > 40:
+                samples.append((t, float(i)))
+            elif k == 7 and rng.random() < 0.05:
+                samples.append((t, STALE))
+            else:
+                samples.append((t, Histogram(schema, dict(positive), dict(negative), zero, 0.001 * (1 + k % 2), total, bounds,
+                                             3 if gauge else 0)))
+        out.append((base, samples))
+    return out
 
 
 def make_data(rng, start, minutes):
@@ -123,6 +207,7 @@ def make_data(rng, start, minutes):
                 series.append((dict(base, __name__="latency_seconds_bucket", le=le), samples))
             info = dict(base, __name__="target_info", version="v%d" % (instance % 3), region="r" + job)
             series.append((info, [(t, 1.0) for t in times(False)]))
+    series += histograms(rng, times(False))
     series.append(({"__name__": "utf8.metric", "häuser": "ü", "job": "api"}, [(t, float(i)) for i, t in enumerate(times(False))]))
     series.append(({"__name__": "constant", "job": "web"}, [(t, 7.0) for t in times(False)]))
     series.append(({"__name__": "few", "job": "web"}, [(start + 60000, 1.0), (start + 61000, 4.0), (start + 1500000, 2.0)]))
@@ -131,7 +216,7 @@ def make_data(rng, start, minutes):
 
 # -- queries -----------------------------------------------------------------------------------------------------
 
-NAMES = ["http_requests_total", "temperature", "up", "latency_seconds_bucket", "constant", "few", "target_info", "absent_metric"]
+NAMES = ["http_requests_total", "temperature", "up", "latency_seconds_bucket", "constant", "few", "target_info", "absent_metric", "native", "native"]
 LABELS = ["job", "instance", "code", "zone", "le", "version"]
 
 
@@ -257,11 +342,18 @@ class Generator:
                                                       "sum by (le, job) (rate(latency_seconds_bucket[2m]))", v)),
             "histogram_fraction(%s, %s, %s)" % (self.pick("0", "0.2", "-Inf"), self.pick("1", "3", "+Inf"),
                                                 self.pick("latency_seconds_bucket", "rate(latency_seconds_bucket[5m])")),
+            "%s(%s)" % (self.pick("histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"),
+                        self.pick(v, "native", "rate(native[5m])", "sum(native)", "increase(native[2m])")),
+            "histogram_quantile(%s, %s)" % (self.pick("0.5", "0.99", "0.1", "scalar(up)"),
+                                            self.pick("native", "rate(native[5m])", "sum by (job) (rate(native[2m]))")),
+            "histogram_fraction(%s, %s, %s)" % (self.pick("0", "0.2", "-Inf", "-2"), self.pick("1", "3", "+Inf"),
+                                                self.pick("native", "avg(native)", "rate(native[5m])")),
+            'histogram_quantiles(%s, "q", 0.5, 0.9, %s)' % (self.pick("native", "latency_seconds_bucket", v), self.pick("0.1", "1", "2")),
             "info(%s%s)" % (v, self.pick("", ', {version=~".+"}', ', {region="rapi"}', ', {__name__="target_info"}')),
         )
 
     def binary(self, depth):
-        op = self.pick("+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=", ">", ">=", "and", "or", "unless")
+        op = self.pick("+", "-", "*", "/", "%", "^", "</", ">/", "atan2", "==", "!=", "<", "<=", ">", ">=", "and", "or", "unless")
         left, right = self.vector(depth - 1), self.vector(depth - 1)
         if op not in ("and", "or", "unless") and self.rng.random() < 0.3:
             if self.rng.random() < 0.5:
