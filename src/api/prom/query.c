@@ -195,23 +195,6 @@ static void format_query(struct prom_call *c)
     prom_call_send(c);
 }
 
-static void parse_query(struct prom_call *c)
-{
-    struct buf tree AUTO_BUF = {0};
-    enum err e = promql_tree_json(&c->api->promql, http_req_param(c->r, "query"), &tree, &c->info);
-    if (e == ERR_INVALID) {
-        prom_call_bad_parameter(c, "query");
-        return;
-    }
-    if (e) {
-        prom_call_error(c, e);
-        return;
-    }
-    prom_call_data(c);
-    json_raw(&c->w, buf_view(&tree));
-    prom_call_send(c);
-}
-
 static void json_exemplars(struct json_writer *w, const struct metric_exemplar_series *s)
 {
     json_object_begin(w);
@@ -319,7 +302,6 @@ struct prom_routes prom_routes_query(void)
         {"GET|POST", "/api/v1/query_exemplars", query_exemplars_route, HTTP_FORM, 0, NULL},
         {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_FORM, 0, NULL},
         {"GET|POST", "/api/v1/format_query", format_query_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_FORM, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }
