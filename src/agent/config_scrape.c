@@ -266,6 +266,9 @@ static enum err read_syslog(struct agent_config *c, struct scrape_job *j, const 
     e = e ? e : yaml_bool(yaml_get(b, "use_rfc5424_message"), &o->use_rfc5424_message, info);
     e = e ? e : yaml_u64(yaml_get(b, "max_message_length"), &o->message_bytes_max, info);
     e = e ? e : config_labels(c, yaml_get(b, "labels"), &o->labels, info);
+    if (!e && !o->listen_address.n) {
+        return yaml_error(b, info, "syslog needs a listen_address, host:port");
+    }
     o->udp = str_eq_c(protocol, "udp");
     o->rfc3164 = str_eq_c(format, "rfc3164");
     if (!e && !o->udp && !str_eq_c(protocol, "tcp")) {

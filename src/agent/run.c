@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include "agent/agent_int.h"
+#include "agent/inputs/journal.h"
+#include "agent/inputs/push.h"
+#include "agent/inputs/syslog.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "disk/file.h"
@@ -123,8 +126,10 @@ static enum err make_clients(struct agent_run *r, struct err_info *info)
         r->client_count += !e;
     }
     if (!e && r->client_count == 0 && !a->flags.dry_run) {
-        return err_set(info, ERR_INVALID,
-                       "at least one client config must be provided: add clients with a url, or -client.url");
+        return err_set(
+            info, ERR_INVALID,
+            "at least one client config must be provided: add clients with a url, use -client.url, or run "
+            "the role logs in the same process");
     }
     return e;
 }
@@ -261,6 +266,71 @@ static enum err start_stdin(struct agent_run *r, struct err_info *info)
     return input_stdin_new(&c, &j->input, info);
 }
 
+static struct input_common common_of(struct agent_run *r, struct run_job *j, struct labels labels)
+{
+    return (struct input_common){.job = j->config->name,
+                                 .labels = labels,
+                                 .rules = j->config->rules,
+                                 .rule_count = j->config->rule_count,
+                                 .positions = r->positions,
+                                 .metrics = &r->agent->metrics,
+                                 .sink = {into_pipeline, j}};
+}
+
+static enum err start_journal(struct agent_run *r, struct run_job *j, struct err_info *info)
+{
+    const struct journal_config *c = &j->config->journal;
+    struct input_common common = common_of(r, j, c->labels);
+    struct journal_options o = {c->path, c->json, c->max_age_ms, c->matches};
+    return input_journal_new(&common, &o, &j->input, info);
+}
+
+static enum err start_syslog(struct agent_run *r, struct run_job *j, struct err_info *info)
+{
+    const struct syslog_config *c = &j->config->syslog;
+    struct input_common common = common_of(r, j, c->labels);
+    struct syslog_options o = {.listen_address = c->listen_address,
+                               .udp = c->udp,
+                               .rfc3164 = c->rfc3164,
+                               .idle_timeout_ms = c->idle_timeout_ms,
+                               .label_structured_data = c->label_structured_data,
+                               .use_incoming_timestamp = c->use_incoming_timestamp,
+                               .use_rfc5424_message = c->use_rfc5424_message,
+                               .message_bytes_max = (size_t)c->message_bytes_max};
+    return input_syslog_new(&common, &o, &j->input, info);
+}
+
+static enum err start_push(struct agent_run *r, struct run_job *j, struct err_info *info)
+{
+    const struct push_config *c = &j->config->push;
+    struct input_common common = common_of(r, j, c->labels);
+    struct push_options o = {c->listen_address, c->use_incoming_timestamp, (size_t)c->body_bytes_max};
+    return input_push_new(&common, &o, &j->input, info);
+}
+
+/* Inputs with a thread or server of their own. */
+static enum err start_others(struct agent_run *r, struct err_info *info)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < r->job_count && !e; i++) {
+        struct run_job *j = &r->jobs[i];
+        switch (j->config->kind) {
+        case JOB_FILES:
+            break;
+        case JOB_JOURNAL:
+            e = start_journal(r, j, info);
+            break;
+        case JOB_SYSLOG:
+            e = start_syslog(r, j, info);
+            break;
+        case JOB_PUSH:
+            e = start_push(r, j, info);
+            break;
+        }
+    }
+    return e;
+}
+
 enum err run_start(struct agent_run *r, struct err_info *reterr_info)
 {
     enum err e = open_positions(r, reterr_info);
@@ -268,6 +338,7 @@ enum err run_start(struct agent_run *r, struct err_info *reterr_info)
         e = start_stdin(r, reterr_info);
     } else if (!e) {
         e = start_files(r, reterr_info);
+        e = e ? e : start_others(r, reterr_info);
     }
     if (!e && thread_start(&r->clock, "agent-clock", clock_main, r)) {
         e = err_set(reterr_info, ERR_UNAVAILABLE, "cannot start a thread");

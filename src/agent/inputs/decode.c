@@ -85,28 +85,30 @@ size_t decoder_last_line(const struct decoder *d, struct str raw)
     return 0;
 }
 
-/* Looks at the byte order mark; returns the bytes it takes. */
-static size_t take_mark(struct decoder *d, struct str raw)
+/* 0xfeff in either order: bytes it takes. */
+static size_t mark_len(const struct decoder *d, struct str head)
 {
-    bool little = raw.n >= 2 && memcmp(raw.p, "\xff\xfe", 2) == 0;
-    bool big = raw.n >= 2 && memcmp(raw.p, "\xfe\xff", 2) == 0;
-    if (d->unit != 2 || (!little && !big)) {
-        return 0;
+    bool mark = d->unit == 2 && head.n >= 2 &&
+                (memcmp(head.p, "\xff\xfe", 2) == 0 || memcmp(head.p, "\xfe\xff", 2) == 0);
+    return mark ? 2 : 0;
+}
+
+void decoder_start(struct decoder *d, struct str head)
+{
+    bool big = mark_len(d, head) && head.p[0] == '\xfe';
+    struct decoder other = *d;
+    if (!d->from_mark || !mark_len(d, head) || big == d->big_endian ||
+        open_iconv(&other, big ? "UTF-16BE" : "UTF-16LE")) {
+        return;
     }
-    if (d->from_mark && big != d->big_endian) {
-        struct decoder other = *d;
-        if (open_iconv(&other, big ? "UTF-16BE" : "UTF-16LE") == ERR_OK) {
-            (void)iconv_close(d->iconv);
-            d->iconv = other.iconv;
-            d->big_endian = big;
-        }
-    }
-    return 2;
+    (void)iconv_close(d->iconv);
+    d->iconv = other.iconv;
+    d->big_endian = big;
 }
 
 enum err decoder_run(struct decoder *d, struct str raw, bool at_start, struct buf *out)
 {
-    size_t skip = at_start ? take_mark(d, raw) : 0;
+    size_t skip = at_start ? mark_len(d, raw) : 0;
     /* iconv's prototype wants a pointer to char; it does not write through it. */
     char *in = (char *)(uintptr_t)raw.p + skip;
     size_t left = raw.n - skip;

@@ -13,6 +13,8 @@ struct decoder;
 MUST_USE enum err decoder_new(struct str encoding, struct decoder **ret_decoder,
                               struct err_info *reterr_info);
 void decoder_free(struct decoder *d); /* accepts NULL */
+/* The first bytes of the file: a byte order mark decides for plain utf-16. Before anything else of it. */
+void decoder_start(struct decoder *d, struct str head);
 /* 1, or 2 for UTF-16. */
 size_t decoder_unit(const struct decoder *d);
 /* Bytes up to and including the last newline of the raw chunk; 0 when there is none. */

@@ -129,6 +129,10 @@ enum err tail_open(struct file_input *in, const struct file_job *job, const stru
     enum err e = copy.p ? set_labels(t, copy) : ERR_OOM;
     e = e ? e : open_regular(t, real);
     e = e ? e : decoder_new(job->encoding, &t->decoder, NULL);
+    char head[2];
+    if (!e && t->decoder && pread(t->fd, head, sizeof(head), 0) == (ssize_t)sizeof(head)) {
+        decoder_start(t->decoder, str_of(head, sizeof(head)));
+    }
     if (!e && job->packing != FILE_PLAIN) {
         e = unpacker_new(job->packing, &t->unpacker);
     }
@@ -355,6 +359,9 @@ static bool read_plain(struct tail *t)
     }
     if (!fetch(t, want, &raw)) {
         return false;
+    }
+    if (t->decoder && t->offset == 0) {
+        decoder_start(t->decoder, raw);
     }
     size_t end = decoder_last_line(t->decoder, raw);
     if (end == 0 && raw.n == want) { /* a long line */
