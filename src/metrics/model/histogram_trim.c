@@ -124,12 +124,14 @@ static void trim_zero(struct trim *t, struct histogram_acc *acc, bool has_positi
     double lower = has_positive && !has_negative ? 0 : -acc->zero_threshold;
     double upper = has_negative && !has_positive ? 0 : acc->zero_threshold;
     double kept = acc->zero_count, middle = (lower + upper) / 2;
-    if (t->upper ? t->at <= lower : (t->at > lower && t->at >= upper)) {
+    bool none = t->upper ? t->at <= lower : t->at >= upper && !(t->at <= lower);
+    bool whole = t->upper ? t->at >= upper : t->at <= lower;
+    if (none) {
         kept = middle = 0;
-    } else if (t->upper && t->at < upper) {
+    } else if (!whole && t->upper) { /* NaN is neither: it spoils what it splits */
         kept = acc->zero_count * ((t->at - lower) / (upper - lower));
         middle = (lower + t->at) / 2;
-    } else if (!t->upper && t->at > lower) {
+    } else if (!whole) {
         kept = acc->zero_count * ((upper - t->at) / (upper - lower));
         middle = (t->at + upper) / 2;
     }

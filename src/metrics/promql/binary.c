@@ -101,6 +101,10 @@ bool binary_apply(struct eval *e, const struct node *n, struct point l, struct p
 static enum err scalar_scalar(struct eval *e, const struct node *n, const struct value *l,
                               const struct value *r, struct value *out)
 {
+    if (n->op == OP_TRIM_LOWER || n->op == OP_TRIM_UPPER) {
+        return err_set(e->info, ERR_EXECUTION, "operator \"%s\" not allowed for Scalar operations",
+                       binary_op_text(n->op));
+    }
     enum err err = scalar_new(e, out);
     for (size_t i = 0; i < e->steps && !err; i++) {
         bool holds;

@@ -25,7 +25,8 @@ struct member {
 struct members {
     struct member *m;
     size_t n;
-    struct bucket *buckets; /* scratch */
+    const struct series *base; /* the first series of the argument */
+    struct bucket *buckets;    /* scratch */
 };
 
 /* What is asked of each histogram: a quantile, or the fraction between two bounds. */
@@ -122,6 +123,7 @@ static enum err members_collect(struct eval *e, const struct node *arg, const st
     if (!err && all.n > 1) {
         qsort(all.m, all.n, sizeof(*all.m), compare_members);
     }
+    all.base = in->s;
     *ret = all;
     return err;
 }
@@ -265,10 +267,30 @@ static bool answer(struct eval *e, const struct question *q, struct members *all
     return native || n;
 }
 
+/* Native histograms come in the order of their series, classic ones after them. */
+static uint64_t place_of(const struct members *all, size_t from, size_t to)
+{
+    uint64_t place = UINT32_MAX;
+    bool native = false;
+    for (size_t k = from; k < to; k++) {
+        uint64_t index = (uint64_t)(all->m[k].s - all->base);
+        native |= !all->m[k].bucket;
+        place = index < place ? index : place;
+    }
+    return native ? place : place | UINT64_C(1) << 32;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct series *x = a, *y = b;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
 /* One row of results for each histogram. label: added with the value, when given. */
 static enum err answer_all(struct eval *e, const struct question *q, struct members *all,
                            const struct label *label, struct value *v)
 {
+    size_t before = v->n;
     for (size_t from = 0, to; from < all->n; from = to) {
         struct series *row = NULL;
         struct labels ls = all->m[from].key;
@@ -286,6 +308,9 @@ static enum err answer_all(struct eval *e, const struct question *q, struct memb
             if (!row) {
                 err = value_add(e, v, ls, &row);
                 err = err ? err : series_drop_name(e, row);
+                if (!err) {
+                    row->order = place_of(all, from, to);
+                }
             }
             if (!err) {
                 row->v[i] = result;
@@ -295,6 +320,9 @@ static enum err answer_all(struct eval *e, const struct question *q, struct memb
         if (err) {
             return err;
         }
+    }
+    if (v->n > before + 1) {
+        qsort(v->s + before, v->n - before, sizeof(*v->s), compare_places);
     }
     return ERR_OK;
 }
