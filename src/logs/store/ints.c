@@ -13,7 +13,7 @@ enum {
     FRAME = 128,
     WIDTH_LOADED_MAX = 56,
     ENTROPY_COUNT_MIN = 64, /* shorter columns do not pay zstd's header */
-    ENTROPY_WIDTH_MAX = 12, /* wider values have too little to gain */
+    ENTROPY_WIDTH_MAX = 7,  /* wider values are two bytes as varints, and have little to gain */
     ENTROPY_BYTES_MAX = 10, /* of a varint */
 };
 

@@ -11,8 +11,9 @@ enum {
     LINES_MIN_COARSE = 4, /* the same when all words are slots */
     LINE_BYTES_SPLIT_MAX = 64 << 10, /* longer lines are left whole */
     WORDS_MAX = 4096,                /* of a column's dictionary */
-    WORDS_TABLE = 16384,             /* places for them */
-    WORDS_TRIED_MAX = 256,           /* up to so many, numbers are tried as words too */
+    WORDS_TABLE_MIN = 64,
+    WORDS_TABLE = 16384,   /* places for them */
+    WORDS_TRIED_MAX = 256, /* up to so many, numbers are tried as words too */
     LEVEL = 1
 };
 
@@ -40,8 +41,8 @@ struct line_words {
 };
 
 struct template_writer {
-    struct arena arena; /* of the group being written */
-    uint8_t classes[256];
+    struct arena arena;                 /* of the group being written */
+    uint8_t classes[256], nibbles[256]; /* 16 = no hexadecimal digit */
     struct word *words;
     size_t word_n, word_cap;
     struct line_words *lines;
@@ -66,6 +67,7 @@ enum err template_writer_new(struct template_writer **ret_w)
     arena_init(&w->arena, 0, NULL);
     for (unsigned c = 0; c < 256; c++) {
         w->classes[c] = (uint8_t)word_class((unsigned char)c);
+        w->nibbles[c] = (uint8_t)(c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16);
     }
     w->places = mem_array(WORDS_TABLE, sizeof(*w->places));
     w->dictionary = mem_array(WORDS_MAX, sizeof(*w->dictionary));
@@ -321,12 +323,6 @@ static void put_number(struct template_writer *w, const struct str *v, size_t n,
     ints_write(&w->numbers, w->ints, n);
 }
 
-static unsigned nibble(char c)
-{
-    unsigned digit = (unsigned)(unsigned char)c - '0', letter = (unsigned)(unsigned char)c - 'a';
-    return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
-}
-
 /* False, and nothing written, when the values are not hexadecimal numbers of one length. */
 static bool put_hex(struct template_writer *w, const struct str *v, size_t n)
 {
@@ -343,7 +339,8 @@ static bool put_hex(struct template_writer *w, const struct str *v, size_t n)
             break;
         }
         for (size_t k = 0; k < width; k += 2) {
-            unsigned high = nibble(v[i].p[k]), low = k + 1 < width ? nibble(v[i].p[k + 1]) : 0;
+            unsigned high = w->nibbles[(unsigned char)v[i].p[k]];
+            unsigned low = k + 1 < width ? w->nibbles[(unsigned char)v[i].p[k + 1]] : 0;
             bad |= high | low;
             *out++ = (uint8_t)(high << 4 | low);
         }
@@ -359,13 +356,17 @@ static bool put_hex(struct template_writer *w, const struct str *v, size_t n)
 static size_t make_dictionary(struct template_writer *w, const struct str *v, size_t n, size_t most)
 {
     size_t count = 0;
-    memset(w->places, 0, WORDS_TABLE * sizeof(*w->places));
+    size_t places = WORDS_TABLE_MIN;
+    while (places < most * 4) { /* at most WORDS_TABLE: most is at most WORDS_MAX */
+        places *= 2;
+    }
+    memset(w->places, 0, places * sizeof(*w->places));
     for (size_t i = 0; i < n; i++) {
         uint64_t hash = hash_str(v[i]);
-        size_t at = (size_t)hash & (WORDS_TABLE - 1);
+        size_t at = (size_t)hash & (places - 1);
         while (w->places[at] && (w->dictionary_hash[w->places[at] - 1] != hash ||
                                  !str_eq(w->dictionary[w->places[at] - 1], v[i]))) {
-            at = (at + 1) & (WORDS_TABLE - 1);
+            at = (at + 1) & (places - 1);
         }
         if (!w->places[at]) {
             if (count == most) {
