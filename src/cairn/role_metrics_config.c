@@ -35,6 +35,10 @@ static enum err builtin(struct metrics_role *m, struct prom_config **ret_config,
     if (tls) { /* its own certificate need not name localhost */
         buf_c(&b, "  scheme: https\n  tls_config: {insecure_skip_verify: true}\n");
     }
+    struct str token = web_config_own_token(m->web ? m->web : m->serve->web);
+    if (token.n) {
+        buf_printf(&b, "  authorization: {credentials: \"%.*s\"}\n", STR_FMT(token));
+    }
     buf_c(&b, "  static_configs:\n  - targets: [\"");
     print_reachable(&b, http_server_address(m->server));
     buf_c(&b, "\"]\n");

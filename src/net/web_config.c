@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/crypto.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -320,6 +321,23 @@ void web_unlock(const struct web_config *w)
     mutex_unlock(&w->state->lock);
 }
 
+static void own_token_make(struct web_config *w)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char random[WEB_OWN_TOKEN_BYTES / 2];
+    if (gnutls_rnd(GNUTLS_RND_KEY, random, sizeof(random)) != 0) {
+        return; /* no token: an empty one lets nobody in */
+    }
+    for (size_t i = 0; i < WEB_OWN_TOKEN_BYTES; i++) {
+        w->own_token[i] = digits[random[i / 2] >> (i % 2 ? 0 : 4) & 15];
+    }
+}
+
+struct str web_config_own_token(const struct web_config *w)
+{
+    return w ? str_c(w->own_token) : STR("");
+}
+
 enum err web_config_load(const char *path, struct web_config **ret_config, struct err_info *reterr_info)
 {
     struct web_config *w = mem_zalloc(sizeof(*w));
@@ -330,6 +348,7 @@ enum err web_config_load(const char *path, struct web_config **ret_config, struc
         return err_set(reterr_info, ERR_OOM, "out of memory");
     }
     w->state = state;
+    own_token_make(w);
     mutex_init(&state->lock);
     mutex_init(&state->bcrypt_lock);
     state->path = mem_dup(path, strlen(path));

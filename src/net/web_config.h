@@ -15,5 +15,8 @@ MUST_USE enum err web_config_load(const char *path, struct web_config **ret_conf
 /* After the servers that use it have stopped. Accepts NULL. */
 void web_config_free(struct web_config *w);
 bool web_config_tls(const struct web_config *w); /* false for NULL */
+/* A bearer token, new in every process, with which its own roles come in: a role that scrapes itself knows no
+ * password. Empty for NULL. Lives as long as w. */
+struct str web_config_own_token(const struct web_config *w);
 
 #endif

@@ -66,11 +66,16 @@ struct web_state {
     struct mutex bcrypt_lock; /* one at a time: an attack costs one processor at most */
 };
 
+enum {
+    WEB_OWN_TOKEN_BYTES = 32 /* hexadecimal digits: 128 random bits */
+};
+
 struct web_config {
     struct web_state *state;
     bool tls;
     char *priorities; /* GnuTLS' */
     char *client_ca;  /* PEM, or NULL */
+    char own_token[WEB_OWN_TOKEN_BYTES + 1];
 };
 
 /* web_config.c */
