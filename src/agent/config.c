@@ -283,6 +283,13 @@ static enum err flag_client(struct agent_config *c, const struct agent_flags *f,
     client_config_default(to);
     to->url = f->client_url;
     to->tenant_id = f->client_tenant;
+    to->batch_wait_ms = f->client_batch_wait_ms ? f->client_batch_wait_ms : to->batch_wait_ms;
+    to->batch_size_bytes = f->client_batch_bytes ? f->client_batch_bytes : to->batch_size_bytes;
+    to->timeout_ms = f->client_timeout_ms ? f->client_timeout_ms : to->timeout_ms;
+    to->backoff_min_ms = f->client_backoff_min_ms ? f->client_backoff_min_ms : to->backoff_min_ms;
+    to->backoff_max_ms = f->client_backoff_max_ms ? f->client_backoff_max_ms : to->backoff_max_ms;
+    to->retries_max = f->client_retries;
+    to->retries_explicit = f->client_retries > 0;
     if (client_url_host(to->url, &to->host)) {
         return err_set(info, ERR_INVALID,
                        "-client.url: \"%.*s\" is not a push URL (such as http://loki:3100/loki/api/v1/push)",
@@ -302,6 +309,8 @@ static enum err apply_flags(struct agent_config *c, const struct agent_flags *f,
     c->runtime_reload |= f->enable_reload;
     c->positions_ignore_invalid |= f->ignore_invalid_positions;
     c->from_stdin |= f->from_stdin;
+    c->positions_sync_ms = f->positions_sync_ms ? f->positions_sync_ms : c->positions_sync_ms;
+    c->target_sync_ms = f->target_sync_ms > 0 ? f->target_sync_ms : c->target_sync_ms;
     if (f->listen_port.n) {
         if (str_to_u64(f->listen_port, &c->listen_port) || c->listen_port > UINT16_MAX) {
             return err_set(info, ERR_INVALID, "-server.http-listen-port: \"%.*s\" is not a port",

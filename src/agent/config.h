@@ -18,6 +18,10 @@ struct agent_flags {
     bool expand_env;
     bool print_config, dry_run, from_stdin;
     struct str client_url, client_tenant, client_external_labels;
+    int64_t client_batch_wait_ms, client_timeout_ms, client_backoff_min_ms,
+        client_backoff_max_ms; /* 0: default */
+    uint64_t client_batch_bytes, client_retries;
+    int64_t positions_sync_ms, target_sync_ms;
     struct str listen_address, listen_port, positions_file, log_level;
     bool server_disable, enable_reload, ignore_invalid_positions;
 };

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cairn/role.h"
+#include "disk/file.h"
 
 enum {
     STOP_GRACE_MS = 1000,
@@ -35,8 +36,18 @@ static const struct flag flags[] = {
     {"stdin", FLAG_BOOL, AT(from_stdin), "", "read lines from standard input, until it ends"},
     {"client.url", FLAG_STR, AT(client_url), "", "where to push: one more client"},
     {"client.tenant-id", FLAG_STR, AT(client_tenant), "", "tenant of that client"},
+    {"client.batch-wait", FLAG_DURATION, AT(client_batch_wait_ms), "1s",
+     "longest wait of a line for company"},
+    {"client.batch-size-bytes", FLAG_U64, AT(client_batch_bytes), "1048576", "bytes of lines in one batch"},
+    {"client.timeout", FLAG_DURATION, AT(client_timeout_ms), "10s", "longest wait for an answer"},
+    {"client.min-backoff", FLAG_DURATION, AT(client_backoff_min_ms), "500ms", "first pause after a failure"},
+    {"client.max-backoff", FLAG_DURATION, AT(client_backoff_max_ms), "5m", "longest pause after a failure"},
+    {"client.max-retries", FLAG_U64, AT(client_retries), "",
+     "tries before lines are dropped; never unless given"},
     {"client.external-labels", FLAG_STR, AT(client_external_labels), "", "labels of every line: a=b,c=d"},
     {"positions.file", FLAG_STR, AT(positions_file), "/var/log/positions.yaml", "where positions are kept"},
+    {"positions.sync-period", FLAG_DURATION, AT(positions_sync_ms), "1s", "how often positions are written"},
+    {"target.sync-period", FLAG_DURATION, AT(target_sync_ms), "10s", "how often globs are walked"},
     {"positions.ignore-invalid-yaml", FLAG_BOOL, AT(ignore_invalid_positions), "",
      "begin anew when the positions file cannot be read"},
     {"server.http-listen-address", FLAG_STR, AT(listen_address), "", "address of the agent's own pages"},
@@ -86,6 +97,17 @@ static void put_job(struct buf *b, const char *name, struct str path, struct str
     buf_char(b, '\n');
 }
 
+/* systemd's journal, where there is one. */
+static void put_journal(struct buf *b)
+{
+    if (dir_is("/var/log/journal") || dir_is("/run/log/journal")) {
+        buf_c(b, "- job_name: systemd-journal\n  journal:\n    max_age: 12h\n    labels:\n      job: "
+                 "systemd-journal\n"
+                 "  relabel_configs:\n  - source_labels: [__journal__systemd_unit]\n    target_label: unit\n"
+                 "  - source_labels: [__journal_priority_keyword]\n    target_label: level\n");
+    }
+}
+
 /* The configuration without a file. */
 static enum err make_built_in(struct agent_role *a, struct serve *s, struct err_info *reterr_info)
 {
@@ -107,6 +129,7 @@ static enum err make_built_in(struct agent_role *a, struct serve *s, struct err_
     if (!a->set.from_stdin) {
         put_job(b, "varlogs", STR("/var/log/*.log"),
                 s->services.demo ? s->services.demo_log : (struct str){0});
+        put_journal(b);
     }
     return b->err || positions.err ? err_set(reterr_info, ERR_OOM, "no memory for the agent") : ERR_OK;
 }

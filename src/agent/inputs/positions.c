@@ -347,7 +347,9 @@ static bool plain_scalar(struct str s)
 
 static void render(struct positions *p, struct buf *out)
 {
-    qsort(p->keys, p->key_count, sizeof(*p->keys), by_key);
+    if (p->key_count) {
+        qsort(p->keys, p->key_count, sizeof(*p->keys), by_key);
+    }
     buf_c(out, "positions:\n");
     for (size_t i = 0; i < p->key_count; i++) {
         if (!p->keys[i].put) {

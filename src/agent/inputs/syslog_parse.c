@@ -138,25 +138,29 @@ static int two_digits(struct str s, size_t at)
     return a >= '0' && a <= '9' && b >= '0' && b <= '9' ? (a - '0') * 10 + (b - '0') : -1;
 }
 
-/* Days of the year before a month; leap years are left to the caller's rounding: syslog has no year at all.
- */
-static ts_ns time_of_year(int month, int day, int seconds, ts_ns now)
+static bool is_leap(int64_t year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+/* Days since 1970 of a date; month from 0. */
+static int64_t days_of(int64_t year, int month, int day)
 {
     static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    int64_t day_s = 86400, now_s = now / NS_PER_S, days = now_s / day_s, year = 1970;
-    for (;;) {
-        int64_t n = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365;
-        if (days < n) {
-            break;
-        }
-        days -= n;
+    int64_t y = year - 1, leaps = y / 4 - y / 100 + y / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
+    return (year - 1970) * 365 + leaps + before[month] + (month > 1 && is_leap(year)) + day - 1;
+}
+
+/* The year is not in the message: it is this one, unless that were more than a day ahead. */
+static ts_ns time_of_year(int month, int day, int seconds, ts_ns now)
+{
+    int64_t day_s = 86400, now_s = now / NS_PER_S, year = 1970;
+    while (days_of(year + 1, 0, 1) <= now_s / day_s) {
         year++;
     }
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    int64_t start = now_s / day_s - days, yday = before[month] + day - 1 + (leap && month > 1);
-    int64_t at = (start + yday) * day_s + seconds;
-    if (at > now_s + day_s) { /* December, read in January */
-        at -= 365 * day_s;
+    int64_t at = days_of(year, month, day) * day_s + seconds;
+    if (at > now_s + day_s) {
+        at = days_of(year - 1, month, day) * day_s + seconds;
     }
     return at * NS_PER_S;
 }

@@ -697,8 +697,9 @@ static void put_clock(struct buf *out, const struct element *e, const struct mom
 
 void go_time_format(const struct go_layout *l, ts_ns at, const struct tz *zone, struct buf *out)
 {
-    int64_t s = at / NS_PER_S - (at % NS_PER_S < 0);
-    struct moment m = {.ns = (int32_t)(at - s * NS_PER_S), .offset_s = zone ? tz_offset(zone, s) : 0};
+    int64_t part = at % NS_PER_S, s = at / NS_PER_S - (part < 0);
+    struct moment m = {.ns = (int32_t)(part < 0 ? part + NS_PER_S : part),
+                       .offset_s = zone ? tz_offset(zone, s) : 0};
     int64_t wall = s + m.offset_s;
     m.days = wall / 86400 - (wall % 86400 < 0);
     int64_t in_day = wall - m.days * 86400;
