@@ -8,6 +8,7 @@
 static const struct command table[] = {
     {"serve", "run the roles: metrics, logs, agent, dashboards (all, or --role=a,b)", command_serve},
     {"demo", "run the sample application alone", command_demo},
+    {"check", "check configuration files, of Cairn and of the originals", command_check},
     {"query", "ask a Cairn or a Prometheus: table, graph, CSV, JSON", command_query},
     {"health", "ask every role whether it is well", command_health},
     {"version", "print the version", command_version},

@@ -62,6 +62,9 @@ struct role_ops {
     struct role *(*make)(void);
     /* The original's own flags (accepted when the role runs alone); returns how many sets were filled in. */
     size_t (*flags)(struct role *r, struct flag_set *sets, size_t sets_max);
+    /* Reads the configuration file (config_file) and what it names, and nothing else. NULL: the role has
+     * none. */
+    MUST_USE enum err (*check)(struct role *r, struct err_info *reterr_info);
     MUST_USE enum err (*listen)(struct role *r, struct serve *s, struct err_info *reterr_info);
     MUST_USE enum err (*start)(struct role *r, struct serve *s, struct err_info *reterr_info);
     /* Reads its configuration anew; a wrong one is logged and the old one stays. May be NULL. */
@@ -87,6 +90,8 @@ extern const struct role_ops role_dashboards;
 char *role_address(const struct role *r, const struct serve *s, struct str own);
 /* DATA/<sub> as a heap string; creates the folder. NULL with info on failure. */
 char *role_data_dir(const struct serve *s, const char *sub, struct err_info *reterr_info);
+/* The socket that systemd bound for the role (FileDescriptorName=metrics and so on), or 0. */
+int role_listen_fd(const struct role *r);
 /* True when the address reaches beyond this host. */
 bool role_address_is_open(struct str address);
 

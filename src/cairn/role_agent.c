@@ -74,6 +74,16 @@ static size_t flag_sets(struct role *r, struct flag_set *sets, size_t max)
     return 1;
 }
 
+static enum err check(struct role *r, struct err_info *reterr_info)
+{
+    struct agent_role *a = (struct agent_role *)r;
+    struct agent_config *c = NULL;
+    a->set.config_file = r->config_file;
+    enum err e = agent_config_load(&a->set, STR(""), &c, reterr_info);
+    agent_config_free(c);
+    return e;
+}
+
 /* A YAML string in single quotes. */
 static void quote(struct buf *b, struct str s)
 {
@@ -156,6 +166,7 @@ static enum err serve_pages(struct agent_role *a, struct serve *s, struct err_in
         return err_set(reterr_info, ERR_OOM, "no memory for an address");
     }
     struct http_server_options o = {.role = "agent",
+                                    .listen_fd = role_listen_fd(&a->role),
                                     .listen_address = str_c(address),
                                     .web = s->web,
                                     .workers = 2,
@@ -241,6 +252,7 @@ const struct role_ops role_agent = {
     .port = 9080,
     .make = make,
     .flags = flag_sets,
+    .check = check,
     .listen = listen_role,
     .start = start,
     .reload = reload,

@@ -86,6 +86,7 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
         return err_set(reterr_info, ERR_OOM, "no memory for an address");
     }
     struct http_server_options o = {.role = "dashboards",
+                                    .listen_fd = role_listen_fd(r),
                                     .listen_address = str_c(address),
                                     .web = s->web,
                                     .path_prefix = set->sub_path,

@@ -89,6 +89,11 @@ static enum err configure(struct logs_role *l, struct err_info *info)
     return e;
 }
 
+static enum err check(struct role *r, struct err_info *reterr_info)
+{
+    return configure((struct logs_role *)r, reterr_info);
+}
+
 /* -- listening ------------------------------------------------------------------------------------------- */
 
 static char *address_of(const struct logs_role *l, const struct serve *s)
@@ -123,6 +128,7 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
         return err_set(reterr_info, ERR_OOM, "no memory for the logs role");
     }
     struct http_server_options o = {.role = "logs",
+                                    .listen_fd = role_listen_fd(r),
                                     .listen_address = str_c(address),
                                     .web = s->web,
                                     .path_prefix = l->config.path_prefix,
@@ -233,6 +239,7 @@ const struct role_ops role_logs = {
     .port = 3100,
     .make = make,
     .flags = flag_sets,
+    .check = check,
     .listen = listen_role,
     .start = start,
     .stop = stop,

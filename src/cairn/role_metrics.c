@@ -74,6 +74,7 @@ static enum err serve_start(struct metrics_role *m, struct str address, struct e
     m->f.route_prefix = prefix_of(m->f.route_prefix.n ? m->f.route_prefix : m->f.external_url);
     m->page = (struct page){.role = "metrics", .sub_path = m->f.route_prefix};
     struct http_server_options o = {.role = "metrics",
+                                    .listen_fd = role_listen_fd(&m->role),
                                     .listen_address = address,
                                     .web = m->web ? m->web : m->serve->web,
                                     .connections_max = (unsigned)m->f.connections_max,
@@ -278,6 +279,7 @@ const struct role_ops role_metrics = {
     .port = 9090,
     .make = make,
     .flags = flag_sets,
+    .check = metrics_config_check,
     .listen = listen_role,
     .start = start,
     .reload = reload,

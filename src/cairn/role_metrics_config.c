@@ -92,6 +92,17 @@ static enum err load_rules(const struct prom_config *c, struct rule_set **ret_ru
     return rule_set_load(c->rule_files, c->rule_file_count, &d, ret_rules, info);
 }
 
+enum err metrics_config_check(struct role *r, struct err_info *reterr_info)
+{
+    struct prom_config *c = NULL;
+    struct rule_set *rules = NULL;
+    enum err e = prom_config_load(r->config_file.p, &c, reterr_info);
+    e = e ? e : load_rules(c, &rules, reterr_info);
+    rule_set_unref(rules);
+    prom_config_unref(c);
+    return e;
+}
+
 static void set_rules(struct metrics_role *m, struct rule_set *rules)
 {
     mutex_lock(&m->rules_lock);

@@ -62,6 +62,8 @@ void metrics_flags_log(const struct metrics_role *m);
 
 /* role_metrics_config.c */
 /* The configuration file, or what stands in for it. */
+/* The file and its rule files, for cairn check. */
+MUST_USE enum err metrics_config_check(struct role *r, struct err_info *reterr_info);
 MUST_USE enum err metrics_config_load(struct metrics_role *m, struct prom_config **ret_config,
                                       struct err_info *reterr_info);
 /* Makes the scrape manager and applies the configuration (takes the reference). */

@@ -293,11 +293,28 @@ static void say_where(const struct run *run)
     (void)fflush(stdout);
 }
 
+/* The next signal; meanwhile systemd hears that we live, when it asked for that (WatchdogSec). */
+static int signal_next(const sigset_t *signals)
+{
+    uint64_t watchdog_us = 0;
+    bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
+    struct timespec doze = {.tv_sec = (time_t)(watchdog_us / 3 / 1000000),
+                            .tv_nsec = (long)(watchdog_us / 3 % 1000000 * 1000)};
+    int number = 0;
+    while (number <= 0) {
+        number = watched ? sigtimedwait(signals, NULL, &doze) : sigwaitinfo(signals, NULL);
+        if (watched) {
+            (void)sd_notify(0, "WATCHDOG=1");
+        }
+    }
+    return number;
+}
+
 /* Serves until SIGINT or SIGTERM; SIGHUP reloads every role. The signals are blocked already. */
 static void signals_serve(struct run *run, const sigset_t *signals)
 {
-    int number = 0;
-    while (sigwait(signals, &number) == 0 && number == SIGHUP) {
+    int number;
+    while ((number = signal_next(signals)) == SIGHUP) {
         (void)sd_notify(0, "RELOADING=1");
         for (size_t i = 0; i < run->role_count; i++) {
             if (run->roles[i]->ops->reload) {

@@ -8,6 +8,7 @@ enum {
     ROLES_MAX = 8
 };
 
+/* In the order of start. */
 const struct role_ops *const *role_table(size_t *ret_n);
 
 #endif

@@ -2,7 +2,9 @@
 #include "cairn/serve_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/mem.h"
 #include "disk/file.h"
@@ -30,6 +32,20 @@ char *role_address(const struct role *r, const struct serve *s, struct str own)
         buf_printf(&b, bare_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_FMT(host), r->ops->port);
     }
     return buf_take(&b, NULL);
+}
+
+int role_listen_fd(const struct role *r)
+{
+    char **names = NULL;
+    int n = sd_listen_fds_with_names(0, &names), fd = 0;
+    for (int i = 0; i < n; i++) {
+        if (strcmp(names[i], r->ops->name) == 0) {
+            fd = SD_LISTEN_FDS_START + i;
+        }
+        free(names[i]);
+    }
+    free(names); /* the library's own memory */
+    return fd;
 }
 
 char *role_data_dir(const struct serve *s, const char *sub, struct err_info *reterr_info)
