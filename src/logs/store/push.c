@@ -3,6 +3,7 @@
  * What a push holds that cannot be stored is left out by the same rule at both times, so that the record may
  * be the push as it came. Lines that are here already are written to the log again all the same: whether the
  * first copy is durable is not known here. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "codec/varint.h"
 #include "logs/store/record.h"
@@ -182,18 +183,24 @@ enum err store_push(struct log_sink *sink, const struct log_push *push, struct l
 /* --- replay --- */
 
 /* What the log holds beyond a head goes to blocks at once, so that starting takes no more memory than
- * running.
- */
+ * running. A disk that refuses does not keep the store from opening: the lines stay in memory and in the log,
+ * and housekeeping tries again. */
 static enum err cut_when_full(struct log_store *s, uint64_t offset)
 {
-    if (s->active->bytes < s->o.head_bytes) {
+    if (s->active->bytes < s->o.head_bytes || s->waiting_n == HEADS_WAITING_MAX) {
         return ERR_OK;
     }
     enum err e = store_cut(s);
     if (!e) {
         s->waiting[s->waiting_n - 1]->wal_before = offset + 1;
+    }
+    if (!e && s->waiting_n == 1) { /* more wait only after a failure */
         struct err_info info = {0};
-        e = store_flush_oldest(s, &info);
+        enum err failed = store_flush_oldest(s, &info);
+        if (failed) {
+            LOG_EVENT(LVL_WARN, "log_replay_not_flushed", F_C("dir", s->dir), F_ERR(failed),
+                      F_C("reason", info.message), F_C("action", "the lines stay in memory"));
+        }
     }
     return e;
 }

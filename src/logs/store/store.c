@@ -54,7 +54,9 @@ static enum err open_all(struct log_store *s, struct err_info *info)
     e = e ? e : blocks_open(s, info);
     e = e ? e : open_wal(s, info);
     e = e ? e : store_replay(s, s->blocks.wal_from, info);
-    e = e ? e : ingest_log_trim(s->wal, s->blocks.wal_from, info);
+    if (!e) { /* what cannot be trimmed now is after the next flush */
+        (void)(ingest_log_trim(s->wal, s->blocks.wal_from, NULL) == ERR_OK);
+    }
     return e ? e : log_maintain_start(s, info);
 }
 

@@ -189,6 +189,53 @@ static enum err through_failure(void *ctx)
     return t.first;
 }
 
+/* A log of several heads, as the end of a process leaves it. */
+static void leave_log(const char *dir, unsigned pushes)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct clock clock;
+        clock_fake_init(&clock, NS_PER_S);
+        struct log_store_options o = {
+            .dir = dir, .clock = &clock, .durability = DURABILITY_OS, .disk_reserve_bytes = 1};
+        struct log_store *s = NULL;
+        struct rng rng;
+        rng_init(&rng, test_seed());
+        struct model m = {0};
+        ts_ns now = 5000;
+        bool ok = log_store_open(&o, &s, NULL) == ERR_OK;
+        for (unsigned i = 0; ok && i < pushes; i++) {
+            ok = model_push(&m, s, &rng, PUSH_ENTRIES, &now, DISORDER) == ERR_OK;
+        }
+        _exit(ok ? 0 : 1);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+TEST(a_start_that_cannot_write_a_block_loses_nothing)
+{
+    unsigned pushes = 8, opened = 0;
+    for (uint64_t at = 1; at < 60 && !test_failed(); at += 2) {
+        const char *dir = test_dir();
+        leave_log(dir, pushes);
+        struct clock clock;
+        clock_fake_init(&clock, NS_PER_S);
+        fault_arm(FAULT_DISK, at, false);
+        struct log_store *s = open_with(dir, &clock);
+        fault_arm(FAULT_DISK, 0, false);
+        opened += s != NULL;
+        CHECK(!s || same_as_model(s, pushes));
+        log_store_close(s);
+        s = open_with(dir, &clock);
+        CHECK(s);
+        CHECK(same_as_model(s, pushes));
+        log_store_close(s);
+        CHECK_OK(dir_remove(dir, NULL));
+    }
+    CHECK(opened > 10);
+}
+
 TEST(any_disk_operation_may_fail)
 {
     struct work w = {.pushes = 5, .compare = true};
