@@ -22,7 +22,7 @@ export default function Login() {
       navigate(safeTarget(query.get("redirectTo")), true);
     } catch (err) {
       const a = asApiError(err);
-      setError(a.status === 401 ? "Invalid username or password." : a.status === 429 ? "Too many attempts. Wait five minutes and try again." : `${a.message} ${a.hint}`);
+      setError(a.status === 401 ? "Wrong user name or password." : a.status === 429 ? "Too many attempts. Wait five minutes and try again." : `${a.message} ${a.hint}`);
       setBusy(false);
     }
   }
