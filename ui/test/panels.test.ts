@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { csvOf } from "../src/dashboard/csv";
+import { readImport } from "../src/pages/read_import";
 import { migrated } from "../src/model/migrate";
 import type { Panel } from "../src/model/types";
 import { fromBuckets, fromValues } from "../src/panels/heatmap_model";
@@ -101,4 +103,16 @@ test("old files: rows with spans, graph and singlestat panels", () => {
   assert.deepEqual(graph!.fieldConfig!.overrides!.map((o) => [o.matcher.id, o.properties.map((p) => p.id)]), [["byName", ["color"]], ["byRegexp", ["custom.transform", "unit", "custom.axisPlacement"]]]);
   assert.deepEqual(stat!.fieldConfig!.defaults!.thresholds!.steps.map((s) => [s.value, s.color]), [[null, "green"], [1, "orange"], [2, "red"]]);
   assert.equal(closed!.panels![0]!.type, "gauge");
+});
+
+test("what is imported: a file, an API answer; anything else is refused with a reason", () => {
+  const file = { title: "T", panels: [], __inputs: [{ name: "DS", type: "datasource", pluginId: "prometheus" }] };
+  assert.deepEqual(readImport(JSON.stringify(file)).inputs.map((i) => i.name), ["DS"]);
+  assert.equal(readImport(JSON.stringify({ dashboard: file, meta: {} })).title, "T");
+  for (const [text, why] of [["{", /not JSON/], ["[]", /no dashboard/], ["{}", /no title/], ['{"title":"T"}', /no panels/], ['{"kind":"Dashboard","spec":{}}', /resource/]] as const) assert.match(readImport(text).problem, why);
+  assert.equal(readImport("").problem, "");
+});
+test("CSV quotes what needs it", () => {
+  const f: Frame = { length: 2, fields: [{ name: "Time", type: "time", values: [0, 1500], config: {} }, { name: "a", type: "string", values: ['x,"y"', null], config: {} }] };
+  assert.equal(csvOf(f, ["Time", "a"]), 'Time,a\n1970-01-01 00:00:00.000,"x,""y"""\n1970-01-01 00:00:01.500,\n');
 });

@@ -36,7 +36,7 @@ export async function saveDashboard(text: string, o: { folderUid?: string; messa
 }
 
 export interface SearchHit { uid: string; title: string; url: string; type?: string; tags?: string[]; folderTitle?: string; folderUid?: string; isStarred?: boolean }
-export const searchDashboards = (params: Record<string, string>, signal?: AbortSignal) => getJson<SearchHit[]>(`/api/search?${new URLSearchParams(params)}`, signal);
+export const searchDashboards = (params: Record<string, string> | URLSearchParams, signal?: AbortSignal) => getJson<SearchHit[]>(`/api/search?${new URLSearchParams(params)}`, signal);
 
 export async function setStar(uid: string, on: boolean): Promise<void> {
   await request(`/api/user/stars/dashboard/uid/${encodeURIComponent(uid)}`, { method: on ? "POST" : "DELETE" });

@@ -7,9 +7,9 @@ import { zoneName, type Zone } from "../lib/zone";
 import { Icon } from "./icons";
 import { menuKeys, Popover } from "./Popover";
 
-interface Props { raw: RawRange; zone?: Zone; onChange: (raw: RawRange) => void; compact?: boolean }
+interface Props { raw: RawRange; zone?: Zone; onChange: (raw: RawRange) => void; onZone?: (zone: Zone) => void; compact?: boolean }
 
-export function TimePicker({ raw, zone = "browser", onChange, compact }: Props) {
+export function TimePicker({ raw, zone = "browser", onChange, onZone, compact }: Props) {
   const range = parseRange(raw, { zone });
   const absolute = (r: { from: number; to: number }) => onChange({ from: String(r.from), to: String(r.to) });
   return (
@@ -29,7 +29,7 @@ export function TimePicker({ raw, zone = "browser", onChange, compact }: Props) 
           </>
         }
       >
-        {(close) => <Panel raw={raw} zone={zone} onChange={onChange} close={close} />}
+        {(close) => <Panel key={zone} raw={raw} zone={zone} onChange={onChange} onZone={onZone} close={close} />}
       </Popover>
       {!compact && (
         <button className="btn icon" onClick={() => range && absolute(shifted(range, 1))} aria-label="Later" title="Later (t →)" disabled={isRelative(raw) && raw.to === "now"}>
@@ -43,6 +43,8 @@ export function TimePicker({ raw, zone = "browser", onChange, compact }: Props) 
   );
 }
 
+const zones: string[] = Intl.supportedValuesOf?.("timeZone") ?? [];
+
 function recent(): RawRange[] {
   try {
     return (JSON.parse(recall("ranges") ?? "[]") as RawRange[]).slice(0, 4);
@@ -51,7 +53,7 @@ function recent(): RawRange[] {
   }
 }
 
-function Panel({ raw, zone, onChange, close }: { raw: RawRange; zone: Zone; onChange: (raw: RawRange) => void; close: () => void }) {
+function Panel({ raw, zone, onChange, onZone, close }: { raw: RawRange; zone: Zone; onChange: (raw: RawRange) => void; onZone?: (zone: Zone) => void; close: () => void }) {
   const words = (t: string, up: boolean) => (/^-?\d+$/.test(t) ? formatTime(parseTime(t, up, { zone })!, zone) : t);
   const [from, setFrom] = useState(words(raw.from, false));
   const [to, setTo] = useState(words(raw.to, true));
@@ -97,7 +99,21 @@ function Panel({ raw, zone, onChange, close }: { raw: RawRange; zone: Zone; onCh
             ))}
           </div>
         )}
-        <p className="zone">Times in {zoneName(zone)}</p>
+        {onZone ? (
+          <label className="field">
+            <span>Time zone</span>
+            <select className="input" value={zone} onChange={(e) => onZone(e.target.value)}>
+              <option value="browser">This browser's ({zoneName("browser")})</option>
+              <option value="utc">UTC</option>
+              {zone !== "browser" && zone !== "utc" && <option value={zone}>{zone}</option>}
+              {zones.filter((z) => z !== zone && z !== "UTC").map((z) => (
+                <option key={z}>{z}</option>
+              ))}
+            </select>
+          </label>
+        ) : (
+          <p className="zone">Times in {zoneName(zone)}</p>
+        )}
       </form>
       <div className="quick">
         <input className="input" type="search" placeholder="Find a range" aria-label="Find a quick range" value={filter} onChange={(e) => setFilter(e.target.value)} />

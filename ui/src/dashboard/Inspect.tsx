@@ -9,6 +9,7 @@ import { applyFieldConfig } from "../semantics/fieldconfig";
 import { fieldName, timeField, type Frame } from "../semantics/frame";
 import { joinSeries, type Value } from "../charts/join";
 import { Page } from "./context";
+import { csvOf } from "./csv";
 
 /* Time series side by side on one clock; anything else as it is. */
 function joined(frames: Frame[]): Frame[] {
@@ -22,15 +23,6 @@ function joined(frames: Frame[]): Frame[] {
       fields: [{ name: "Time", type: "time", values: j.times, config: {} }, ...values.map((v, i) => ({ ...v, name: fieldName(v, series[i]!, series), config: { ...v.config, displayName: fieldName(v, series[i]!, series) }, values: j.columns[i]! }))],
     },
   ];
-}
-
-export function csvOf(frame: Frame, names: string[]): string {
-  const cell = (v: unknown) => {
-    const t = v === null || v === undefined ? "" : typeof v === "object" ? JSON.stringify(v) : String(v);
-    return /[",\n]/.test(t) ? `"${t.replace(/"/g, '""')}"` : t;
-  };
-  const rows = Array.from({ length: frame.length }, (_, i) => frame.fields.map((f) => cell(f.type === "time" ? formatTime(f.values[i] as number, "utc", true) : f.values[i])).join(","));
-  return [names.map(cell).join(","), ...rows].join("\n") + "\n";
 }
 
 type Tab = "Data" | "Queries" | "JSON";

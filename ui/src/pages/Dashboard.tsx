@@ -1,7 +1,7 @@
 /* A dashboard: reads it, keeps its time range and variables in the address, and draws its panels. */
 import "../styles/dashboard.css";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
-import { readDashboard, setStar, type LoadedDashboard } from "../api/grafana";
+import { readDashboard, searchDashboards, setStar, type LoadedDashboard, type SearchHit } from "../api/grafana";
 import { boot } from "../boot";
 import { Bar } from "../components/Bar";
 import { Icon } from "../components/icons";
@@ -260,7 +260,7 @@ function Toolbar({ loaded, json, page, time, setRange, save, help }: ToolbarProp
       <span className="grow" />
       <Links json={json} page={page} />
       <div className="tools">
-        <TimePicker raw={time.raw} zone={time.zone} onChange={setRange} />
+        <TimePicker raw={time.raw} zone={time.zone} onChange={setRange} onZone={(timezone) => setQuery({ timezone })} />
         <RefreshPicker value={time.refresh} loading={loading} intervals={json.timepicker?.refresh_intervals} onRefresh={time.again} onChange={(v) => setQuery({ refresh: v })} />
         <Popover name="More" className="btn icon" align="right" role="menu" label={<Icon name="dots" />}>
           {(close) => {
@@ -303,17 +303,18 @@ function download(text: string, title: string | undefined): void {
 }
 
 function Links({ json, page }: { json: DashboardJson; page: PageState }) {
-  const links = (json.links ?? []).filter((l) => l.type === "link" && l.url);
+  const links = (json.links ?? []).filter((l) => l.type === "dashboards" || (l.type === "link" && l.url));
   if (!links.length) return null;
+  const extra = (l: DashboardLink) => [l.keepTime && timeQuery(page), l.includeVars && variablesQuery(page)].filter(Boolean).join("&");
   const href = (l: DashboardLink) => {
     const url = safeUrl(interpolate(l.url!, urlVariables(page)));
     if (!url) return null;
-    const extra = [l.keepTime && timeQuery(page), l.includeVars && variablesQuery(page)].filter(Boolean).join("&");
-    return extra ? url + (url.includes("?") ? "&" : "?") + extra : url;
+    return extra(l) ? url + (url.includes("?") ? "&" : "?") + extra(l) : url;
   };
   return (
     <nav className="dash-links" aria-label="Links">
       {links.map((l, i) => {
+        if (l.type === "dashboards") return <TaggedLinks key={i} link={l} extra={extra(l)} />;
         const to = href(l);
         return (
           to && (
@@ -324,5 +325,38 @@ function Links({ json, page }: { json: DashboardJson; page: PageState }) {
         );
       })}
     </nav>
+  );
+}
+
+/* All dashboards with the link's tags, side by side or folded into a menu. */
+function TaggedLinks({ link, extra }: { link: DashboardLink; extra: string }) {
+  const [hits, setHits] = useState<SearchHit[]>([]);
+  useEffect(() => {
+    const stop = new AbortController();
+    const q = new URLSearchParams({ type: "dash-db", limit: "100" });
+    for (const t of link.tags ?? []) q.append("tag", t);
+    searchDashboards(q, stop.signal).then(setHits, () => undefined);
+    return () => stop.abort();
+  }, [link]);
+  const to = (h: SearchHit) => h.url + (extra ? "?" + extra : "");
+  if (!hits.length) return null;
+  if (!link.asDropdown)
+    return hits.map((h) => (
+      <Link key={h.uid} className="btn quiet" to={to(h)}>
+        {h.title}
+      </Link>
+    ));
+  return (
+    <Popover name={link.title || "Dashboards"} className="btn quiet" align="right" role="menu" label={<>{link.title || "Dashboards"} <Icon name="chevron" size={12} /></>}>
+      {() => (
+        <div className="menu" role="menu" onKeyDown={menuKeys}>
+          {hits.map((h) => (
+            <Link key={h.uid} role="menuitem" to={to(h)}>
+              {h.title}
+            </Link>
+          ))}
+        </div>
+      )}
+    </Popover>
   );
 }

@@ -1,5 +1,5 @@
 /* The dashboards, by folder; starred ones first. The filter and the tag are in the address. */
-import { useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { searchDashboards, setStar, type SearchHit } from "../api/grafana";
 import { boot } from "../boot";
 import { Bar } from "../components/Bar";
@@ -8,6 +8,9 @@ import { Link } from "../components/Link";
 import { Empty, Failed, SkeletonRows } from "../components/States";
 import { useKeys } from "../lib/keys";
 import { navigate, setQuery, usePlace } from "../lib/router";
+
+const ImportDialog = lazy(() => import("./ImportDialog"));
+const mayWrite = () => ["Editor", "Admin"].includes(boot().user?.orgRole ?? "") || !!boot().user?.isGrafanaAdmin;
 
 /* Starred first, then folders by name with those outside a folder last. */
 function grouped(hits: SearchHit[]): [string, SearchHit[]][] {
@@ -31,6 +34,7 @@ export default function DashboardList() {
   const [hits, setHits] = useState<SearchHit[] | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [turn, setTurn] = useState(0);
+  const [importing, setImporting] = useState(false);
   useEffect(() => {
     document.title = "Dashboards · Cairn";
     const stop = new AbortController();
@@ -74,6 +78,12 @@ export default function DashboardList() {
             onChange={(e) => setQuery({ query: e.target.value || null })}
             onKeyDown={(e) => e.key === "Enter" && shown?.[0] && navigate(urlOf(groups[0]![1][0]!))}
           />
+          {mayWrite() && (
+            <button className="btn" onClick={() => setImporting(true)}>
+              <Icon name="plus" size={14} />
+              Import
+            </button>
+          )}
         </div>
         {error ? (
           <div className="card">
@@ -125,6 +135,7 @@ export default function DashboardList() {
           </div>
         )}
       </main>
+      <Suspense fallback={null}>{importing && <ImportDialog close={() => setImporting(false)} />}</Suspense>
     </>
   );
 }
