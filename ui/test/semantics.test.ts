@@ -114,7 +114,7 @@ test("a series keeps its colour from panel to panel, and no two in a panel share
   assert.equal(new Set(seriesColors(palette("dark").map((_, i) => "s" + i), "dark")).size, palette("dark").length);
 });
 test("colours on backgrounds can be read", () => {
-  assert.equal(textOn("#FADE2A"), "#14171c");
+  assert.equal(textOn("#FADE2A"), "#000000");
   assert.equal(textOn("#C4162A"), "#ffffff");
   assert.equal(scaleColor("continuous-GrYlRd", 0, "dark"), namedColor("green", "dark").toLowerCase());
   assert.equal(scaleColor("continuous-GrYlRd", NaN, "dark"), namedColor("green", "dark").toLowerCase());

@@ -1,4 +1,4 @@
-/* The tooltip box for pictures that uPlot does not draw. */
+/* The box of a tooltip: beside the pointer, inside the window, above everything. */
 import { useLayoutEffect, useRef, useState, type ReactNode } from "react";
 import { createPortal } from "react-dom";
 
@@ -19,9 +19,9 @@ export function Floating({ at, children }: { at: At; children: ReactNode }) {
     document.body,
   );
 }
-export function TipRow({ color, name, value }: { color?: string; name: string; value: string }) {
+export function TipRow({ color, name, value, near }: { color?: string; name: string; value: string; near?: boolean }) {
   return (
-    <div className="row">
+    <div className={"row" + (near ? " near" : "")}>
       {color && <span className="swatch" style={{ background: color }} />}
       <span className="name">{name}</span>
       <span className="val">{value}</span>

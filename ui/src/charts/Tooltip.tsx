@@ -1,7 +1,6 @@
 /* What the chart says at the cursor: one series or all, in the order asked for. */
-import { useLayoutEffect, useRef, useState } from "react";
-import { createPortal } from "react-dom";
 import { formatTime } from "../lib/time";
+import { Floating, TipRow } from "./Floating";
 import type { TimeChartProps } from "./TimeChart";
 
 export type TooltipMode = "single" | "multi" | "none";
@@ -11,13 +10,6 @@ export interface TipAt { x: number; y: number; time: number; idxs: (number | nul
 const rowsMax = 18;
 
 export function Tooltip({ at, chart }: { at: TipAt; chart: TimeChartProps }) {
-  const box = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState({ w: 0, h: 0 });
-  useLayoutEffect(() => {
-    const r = box.current?.getBoundingClientRect();
-    if (r && (Math.abs(r.width - size.w) > 1 || Math.abs(r.height - size.h) > 1)) setSize({ w: r.width, h: r.height });
-  });
-
   const rows = chart.series.flatMap((s, i) => {
     const k = at.idxs[i];
     const v = k === null || k === undefined ? null : s.values[k];
@@ -34,21 +26,13 @@ export function Tooltip({ at, chart }: { at: TipAt; chart: TimeChartProps }) {
   const shown = rows.slice(start, start + rowsMax);
   if (!shown.length) return null;
 
-  const right = at.x + 14 + size.w < window.innerWidth;
-  const left = right ? at.x + 14 : Math.max(4, at.x - 14 - size.w);
-  const top = Math.min(Math.max(4, at.y + 14), Math.max(4, window.innerHeight - size.h - 4));
-  return createPortal(
-    <div className="tip" ref={box} style={{ left, top, visibility: size.w ? undefined : "hidden" }} aria-hidden="true">
+  return (
+    <Floating at={at}>
       <time>{formatTime(at.time, chart.zone, chart.to - chart.from < 10_000)}</time>
       {shown.map((r) => (
-        <div key={r.i} className={"row" + (r.i === at.near && rows.length > 1 ? " near" : "")}>
-          <span className="swatch" style={{ background: r.color }} />
-          <span className="name">{r.label}</span>
-          <span className="val">{r.text}</span>
-        </div>
+        <TipRow key={r.i} color={r.color} name={r.label} value={r.text} near={r.i === at.near && rows.length > 1} />
       ))}
       {rows.length > shown.length && <div className="more">and {rows.length - shown.length} more</div>}
-    </div>,
-    document.body,
+    </Floating>
   );
 }

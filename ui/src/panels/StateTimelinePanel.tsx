@@ -4,7 +4,7 @@ import { Floating, TipRow, type At } from "../charts/Floating";
 import { TimeAxis } from "../charts/TimeAxis";
 import { Empty } from "../components/States";
 import { formatTime } from "../lib/time";
-import { textOn } from "../semantics/color";
+import { onPanel, textOn } from "../semantics/color";
 import { timeField, type Field, type Frame } from "../semantics/frame";
 import { plain } from "../semantics/units";
 import { opt, type PanelProps } from "./types";
@@ -65,7 +65,7 @@ export default function StateTimelinePanel(p: PanelProps) {
                 return (
                   <i
                     key={s.from}
-                    style={{ left: `${a * 100}%`, width: `calc(${(b - a) * 100}% - ${history ? 2 : 1}px)`, background: `color-mix(in srgb, ${shown.color} ${fill * 100}%, transparent)`, color: fill > 0.6 ? textOn(shown.color) : "var(--text)" }}
+                    style={{ left: `${a * 100}%`, width: `calc(${(b - a) * 100}% - ${history ? 2 : 1}px)`, background: onPanel(shown.color, fill, p.theme), color: textOn(onPanel(shown.color, fill, p.theme)) }}
                     onMouseMove={(e) => setTip({ at: { x: e.clientX, y: e.clientY }, row: r, part: s })}
                   >
                     {show === "always" || (show === "auto" && room > text.length * 7 + 8) ? text : ""}

@@ -104,7 +104,13 @@ const isHex = (color: string) => /^#([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})$/i.tes
 
 /* Black or white, whichever reads better on the colour. */
 export function textOn(color: string): string {
-  return isHex(color) && luminance(color) > 0.22 ? "#14171c" : "#ffffff";
+  return isHex(color) && luminance(color) > 0.179 ? "#000000" : "#ffffff";
+}
+/* What a colour looks like on a panel when it lets some of the panel through. */
+export function onPanel(color: string, share: number, theme: Theme): string {
+  if (!isHex(color)) return color;
+  const under = channels(namedColor("panel-bg", theme));
+  return "#" + channels(color).map((c, i) => Math.round(c * share + under[i]! * (1 - share)).toString(16).padStart(2, "0")).join("");
 }
 
 const readable = new Map<string, string>();
