@@ -34,7 +34,8 @@ test("a click on a label filters the stream selector and can be taken back", () 
   assert.equal(filterLabel('{job="a"} |= "}"', "level", "error", "="), '{job="a", level="error"} |= "}"');
   assert.equal(filterLabel('{job="a", level="info"}', "level", "error", "="), '{job="a", level="error"}');
   assert.equal(filterLabel('{job="a", level!="x"}', "level", "x", "="), '{job="a", level="x"}');
-  assert.equal(filterLabel('{job="a"}', "job", "a", "!="), '{job!="a"}');
+  assert.equal(filterLabel('{job="a"}', "job", "a", "!="), '{job=~".+", job!="a"}');
+  assert.equal(filterLabel('{job="a", x="y"}', "job", "a", "!="), '{x="y", job!="a"}');
   assert.equal(filterLabel('{job=~"a,b"}', "f", 'q"', "!="), '{job=~"a,b", f!="q\\""}');
   assert.equal(filterLabel('{job="a"} | json', "user", "1", "=", false), '{job="a"} | json | user="1"');
   assert.equal(filterLabel('sum(rate({job="a"} | json [5m]))', "user", "1", "=", false), 'sum(rate({job="a"} | json | user="1" [5m]))');

@@ -32,6 +32,7 @@ struct loki_api {
     /* The configuration in force as YAML; the caller frees it with mem_free. NULL: none. */
     char *(*config_text)(void *ctx);
     void *ctx;
+    atomic_uint tails_open; /* relaxed: a count against a limit */
 };
 
 /* Adds every route; `api` must outlive the server. Errors: OOM. */

@@ -59,10 +59,14 @@ export function filterLabel(query: string, name: string, value: string, op: "=" 
     });
     const fresh = `${name}${op}${quote(value)}`;
     if (!parts.some((p) => p.trim() === fresh)) parts.push((parts.length ? " " : "") + fresh);
+    /* A selector needs something that must be there. */
+    if (!parts.some(isPositive)) parts.unshift(`${name}=~".+"`, ` ${parts.shift()!.trimStart()}`);
     out = out.slice(0, from) + parts.join(",").trimStart() + out.slice(to);
   }
   return out;
 }
+
+const isPositive = (matcher: string) => /^\s*[A-Za-z_]\w*\s*=/.test(matcher);
 
 /* Commas outside of quotes separate matchers. */
 function splitMatchers(body: string): string[] {
