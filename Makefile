@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 DATA ?= $(CURDIR)/build/data
 
-.PHONY: all build run test lint bench fuzz soak clean ui install-run install-test install-rivals
+.PHONY: all build run test lint bench fuzz soak clean ui deb test-deploy install-run install-test install-rivals
 
 all: build
 
@@ -45,3 +45,10 @@ soak: install-test build
 
 clean:
 	rm -rf build build-dev build-clang build-tsan build-fuzz build-cov ui/dist
+
+# Debian packages of the built program, in build/packages.
+deb: build
+	@deploy/packages/make_deb.sh
+
+test-deploy: install-test build
+	@tests/deploy/run.sh

@@ -1,0 +1,106 @@
+#!/bin/bash
+# Makes cairn_VERSION_ARCH.deb and cairn-compat_VERSION_all.deb from a built program. The same inputs give the same bytes: times
+# come from the last commit, owners are root, names are sorted.
+#
+# Usage: deploy/packages/make_deb.sh [PROGRAM] [ARCH] [OUT]     defaults build/cairn, this machine's, build/packages
+set -eu
+cd "$(dirname "$0")/../.."
+program=${1:-build/cairn} arch=${2:-$(dpkg --print-architecture)} out=${3:-build/packages}
+version=$(sed -nE 's/^project\(cairn VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+export SOURCE_DATE_EPOCH
+strip=strip
+[ "$arch" = "$(dpkg --print-architecture)" ] || strip=aarch64-linux-gnu-strip
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+umask 022
+mkdir -p "$out"
+
+unit() { # unit NAME > file: the unit with its confinement
+    sed -e '/^@HARDENING@$/{' -e 'r deploy/systemd/hardening.inc' -e 'd' -e '}' "deploy/systemd/$1.in" | sed '/^# Part of every unit/d'
+}
+put() { # put MODE FROM TO
+    install -D -m "$1" "$2" "$root/$3"
+}
+# The libraries the program needs, as Debian names them: what ldd-like tools would say, from the dynamic section.
+depends() {
+    objdump -p "$root/usr/bin/cairn" | awk '/NEEDED/ {print $2}' | while read -r lib; do
+        dpkg -S "/usr/lib/*/$lib" "/lib/*/$lib" 2>/dev/null | head -1 | cut -d: -f1
+    done | sort -u | grep -v '^libgcc' | paste -sd, | sed 's/,/, /g'
+}
+control() { # control NAME ARCH DEPENDS DESCRIPTION...
+    local size
+    size=$(du -sk --apparent-size "$root" | cut -f1)
+    mkdir -p "$root/DEBIAN"
+    cat >"$root/DEBIAN/control" <<TXT
+Package: $1
+Version: $version
+Architecture: $2
+Maintainer: The Cairn authors <maintainers@cairn.invalid>
+Installed-Size: $size
+Depends: $3
+Section: net
+Priority: optional
+Homepage: https://cairn.invalid/
+$4
+TXT
+}
+finish() { # finish FILE: checksums, times, package
+    (cd "$root" && find . -type f ! -path './DEBIAN/*' -printf '%P\n' | LC_ALL=C sort | xargs -r md5sum) >"$root/DEBIAN/md5sums"
+    find "$root" -newermt "@$SOURCE_DATE_EPOCH" -print0 | xargs -0 -r touch -h --date="@$SOURCE_DATE_EPOCH"
+    dpkg-deb --root-owner-group -Zxz --build "$root" "$out/$1" >/dev/null
+    echo "$out/$1"
+}
+
+root=$work/cairn
+install -D -m 0755 "$program" "$root/usr/bin/cairn"
+$strip --strip-unneeded "$root/usr/bin/cairn"
+mkdir -p "$root/lib/systemd/system" "$root/usr/share/man/man1" "$root/etc/cairn" "$root/usr/share/bash-completion/completions" \
+    "$root/usr/share/zsh/vendor-completions" "$root/usr/share/fish/vendor_completions.d"
+for u in cairn.service cairn@.service; do
+    unit $u >"$root/lib/systemd/system/$u"
+done
+put 0644 deploy/systemd/cairn.sysusers usr/lib/sysusers.d/cairn.conf
+put 0644 deploy/systemd/cairn.tmpfiles usr/lib/tmpfiles.d/cairn.conf
+put 0644 deploy/packages/cairn/default etc/default/cairn
+put 0644 README.md usr/share/doc/cairn/README.md
+put 0644 LICENSE usr/share/doc/cairn/copyright
+gzip -9n <CHANGELOG.md >"$root/usr/share/doc/cairn/changelog.gz"
+for page in docs/man/*.1; do
+    [ -e "$page" ] && gzip -9n <"$page" >"$root/usr/share/man/man1/$(basename "$page").gz"
+done
+runner="$program"
+[ "$arch" = "$(dpkg --print-architecture)" ] || runner="qemu-aarch64-static -L /usr/aarch64-linux-gnu $program"
+$runner completion bash >"$root/usr/share/bash-completion/completions/cairn"
+$runner completion zsh >"$root/usr/share/zsh/vendor-completions/_cairn"
+$runner completion fish >"$root/usr/share/fish/vendor_completions.d/cairn.fish"
+control cairn "$arch" "$(depends)" "Description: metrics, logs and dashboards in one small program
+ Cairn scrapes, stores and queries metrics, follows, ships, stores and queries
+ logs, and serves dashboards of both. It reads the configuration files of
+ Prometheus, Loki, Promtail and Grafana and speaks their APIs."
+echo /etc/default/cairn >"$root/DEBIAN/conffiles"
+for script in postinst prerm postrm; do
+    install -m 0755 "deploy/packages/cairn/$script" "$root/DEBIAN/$script"
+done
+finish "cairn_${version}_$arch.deb"
+
+root=$work/compat
+mkdir -p "$root/lib/systemd/system"
+for u in prometheus loki promtail grafana-server flask-app; do
+    unit "$u.service" >"$root/lib/systemd/system/$u.service"
+done
+put 0755 deploy/packages/cairn-compat/cairn-compat usr/sbin/cairn-compat
+put 0644 deploy/packages/cairn-compat/logrotate etc/logrotate.d/flask-app
+put 0644 deploy/systemd/cairn-compat.tmpfiles usr/lib/tmpfiles.d/cairn-compat.conf
+put 0644 LICENSE usr/share/doc/cairn-compat/copyright
+control cairn-compat all "cairn (>= $version)" "Conflicts: prometheus, loki, promtail, grafana
+Description: Cairn under the unit names of Prometheus, Loki, Promtail and Grafana
+ Units prometheus, loki, promtail, grafana-server and flask-app that run one
+ role of Cairn each from the original's own files, so that runbooks that
+ restart those services keep working."
+echo /etc/logrotate.d/flask-app >"$root/DEBIAN/conffiles"
+for script in postinst postrm; do
+    install -m 0755 "deploy/packages/cairn-compat/$script" "$root/DEBIAN/$script"
+done
+finish "cairn-compat_${version}_all.deb"
+(cd "$out" && LC_ALL=C sha256sum ./*.deb >SHA256SUMS)

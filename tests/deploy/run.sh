@@ -1,0 +1,54 @@
+#!/bin/bash
+# The packages: made twice with the same bytes, units that systemd accepts and scores at most 1.5, scripts that the shell accepts,
+# and files where they belong. Prints "N passed, N failed".
+set -u
+cd "$(dirname "$0")/../.."
+passed=0
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+check() { # check NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >"$work/out" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED $name"
+        tail -5 "$work/out"
+    fi
+}
+
+check "the packages are made" deploy/packages/make_deb.sh "${CAIRN:-build/cairn}" "$(dpkg --print-architecture)" "$work/one"
+check "and again, with the same bytes" sh -c "umask 077; TZ=Asia/Tokyo deploy/packages/make_deb.sh '${CAIRN:-build/cairn}' \
+    '$(dpkg --print-architecture)' '$work/two' && cmp '$work/one/SHA256SUMS' '$work/two/SHA256SUMS'"
+
+root=$work/root
+mkdir "$root"
+for deb in "$work"/one/*.deb; do
+    check "$(basename "$deb") unpacks" dpkg-deb -x "$deb" "$root"
+done
+check "the program runs from the package" sh -c "'$root/usr/bin/cairn' version"
+for file in usr/share/man/man1/cairn.1.gz usr/share/bash-completion/completions/cairn usr/lib/sysusers.d/cairn.conf \
+    usr/sbin/cairn-compat etc/logrotate.d/flask-app; do
+    check "$file is there" test -s "$root/$file"
+done
+score() { # score UNIT: at most 1.5
+    systemd-analyze security --offline=true "$1" | sed -nE 's/.*exposure level for .*: ([0-9.]+) .*/\1/p' |
+        awk '{found = 1; print "score", $1; exit $1 > 1.5} END {exit !found}'
+}
+for unit in "$root"/lib/systemd/system/*.service; do
+    name=$(basename "$unit")
+    cp "$unit" "$work/${name/@./@metrics.}"
+    sed -i "s#/usr/bin/cairn#$root/usr/bin/cairn#" "$work/${name/@./@metrics.}"
+    check "$name: systemd-analyze verify" sh -c "SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no '$work/${name/@./@metrics.}'"
+    check "$name scores at most 1.5" score "$work/${name/@./@metrics.}"
+done
+for script in deploy/packages/*/postinst deploy/packages/*/prerm deploy/packages/*/postrm deploy/packages/cairn-compat/cairn-compat; do
+    check "$script" sh -n "$script"
+    if command -v shellcheck >/dev/null; then
+        check "$script: shellcheck" shellcheck "$script"
+    fi
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
