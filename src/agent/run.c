@@ -86,6 +86,16 @@ static void save_positions(struct agent_run *r)
     }
 }
 
+/* Is there anything to write down? Inputs with a cursor say so by themselves, so they are asked each time. */
+static bool moved(struct agent_run *r)
+{
+    bool yes = r->files && file_input_take_changed(r->files);
+    for (size_t i = 0; i < r->job_count; i++) {
+        yes |= r->jobs[i].input && r->jobs[i].input->ops->report;
+    }
+    return yes;
+}
+
 static void clock_main(void *ctx)
 {
     struct agent_run *r = ctx;
@@ -100,7 +110,9 @@ static void clock_main(void *ctx)
         }
         bool news = r->files && file_input_take_news(r->files);
         if (news || clock_mono_ns(clock_real()) >= save_ns) {
-            save_positions(r);
+            if (moved(r)) {
+                save_positions(r);
+            }
             save_ns = clock_mono_ns(clock_real()) + period_ms * NS_PER_MS;
         }
         mutex_lock(&r->lock);
@@ -361,7 +373,11 @@ static void stop_clock(struct agent_run *r)
 
 static void stop_inputs(struct agent_run *r)
 {
-    int64_t deadline = clock_mono_ns(clock_real()) + INPUT_GRACE_MS * NS_PER_MS;
+    bool blocked = false;
+    for (size_t i = 0; i < r->client_count; i++) {
+        blocked |= client_is_full(r->clients[i]);
+    }
+    int64_t deadline = clock_mono_ns(clock_real()) + (blocked ? 0 : INPUT_GRACE_MS * NS_PER_MS);
     bool gentle = !r->files || file_input_ask_stop(r->files, deadline);
     if (gentle) { /* nobody is blocked: what stages hold back can still go out */
         for (size_t i = 0; i < r->job_count && r->files; i++) {

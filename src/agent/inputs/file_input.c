@@ -221,6 +221,7 @@ enum err file_input_new(const struct file_input_options *o, struct file_input **
     in->decoded.size_bytes_max = (size_t)AGENT_LINE_BYTES_MAX * 8;
     atomic_init(&in->stop, false);
     atomic_init(&in->news, false);
+    atomic_init(&in->changed, true);
     enum err e = start(in, reterr_info);
     if (e) {
         file_input_free(in);
@@ -265,6 +266,7 @@ void file_input_free(struct file_input *in)
         (void)close(in->wake_fd);
     }
     strmap_done(&in->by_path);
+    strmap_done(&in->by_id);
     strmap_done(&in->logged);
     buf_done(&in->decoded);
     arena_done(&in->arena);
@@ -293,6 +295,11 @@ void file_input_report(struct file_input *in, struct positions *p)
         }
     }
     mutex_unlock(&in->lock);
+}
+
+bool file_input_take_changed(struct file_input *in)
+{
+    return atomic_exchange_explicit(&in->changed, false, memory_order_acq_rel);
 }
 
 bool file_input_take_news(struct file_input *in)

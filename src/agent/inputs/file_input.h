@@ -64,6 +64,8 @@ void file_input_free(struct file_input *in);
 
 /* Puts the acknowledged position of every file. Any one thread at a time. */
 void file_input_report(struct file_input *in, struct positions *p);
+/* True when a position may have moved since the last call: a report would differ. Any thread. */
+bool file_input_take_changed(struct file_input *in);
 /* True once after files were opened: their positions should be written soon, so that they are found again
  * even when they are rotated before the next regular time. Any thread. */
 bool file_input_take_news(struct file_input *in);

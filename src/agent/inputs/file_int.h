@@ -39,8 +39,8 @@ struct tail {
     const struct file_job *job;
     const struct file_target *target;
     char *path;
-    struct labels labels; /* with filename */
-    struct arena arena;   /* of path and labels */
+    struct labels labels; /* with filename; one block of memory with path, which begins it */
+    struct label *block;
     int fd;
     struct file_id id;              /* head_hash and head_len under the lock */
     uint64_t offset;                /* of the next line */
@@ -83,11 +83,13 @@ struct file_input {
     struct glob *excludes;
     struct arena arena;
     struct thread thread;
-    atomic_bool stop; /* set by file_input_stop, read by the thread */
-    atomic_bool news; /* set by the thread when it has opened a file, taken by the reporter */
+    atomic_bool stop;    /* set by file_input_stop, read by the thread */
+    atomic_bool changed; /* set when a position may have moved, taken by the reporter */
+    atomic_bool news;    /* set by the thread when it has opened a file, taken by the reporter */
     int wake_fd;
     struct watch *watch;   /* NULL: inotify is not to be had */
-    struct strmap by_path; /* live tails by job number and path */
+    struct strmap by_path; /* live tails by job and path */
+    struct strmap by_id;   /* all tails by job, device and inode */
     struct tail *turn;     /* whose turn it is to read */
     struct left_file *left;
     size_t left_count, left_cap;

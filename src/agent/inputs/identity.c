@@ -235,12 +235,25 @@ static bool is_left(const struct file_input *in, const struct file_job *job, con
     return false;
 }
 
+/* The saved position of the file that is listed is at its end: nothing is left to read. */
+static bool is_finished(const struct file_input *in, const struct file_job *job, const struct stat *st)
+{
+    for (size_t i = 0; i < in->left_count; i++) {
+        const struct position *p = &in->left[i].at;
+        if (p->ino == (uint64_t)st->st_ino && p->dev == (uint64_t)st->st_dev && str_eq(p->job, job->name)) {
+            return p->offset == (uint64_t)st->st_size;
+        }
+    }
+    return false;
+}
+
 /* Follows one rotated file to its end under its former name. */
 static void drain(struct file_input *in, const struct file_job *job, const struct file_target *target,
                   struct str path, const struct rotated *r)
 {
     struct tail *t;
-    if (scan_find_id(in, job, (uint64_t)r->st.st_dev, (uint64_t)r->st.st_ino) ||
+    if (is_finished(in, job, &r->st) ||
+        scan_find_id(in, job, (uint64_t)r->st.st_dev, (uint64_t)r->st.st_ino) ||
         tail_open(in, job, target, path, r->path.p, &t)) {
         return;
     }
@@ -258,8 +271,9 @@ static bool earlier(const struct timespec *a, const struct timespec *b)
     return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
-/* Drains the listed file with this identity, and those changed since that nothing is known of. */
-static void drain_from(struct file_input *in, const struct file_job *job, const struct file_target *target,
+/* Drains the listed file with this identity, and those changed since that nothing is known of. False when
+ * there is no such file. */
+static bool drain_from(struct file_input *in, const struct file_job *job, const struct file_target *target,
                        struct str path, uint64_t dev, uint64_t ino)
 {
     struct arena a AUTO_ARENA;
@@ -275,6 +289,7 @@ static void drain_from(struct file_input *in, const struct file_job *job, const 
             drain(in, job, target, path, &files[i]);
         }
     }
+    return own < n;
 }
 
 void identity_between(struct file_input *in, const struct file_job *job, const struct file_target *target,
@@ -282,7 +297,7 @@ void identity_between(struct file_input *in, const struct file_job *job, const s
 {
     struct stat st;
     if (last_fd >= 0 && fstat(last_fd, &st) == 0 && st.st_nlink > 0) {
-        drain_from(in, job, target, path, last->dev, last->ino);
+        (void)drain_from(in, job, target, path, last->dev, last->ino);
     }
 }
 
@@ -308,8 +323,12 @@ void identity_resume(struct file_input *in)
         struct left_file f = in->left[i];
         const struct file_job *job = NULL;
         const struct file_target *target = f.claimed ? NULL : target_of(in, f.at.job, f.at.path, &job);
-        if (target && job->packing == FILE_PLAIN) {
-            drain_from(in, job, target, f.at.path, f.at.dev, f.at.ino);
+        if (target && job->packing == FILE_PLAIN &&
+            !drain_from(in, job, target, f.at.path, f.at.dev, f.at.ino) && file_exists(f.at.path.p)) {
+            mutex_lock(&in->lock);
+            in->left[i].claimed =
+                true; /* removed or packed since; a path that is away altogether may come back */
+            mutex_unlock(&in->lock);
         }
     }
 }

@@ -44,14 +44,20 @@ static struct tail *live_tail(struct file_input *in, const struct file_job *job,
     return strmap_get(&in->by_path, path_key(buf, job, path));
 }
 
+struct id_key {
+    const struct file_job *job;
+    uint64_t dev, ino;
+};
+
+static struct str id_text(const struct id_key *k)
+{
+    return str_of((const char *)k, sizeof(*k));
+}
+
 struct tail *scan_find_id(struct file_input *in, const struct file_job *job, uint64_t dev, uint64_t ino)
 {
-    for (struct tail *t = in->tails; t; t = t->next) {
-        if (t->job == job && t->id.ino == ino && t->id.dev == dev) {
-            return t;
-        }
-    }
-    return NULL;
+    struct id_key k = {job, dev, ino};
+    return strmap_get(&in->by_id, id_text(&k));
 }
 
 void scan_unwatch(struct tail *t)
@@ -77,27 +83,38 @@ static void watch_tail(struct tail *t)
     t->in->polled = true;
 }
 
-static void link_tail(struct file_input *in, struct tail *t)
+/* In the list and the maps; false when memory is short. */
+static bool link_tail(struct file_input *in, struct tail *t, bool draining)
 {
+    char buf[KEY_BYTES];
+    struct id_key k = {t->job, t->id.dev, t->id.ino};
+    struct str path = path_key(buf, t->job, str_c(t->path));
+    if (strmap_put(&in->by_id, id_text(&k), t, NULL)) {
+        return false;
+    }
+    if (!draining && strmap_put(&in->by_path, path, t, NULL)) {
+        (void)strmap_remove(&in->by_id, id_text(&k));
+        return false;
+    }
     mutex_lock(&in->lock);
     t->next = in->tails;
     in->tails = t;
     in->tail_count++;
     mutex_unlock(&in->lock);
+    return true;
 }
 
 void scan_add(struct file_input *in, struct tail *t, bool draining)
 {
-    char buf[KEY_BYTES];
     t->draining = draining;
     t->dirty = t->seen = true;
     t->quiet_ns = clock_mono_ns(clock_real());
-    if (!draining && strmap_put(&in->by_path, path_key(buf, t->job, str_c(t->path)), t, NULL)) {
+    if (!link_tail(in, t, draining)) {
         tail_free(t); /* the next scan tries again */
         return;
     }
     watch_tail(t);
-    link_tail(in, t);
+    atomic_store_explicit(&in->changed, true, memory_order_release);
     atomic_store_explicit(&in->news, true, memory_order_release);
     agent_gauge_set(in->o.metrics, AM_FILES_ACTIVE, (double)in->tail_count, NULL);
 }
@@ -165,6 +182,7 @@ static void begin_drain(struct tail *t)
     mutex_unlock(&t->in->lock);
     t->dirty = true;
     t->quiet_ns = clock_mono_ns(clock_real());
+    atomic_store_explicit(&t->in->changed, true, memory_order_release);
     agent_count(t->in->o.metrics, AM_ROTATIONS, 1, NULL);
 }
 
@@ -326,7 +344,10 @@ static void unlink_tail(struct file_input *in, struct tail **at)
     if (t->size) {
         left_add(in, &p);
     }
+    struct id_key k = {t->job, t->id.dev, t->id.ino};
+    (void)strmap_remove(&in->by_id, id_text(&k));
     in->turn = in->turn == t ? NULL : in->turn;
+    atomic_store_explicit(&in->changed, true, memory_order_release);
     tail_free(t);
     agent_gauge_set(in->o.metrics, AM_FILES_ACTIVE, (double)in->tail_count, NULL);
 }

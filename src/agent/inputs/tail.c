@@ -38,6 +38,7 @@ static void chunk_settled(struct receipt *base, bool ok)
         t->last = NULL;
     }
     mutex_unlock(&in->lock);
+    atomic_store_explicit(&in->changed, true, memory_order_release);
     while (finished) {
         struct tail_receipt *next = finished->next;
         mem_free(finished);
@@ -105,11 +106,35 @@ static enum err open_regular(struct tail *t, const char *real)
     return ERR_OK;
 }
 
+/* The target's labels with filename among them, and the path, in one block. */
 static enum err set_labels(struct tail *t, struct str path)
 {
     struct labels base = t->target->labels;
-    enum err e = labels_with(&t->arena, base, STR("filename"), path, &t->labels);
-    return e;
+    size_t label_bytes = (base.n + 1) * sizeof(struct label), n = 0;
+    t->block = mem_alloc(label_bytes + path.n + 1);
+    if (!t->block) {
+        return ERR_OOM;
+    }
+    t->path = (char *)t->block + label_bytes;
+    memcpy(t->path, path.p, path.n);
+    t->path[path.n] = '\0';
+    struct label file = {STR("filename"), str_of(t->path, path.n)};
+    bool placed = false;
+    for (size_t i = 0; i < base.n; i++) {
+        int c = str_cmp(file.name, base.l[i].name);
+        if (c <= 0 && !placed) {
+            t->block[n++] = file;
+            placed = true;
+        }
+        if (c != 0) {
+            t->block[n++] = base.l[i];
+        }
+    }
+    if (!placed) {
+        t->block[n++] = file;
+    }
+    t->labels = (struct labels){t->block, n};
+    return ERR_OK;
 }
 
 enum err tail_open(struct file_input *in, const struct file_job *job, const struct file_target *target,
@@ -123,10 +148,7 @@ enum err tail_open(struct file_input *in, const struct file_job *job, const stru
     t->job = job;
     t->target = target;
     t->fd = t->wd = -1;
-    arena_init(&t->arena, 0, NULL);
-    struct str copy = arena_str(&t->arena, path);
-    t->path = (char *)(uintptr_t)copy.p;
-    enum err e = copy.p ? set_labels(t, copy) : ERR_OOM;
+    enum err e = set_labels(t, path);
     e = e ? e : open_regular(t, real);
     e = e ? e : decoder_new(job->encoding, &t->decoder, NULL);
     char head[2];
@@ -159,7 +181,7 @@ void tail_free(struct tail *t)
     tail_close_fd(t);
     decoder_free(t->decoder);
     unpacker_free(t->unpacker);
-    arena_done(&t->arena);
+    mem_free(t->block);
     mem_free(t);
 }
 
@@ -291,6 +313,7 @@ static void start_over(struct tail *t, const char *why)
     t->era++;
     t->id.head_len = 0;
     mutex_unlock(&t->in->lock);
+    atomic_store_explicit(&t->in->changed, true, memory_order_release);
 }
 
 /* Before reading on after a pause: is what we read still there? */

@@ -16,6 +16,7 @@
 #include "base/thread.h"
 
 enum {
+    TROUBLE_GRACE_MS = 500,
     HELD_WAIT_MIN_MS = 5000 /* a wrong password is not mended within half a second */
 };
 
@@ -484,12 +485,36 @@ static bool wait_empty(struct client *c, int64_t deadline_ns)
     return empty;
 }
 
+bool client_is_full(struct client *c)
+{
+    mutex_lock(&c->lock);
+    bool full = c->held_bytes >= c->queue_bytes_max;
+    mutex_unlock(&c->lock);
+    return full;
+}
+
+/* Every tenant with lines waiting has met failures: they will hardly be delivered within seconds. */
+static bool in_trouble(struct client *c)
+{
+    bool waiting = false, trouble = true;
+    mutex_lock(&c->lock);
+    for (const struct tenant *t = c->tenants; t; t = t->next) {
+        waiting |= t->head != NULL;
+        trouble &= !t->head || t->wait_ms > 0;
+    }
+    mutex_unlock(&c->lock);
+    return waiting && trouble;
+}
+
 void client_stop(struct client *c, int64_t grace_ms)
 {
     if (!c->sender.started) {
         return;
     }
     client_close(c);
+    if (grace_ms > TROUBLE_GRACE_MS && in_trouble(c)) {
+        grace_ms = TROUBLE_GRACE_MS;
+    }
     if (!wait_empty(c, clock_mono_ns(clock_real()) + grace_ms * NS_PER_MS)) {
         LOG_EVENT(LVL_WARN, "agent_stopped_with_lines_waiting", F_C("client", c->host),
                   F_C("effect", "they are read again at the next start"));

@@ -30,11 +30,14 @@ void client_put(struct client *c, const struct entry *e);
 bool client_drain(struct client *c, int64_t deadline_ns);
 /* From now on nothing is taken and nobody waits in client_put. */
 void client_close(struct client *c);
-/* client_close; gives the sender grace_ms to deliver what is held; fails the rest; ends the thread. Again:
+/* client_close; gives the sender grace_ms to deliver what is held
+ * (less when deliveries have been failing); fails the rest; ends the thread. Again:
  * nothing happens. */
 void client_stop(struct client *c, int64_t grace_ms);
 /* After client_stop. Accepts NULL. */
 void client_free(struct client *c);
+/* Inputs wait for it. */
+bool client_is_full(struct client *c);
 struct str client_host(const struct client *c);
 
 #endif
