@@ -44,8 +44,8 @@ export function makeDisplay(field: Field, range: { min: number; max: number }, s
       out = trims && decimals !== undefined && t.text === t.text.trim() && +t.text === +t.text ? { ...t, text: String(+t.text) } : t;
     }
     if (!out) {
-      const text = typeof value === "boolean" ? format(value ? 1 : 0).text : Array.isArray(value) ? value.join(", ") : value === null || value === undefined || value !== value ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-      out = { text: text || (value !== value && !config.noValue ? "NaN" : (config.noValue ?? "")) };
+      const text = value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value);
+      out = { text: text || (config.noValue ?? "") };
     }
     const percent = n === n && n !== -Infinity ? share(n, range) : 0;
     const color = hit?.color ? namedColor(hit.color, theme) : typeof value === "boolean" ? namedColor(value ? "green" : "red", theme) : valueColor(config, n === n ? n : -Infinity, percent, theme, seriesColor);

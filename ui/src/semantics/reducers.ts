@@ -108,7 +108,10 @@ export const reducerName = (id: string) => find(id)?.name ?? id;
 export const reducerKeepsUnit = (id: string) => find(id)?.keepsUnit ?? true;
 export const isReducer = (id: string) => find(id) !== undefined;
 
+const ofNothing: Record<string, unknown> = { sum: 0, count: 0, countAll: 0, allIsZero: false, allIsNull: true };
+
 /* Unknown ids give the last value, as a panel should rather show something. */
 export function reduce(id: string, values: Values): unknown {
+  if (!values.length) return ofNothing[aliases[id] ?? id] ?? null;
   return (find(id) ?? table.lastNotNull!).of(values);
 }
