@@ -41,9 +41,15 @@ test("sorting, limiting, grouping, renaming, calculating", () => {
   assert.deepEqual(Object.keys(run([table()], "renameByRegex", { regex: "Val(.*)", renamePattern: "X$1" })[0]!), ["Time", "host", "Xue"]);
   assert.deepEqual(run([table()], "calculateField", { mode: "binary", binary: { left: "Value", operator: "*", right: "2" }, alias: "twice" })[0]!.twice, [20, 40, 60]);
 });
-test("labels become columns", () => {
-  const frames = ["a", "b"].map((host, i) => frame([field("Time", [1]), field("Value", [i], { host })]));
-  assert.deepEqual(run(frames, "labelsToFields"), [{ Time: [1, 1], host: ["a", "b"], Value: [0, 1] }]);
+test("labels become columns, or rows, or the value's name", () => {
+  const frames = () => ["a", "b"].map((host, i) => frame([field("Time", [1]), field("Value", [i], { host })]));
+  assert.deepEqual(run(frames(), "labelsToFields"), [{ Time: [1], Value: [0], host: ["a"] }, { Time: [1], Value: [1], host: ["b"] }]);
+  assert.deepEqual(run(frames(), "labelsToFields", { valueLabel: "host" }), [{ Time: [1], a: [0] }, { Time: [1], b: [1] }]);
+  assert.deepEqual(run(frames(), "labelsToFields", { mode: "rows" }), [{ label: ["host"], value: ["a"] }, { label: ["host"], value: ["b"] }]);
+});
+test("joining by a text keeps the order in which keys are met", () => {
+  const t = (ref: string, hosts: string[]) => frame([field("host", hosts), field("Value #" + ref, hosts.map((_, i) => i))], ref);
+  assert.deepEqual(run([t("A", ["b", "a"]), t("B", ["a", "c"])], "joinByField", { byField: "host", mode: "outer" }), [{ host: ["b", "a", "c"], "Value #A": [0, 1, null], "Value #B": [null, 0, 1] }]);
 });
 test("a transformation that is not there stops with its name; a disabled one is not reached", () => {
   assert.throws(() => run([table()], "fancy"), /fancy/);

@@ -93,5 +93,5 @@ export function fieldName(field: Field, frame: Frame, all: Frame[]): string {
   if (text !== field.name) return text;
   const same = frame.fields.filter((f) => f.name === field.name);
   const nth = same.indexOf(field);
-  return same.length > 1 && nth > 0 ? `${text} ${nth + 1}` : text;
+  return same.length > 1 ? `${text} ${nth + 1}` : text;
 }

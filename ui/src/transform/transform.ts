@@ -49,7 +49,7 @@ const renameByRegex: Step = (frames, o) => {
   if (!re) return frames;
   const loose = /^\/.*\/[gimsuy]*$/.test(o.regex) ? re : new RegExp(o.regex);
   const names = namesOf(frames);
-  return frames.map((f) => withFields(f, f.fields.map((x) => (x.type !== "time" && loose.test(names.get(x)!) ? ((loose.lastIndex = 0), rename(x, names.get(x)!.replace(loose, o.renamePattern ?? ""))) : ((loose.lastIndex = 0), x)))));
+  return frames.map((f) => withFields(f, f.fields.map((x) => (loose.test(names.get(x)!) ? ((loose.lastIndex = 0), rename(x, names.get(x)!.replace(loose, o.renamePattern ?? ""))) : ((loose.lastIndex = 0), x)))));
 };
 
 const reduceFrames: Step = (frames, o) => {
@@ -112,8 +112,10 @@ const joinByField: Step = (frames, o) => {
     for (const k of new Set(key.values)) seen.set(k, (seen.get(k) ?? 0) + 1);
     at += own.length;
   }
-  const keys = [...rows.keys()].filter((k) => o.mode !== "inner" || seen.get(k) === usable.length).sort(compare);
   const key = keyOf(usable[0]!, names, o.byField)!;
+  const kept = [...rows.keys()].filter((k) => o.mode !== "inner" || seen.get(k) === usable.length);
+  /* Times come in order, anything else as it was met. */
+  const keys = key.type === "time" ? kept.sort(compare) : kept;
   return [withFields({ fields: [], length: 0 }, [{ ...key, values: keys }, ...columns.map((x, c) => ({ ...x, config: { ...x.config, displayName: x.config.displayName ?? names.get(x) }, values: keys.map((k) => rows.get(k)![c]) }))])];
 };
 const isKey = (x: Field, names: Map<Field, string>, by?: string) => (by ? names.get(x) === by || x.name === by : x.type === "time");
@@ -132,16 +134,22 @@ const limit: Step = (frames, o) => frames.map((f) => rowsOf(f, Array.from({ leng
 
 const labelsToFields: Step = (frames, o) => {
   const wanted = (o.keepLabels as string[] | undefined)?.length ? new Set<string>(o.keepLabels) : null;
-  const out = frames.map((f) => {
+  const pairs = (x: Field) => Object.entries(x.labels ?? {}).filter(([k]) => k !== o.valueLabel && (!wanted || wanted.has(k)));
+  if (o.mode === "rows")
+    return frames.flatMap((f) =>
+      f.fields.filter((x) => x.labels).map((x): Frame => {
+        const rows = pairs(x);
+        return { refId: f.refId, length: rows.length, fields: [{ name: "label", type: "string", values: rows.map((r) => r[0]), config: {} }, { name: "value", type: "string", values: rows.map((r) => r[1]), config: {} }] };
+      }),
+    );
+  return frames.map((f) => {
     const extra = new Map<string, string>();
     const fields = f.fields.map((x) => {
-      for (const [k, v] of Object.entries(x.labels ?? {})) if (!wanted || wanted.has(k)) extra.set(k, v);
+      for (const [k, v] of pairs(x)) extra.set(k, v);
       return { ...x, name: (o.valueLabel && x.labels?.[o.valueLabel]) || x.name, labels: undefined, config: { ...x.config, displayNameFromDS: undefined } };
     });
-    const time = fields.filter((x) => x.type === "time");
-    return withFields(f, [...time, ...[...extra].map(([k, v]): Field => ({ name: k, type: "string", values: new Array<string>(f.length).fill(v), config: {} })), ...fields.filter((x) => x.type !== "time")]);
+    return withFields(f, [...fields, ...[...extra].map(([k, v]): Field => ({ name: k, type: "string", values: new Array<string>(f.length).fill(v), config: {} }))]);
   });
-  return merge(out, {});
 };
 
 const seriesToRows: Step = (frames) => {
