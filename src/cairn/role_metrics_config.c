@@ -121,8 +121,11 @@ struct rule_set *metrics_rule_set(void *role)
     return s;
 }
 
-static void mark_loaded(struct metrics_role *m, bool ok)
+static void mark_loaded(struct metrics_role *m, const struct prom_config *c, bool ok)
 {
+    if (ok) {
+        atomic_store(&m->api.evaluation_interval_ms, c->evaluation_interval_ms);
+    }
     atomic_store(&m->api.reload_ok, ok);
     atomic_store(ok ? &m->api.reload_ms : &m->api.reload_failed_ms, clock_wall_ms(clock_real()));
 }
@@ -146,7 +149,7 @@ enum err metrics_scrape_start(struct metrics_role *m, struct prom_config *c, str
         set_rules(m, rules);
         e = scrape_manager_apply(m->scrape, c, reterr_info);
     }
-    mark_loaded(m, e == ERR_OK);
+    mark_loaded(m, c, e == ERR_OK);
     return e;
 }
 
@@ -163,8 +166,8 @@ enum err metrics_reload(void *role, struct err_info *reterr_info)
         set_rules(m, rules);
         e = scrape_manager_apply(m->scrape, c, reterr_info);
     }
+    mark_loaded(m, c, e == ERR_OK);
     prom_config_unref(c);
-    mark_loaded(m, e == ERR_OK);
     mutex_unlock(&m->reload_lock);
     if (e) {
         char text[1024];

@@ -61,6 +61,7 @@ struct prom_api {
     atomic_uint_fast64_t queries_done, queries_failed, write_samples, write_refused, federation_errors;
     atomic_bool reload_ok;
     _Atomic int64_t reload_ms, reload_failed_ms;
+    _Atomic int64_t evaluation_interval_ms; /* of the configuration; 0 = unknown: subqueries without a step */
 };
 
 /* Adds every route; `api` must outlive the server. Errors: OOM. */

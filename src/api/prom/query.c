@@ -21,6 +21,7 @@ static bool apply_timeout(struct prom_call *c)
 static bool engine_options(struct prom_call *c, struct promql_options *o)
 {
     *o = c->api->promql;
+    o->subquery_step_ms = atomic_load(&c->api->evaluation_interval_ms);
     struct str text = http_req_param(c->r, "lookback_delta");
     struct err_info why = {0};
     if (text.n && units_prom_duration_parse(text, &o->lookback_ms, &why) != ERR_OK) {

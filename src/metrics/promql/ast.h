@@ -198,15 +198,17 @@ enum at_kind {
 };
 
 struct function;
+struct shared;
 
 struct node {
     enum node_kind kind;
     enum value_type type;
-    size_t pos, end;   /* in the expression */
-    double number;     /* N_NUMBER; N_UNARY: +1 or -1 */
-    struct str string; /* N_STRING; the name before the braces of a N_SELECTOR */
-    bool as_duration;  /* N_NUMBER written as one */
-    bool invariant;    /* the same at every step: evaluated once */
+    size_t pos, end;       /* in the expression */
+    double number;         /* N_NUMBER; N_UNARY: +1 or -1 */
+    struct str string;     /* N_STRING; the name before the braces of a N_SELECTOR */
+    bool as_duration;      /* N_NUMBER written as one */
+    bool invariant;        /* the same at every step: evaluated once */
+    struct shared *shared; /* with others like it; may be NULL */
 
     struct node **args; /* operands, arguments; N_DURATION: [0] is NULL when unary */
     size_t arg_count, arg_cap;

@@ -50,7 +50,11 @@ static enum err set_grid(struct run *r, ts_ms start, ts_ms end, int64_t step, st
     e->step = instant ? 1 : step;
     e->steps = instant ? 1 : (size_t)((end - start) / step) + 1;
     e->single = start == end;
-    return promql_resolve(&r->root, start, end, step, info);
+    enum err err = promql_resolve(&r->root, start, end, step, info);
+    if (!err) {
+        share_equal(e, r->root);
+    }
+    return err;
 }
 
 /* -- results --------------------------------------------------------------------------------------------- */

@@ -112,7 +112,7 @@ static enum err dispatch(struct eval *e, const struct node *n, struct value *ret
     case N_UNARY:
         return eval_unary(e, n, ret_value);
     case N_PAREN:
-        return dispatch(e, n->args[0], ret_value);
+        return eval_node(e, n->args[0], ret_value);
     case N_MATRIX:
     case N_SUBQUERY:
     case N_DURATION:
@@ -154,6 +154,11 @@ static enum err spread(struct eval *e, struct value *v)
 }
 
 enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value)
+{
+    return n->shared ? share_eval(e, n, ret_value) : eval_fresh(e, n, ret_value);
+}
+
+enum err eval_fresh(struct eval *e, const struct node *n, struct value *ret_value)
 {
     enum err err = query_ctx_check(e->q, e->info);
     uint64_t before = e->usage->current;

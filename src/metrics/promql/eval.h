@@ -82,6 +82,11 @@ static inline ts_ms step_time(const struct eval *e, size_t i)
 }
 
 MUST_USE enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value);
+/* eval_node without a look at what was evaluated before. */
+MUST_USE enum err eval_fresh(struct eval *e, const struct node *n, struct value *ret_value);
+/* share.c: marks subexpressions that are written alike; evaluates one of them. */
+void share_equal(struct eval *e, struct node *root);
+MUST_USE enum err share_eval(struct eval *e, const struct node *n, struct value *ret_value);
 /* Looks through parentheses. */
 const struct node *unparen(const struct node *n);
 
@@ -235,6 +240,9 @@ struct note_detail {
 void note(struct eval *e, bool warning, size_t pos, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void note_detailed(struct eval *e, bool warning, size_t pos, const struct note_detail *d, const char *fmt,
                    ...) PRINTF_LIKE(5, 6);
+/* Notes all of `from` once more; what stood at or after `pos` stands as far from `to`. */
+void notes_tell(struct eval *e, const struct notes *from, size_t pos, size_t to);
+bool notes_at_0(const struct notes *n);
 /* "ignored histograms in a range containing both ..." when the window has both. */
 void note_ignored_histograms(const struct window *w);
 void note_bad_quantile(struct eval *e, size_t pos, double q);

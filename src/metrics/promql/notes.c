@@ -84,6 +84,24 @@ void note_detailed(struct eval *e, bool warning, size_t pos, const struct note_d
     add(e, warning, pos, d, str_of(text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1));
 }
 
+void notes_tell(struct eval *e, const struct notes *from, size_t pos, size_t to)
+{
+    e->notes->failed = from->failed ? from->failed : e->notes->failed;
+    for (size_t i = 0; i < from->n; i++) {
+        const struct note_entry *n = &from->entries[i];
+        add(e, n->warning, n->pos >= pos ? n->pos - pos + to : n->pos, &n->detail, n->text);
+    }
+}
+
+bool notes_at_0(const struct notes *n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n->n; i++) {
+        any |= n->entries[i].pos == 0;
+    }
+    return any;
+}
+
 void note_ignored_histograms(const struct window *w)
 {
     struct buf shown AUTO_BUF = {0};

@@ -107,6 +107,7 @@ static void compare(struct world *w, const char *query, ts_ms start, ts_ms end, 
     if (ex && same) {
         same = str_eq(str_c(xi.message), str_c(yi.message));
     }
+    same = same && x.samples_total == y.samples_total;
     if (!same) {
         printf("# %s from %lld to %lld step %lld: %s / %s\n", query, (long long)start, (long long)end,
                (long long)step, ex ? xi.message : "ok", ey ? yi.message : "ok");
@@ -173,6 +174,50 @@ TEST(fast_and_plain_evaluator_agree)
         }
         arena_done(&w.a);
     }
+}
+
+/* Operators write over their operands, annotations have places: what is shared must not show. */
+TEST(equal_subexpressions_do_not_show)
+{
+    static const char *const shared[] = {"requests_total",
+                                         "rate(requests_total[5m])",
+                                         "rate(temperature[5m])",
+                                         "temperature offset 1m",
+                                         "temperature @ 900",
+                                         "sum by (job) (rate(up[1m]))",
+                                         "{__name__=~\"up|temperature\"}",
+                                         "abs(temperature)",
+                                         "quantile by (job) (1.5, temperature)",
+                                         "temperature + on (job) group_left () sum by (job) (up)",
+                                         "max_over_time(rate(temperature[1m])[5m:30s])"};
+    static const char *const shapes[] = {"%s + %s",
+                                         "-(%s) + abs(%s) * (%s)",
+                                         "sum(%s) / count(%s)",
+                                         "topk(2, %s) or bottomk(1, (%s)) or -(%s)",
+                                         "(%s) offset 1m + (%s)",
+                                         "sum_over_time((%s)[3m:1m]) - sum_over_time((%s)[2m:1m]) + (%s)",
+                                         "label_replace(%s, \"job\", \"x\", \"\", \"\") or (%s)",
+                                         "%s smoothed + %s",
+                                         "quantile(1.5, %s) or quantile(1.5, %s) or quantile(1.5, %s)",
+                                         "histogram_count(%s) or (%s) or ceil((%s))"};
+    struct rng r;
+    rng_init(&r, test_seed());
+    struct world w;
+    world_init(&w, test_seed());
+    for (int i = 0; i < 600 && !test_failed(); i++) {
+        struct buf b AUTO_BUF = {0};
+        const char *operand = shared[rng_below(&r, ARRAY_LEN(shared))];
+        for (const char *at = shapes[rng_below(&r, ARRAY_LEN(shapes))]; *at; at++) {
+            bool here = at[0] == '%' && at[1] == 's';
+            buf_append(&b, here ? operand : at, here ? strlen(operand) : 1);
+            at += here;
+        }
+        buf_append(&b, "", 1);
+        ts_ms start = (ts_ms)rng_below(&r, SAMPLES * TICK);
+        compare(&w, b.p, start, start + (ts_ms)rng_below(&r, 1800000),
+                rng_below(&r, 4) == 0 ? 0 : 1 + (int64_t)rng_below(&r, 90000));
+    }
+    arena_done(&w.a);
 }
 
 /* -- what a user sees ------------------------------------------------------------------------------------ */
