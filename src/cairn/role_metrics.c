@@ -197,6 +197,8 @@ static void api_fill(struct metrics_role *m)
     a->cairn_version = str_c(CAIRN_VERSION);
     a->external_url = str_c(m->external_url);
     a->listen_address = http_server_address(m->server);
+    a->on_query = metrics_self_query;
+    a->on_query_ctx = m->self;
     a->config_text = metrics_config_text;
     a->rule_set = metrics_rule_set;
     a->reload = m->f.lifecycle ? metrics_reload : NULL;

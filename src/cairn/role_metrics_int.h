@@ -82,6 +82,7 @@ void metrics_self_free(struct metrics_self *s); /* accepts NULL */
 MUST_USE enum err metrics_self_start(struct metrics_role *m);
 void metrics_self_request(void *self, const char *route, struct str method, int status, double seconds,
                           uint64_t bytes);
+void metrics_self_query(void *self, double seconds);
 void metrics_self_interval(void *self, int64_t interval_ms, double seconds);
 
 #endif

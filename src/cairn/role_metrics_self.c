@@ -22,7 +22,7 @@ struct snapshot {
     size_t pool_count;
     uint64_t queries_running, queries_done, queries_failed, write_samples, write_refused, reload_ok,
         concurrency;
-    uint64_t ready, retention_bytes, log_errors, log_warnings, memory_budget;
+    uint64_t federation_errors, ready, retention_bytes, log_errors, log_warnings, memory_budget;
     int64_t reload_ms, retention_ms;
 };
 
@@ -43,6 +43,8 @@ struct row {
 #define AT(field) offsetof(struct snapshot, field)
 
 static const struct row rows[] = {
+    {"prometheus_web_federation_errors_total", CAIRN_COUNTER, ROW_U64, AT(federation_errors),
+     "Total number of errors that occurred while sending federation responses."},
     {"prometheus_ready", CAIRN_GAUGE, ROW_U64, AT(ready),
      "Whether Prometheus startup was fully completed and the server is ready for normal operation."},
     {"prometheus_config_last_reload_successful", CAIRN_GAUGE, ROW_U64, AT(reload_ok),
@@ -182,6 +184,7 @@ static void take_snapshot(struct metrics_self *s)
                                .write_samples = atomic_load(&api->write_samples),
                                .write_refused = atomic_load(&api->write_refused),
                                .reload_ok = atomic_load(&api->reload_ok),
+                               .federation_errors = atomic_load(&api->federation_errors),
                                .reload_ms = atomic_load(&api->reload_ms),
                                .concurrency = api->query_concurrency,
                                .ready = 1,
@@ -472,6 +475,13 @@ void metrics_self_request(void *self, const char *route, struct str method, int 
     cairn_counter_inc(cairn_counter(s->requests, values));
     cairn_histogram_observe(cairn_histogram(s->durations, values), seconds);
     cairn_histogram_observe(cairn_histogram(s->sizes, values), (double)bytes);
+}
+
+void metrics_self_query(void *self, double seconds)
+{
+    struct metrics_self *s = self;
+    const char *slice = "inner_eval";
+    cairn_summary_observe(cairn_summary(s->queries, &slice), seconds);
 }
 
 void metrics_self_interval(void *self, int64_t interval_ms, double seconds)

@@ -1,3 +1,7 @@
 #!/bin/sh
-# The public APIs of a running stack.
-exec python3 "$(dirname "$0")/api.py"
+# The public APIs of a running stack, and of the metrics role alone.
+here=$(dirname "$0")
+status=0
+python3 "$here/api.py" || status=1
+python3 "$here/metrics_role.py" || status=1
+exit $status

@@ -47,6 +47,10 @@ struct prom_api {
     struct str external_url;   /* "http://host:9090": for links from elsewhere */
     struct str listen_address; /* "0.0.0.0:9090" */
 
+    /* After each query: seconds it waited, ran inside the engine. May be NULL. */
+    void (*on_query)(void *ctx, double seconds);
+    void *on_query_ctx;
+
     /* The configuration file's text as loaded; the caller frees it with mem_free. NULL: none. */
     char *(*config_text)(void *ctx);
     /* A reference to the rule files as loaded; NULL: none. */

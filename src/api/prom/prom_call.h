@@ -75,6 +75,7 @@ struct prom_routes prom_routes_series(void);
 struct prom_routes prom_routes_status(void);
 struct prom_routes prom_routes_rules(void);
 struct prom_routes prom_routes_federate(void);
+struct prom_routes prom_routes_read(void);
 struct prom_routes prom_routes_features(void);
 struct prom_routes prom_routes_targets(void);
 struct prom_routes prom_routes_write(void);

@@ -68,6 +68,9 @@ static void send_result(struct prom_call *c, const struct promql_result *r, size
 {
     double seconds = (double)(clock_mono_ns(clock_real()) - started_ns) / (double)NS_PER_S;
     atomic_fetch_add_explicit(&c->api->queries_done, 1, memory_order_relaxed);
+    if (c->api->on_query) {
+        c->api->on_query(c->api->on_query_ctx, seconds);
+    }
     prom_call_data(c);
     json_object_begin(&c->w);
     json_promql_result(&c->w, r, limit);
@@ -110,8 +113,10 @@ static void query(struct prom_call *c)
         return;
     }
     int64_t started = clock_mono_ns(clock_real());
+    atomic_fetch_add(&c->api->queries_running, 1);
     enum err e = promql_instant(&o, c->api->source, &c->q, http_req_param(c->r, "query"), at, &c->query_arena,
                                 &r, &c->info);
+    atomic_fetch_sub(&c->api->queries_running, 1);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");
     } else if (e) {
@@ -168,8 +173,10 @@ static void query_range(struct prom_call *c)
         return;
     }
     int64_t started = clock_mono_ns(clock_real());
+    atomic_fetch_add(&c->api->queries_running, 1);
     enum err e = promql_range(&o, c->api->source, &c->q, http_req_param(c->r, "query"), start, end, step,
                               &c->query_arena, &r, &c->info);
+    atomic_fetch_sub(&c->api->queries_running, 1);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");
     } else if (e) {

@@ -99,3 +99,56 @@ enum err histogram_from_wire(struct arena *a, const struct wire_histogram *w, co
     *ret_h = h;
     return is_stale_nan(h->sum) ? ERR_OK : histogram_check(h, info);
 }
+
+static struct wire_span *wire_spans(struct arena *a, const struct histogram_span *spans, size_t n)
+{
+    struct wire_span *out = arena_array(a, n + 1, sizeof(*out));
+    for (size_t i = 0; out && i < n; i++) {
+        out[i] = (struct wire_span){spans[i].offset, spans[i].length};
+    }
+    return out;
+}
+
+static int64_t *wire_deltas(struct arena *a, const double *counts, size_t n)
+{
+    int64_t *out = arena_array(a, n + 1, sizeof(*out)), before = 0;
+    for (size_t i = 0; out && i < n; i++) {
+        out[i] = (int64_t)counts[i] - before;
+        before = (int64_t)counts[i];
+    }
+    return out;
+}
+
+enum err histogram_to_wire(struct arena *a, const struct histogram *h, ts_ms ts, struct wire_histogram *ret_w)
+{
+    struct wire_span *positive = wire_spans(a, h->positive_spans, h->positive_span_count),
+                     *negative = wire_spans(a, h->negative_spans, h->negative_span_count);
+    int64_t *positive_deltas = h->is_float ? NULL : wire_deltas(a, h->positive, h->positive_count),
+            *negative_deltas = h->is_float ? NULL : wire_deltas(a, h->negative, h->negative_count);
+    if (!positive || !negative || (!h->is_float && (!positive_deltas || !negative_deltas))) {
+        return arena_err(a);
+    }
+    *ret_w = (struct wire_histogram){.is_float = h->is_float,
+                                     .schema = h->schema,
+                                     .reset_hint = h->reset_hint,
+                                     .sum = h->sum,
+                                     .zero_threshold = h->zero_threshold,
+                                     .count_int = h->is_float ? 0 : (uint64_t)h->count,
+                                     .zero_count_int = h->is_float ? 0 : (uint64_t)h->zero_count,
+                                     .count_float = h->count,
+                                     .zero_count_float = h->zero_count,
+                                     .positive_spans = positive,
+                                     .negative_spans = negative,
+                                     .positive_span_count = h->positive_span_count,
+                                     .negative_span_count = h->negative_span_count,
+                                     .positive_deltas = positive_deltas,
+                                     .negative_deltas = negative_deltas,
+                                     .positive_counts = h->positive,
+                                     .negative_counts = h->negative,
+                                     .positive_count = h->positive_count,
+                                     .negative_count = h->negative_count,
+                                     .custom_values = h->custom_values,
+                                     .custom_value_count = h->custom_value_count,
+                                     .ts = ts};
+    return ERR_OK;
+}
