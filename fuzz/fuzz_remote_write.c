@@ -1,7 +1,8 @@
 /* DEPS codec base */
-/* Remote write: any bytes decode or are refused with a reason; labels decoded later are those decoded at
- * once. */
+/* Remote write of both versions, and remote read's request: any bytes decode or are refused with a reason;
+ * labels decoded later are those decoded at once. */
 #include "base/assert.h"
+#include "codec/remote_read.h"
 #include "codec/remote_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,5 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     info.message[0] = 0;
     e = remote_write_decode_v2(&a, body, &now, &info); /* the bytes of a 1.0 request have no symbols there */
     ASSERT(e == ERR_OK || info.message[0]);
+    struct read_request read;
+    enum err request = remote_read_decode(&a, body, &read, &info);
+    ASSERT(request == ERR_OK || info.message[0]);
     return 0;
 }

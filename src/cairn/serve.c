@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -343,11 +344,22 @@ static int fail(const struct err_info *info, int status)
     return status;
 }
 
+/* A scraped target is a connection, a block is a file: as many as the system lets us have. */
+static void files_allow(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run_roles(struct run *run)
 {
     struct err_info info = {0};
     sigset_t signals;
     signals_block(&signals);
+    files_allow();
     if (settings_apply(run, &info)) {
         return fail(&info, 2);
     }

@@ -64,7 +64,7 @@ static enum err bad(struct line *l, const char *expected)
 
 static bool name_start(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';
+    return (((unsigned)c | 32u) - (unsigned)'a') < 26u || c == '_' || c == ':';
 }
 
 static bool name_char(char c)
@@ -245,7 +245,24 @@ static enum err cut_exemplar(struct line *l, struct exposition_item *item)
     return e;
 }
 
-static enum err sample(struct line *l, struct exposition_item *item)
+/* The hinted series, exactly as it stood before, and one space: nothing of it need be looked at. */
+static bool take_expected(struct line *l, struct exposition_item *item)
+{
+    struct str x = l->parser->expect;
+    if (x.n == 0 || (size_t)(l->end - l->p) < x.n + 2 || memcmp(l->p, x.p, x.n) != 0) {
+        return false;
+    }
+    const char *after = l->p + x.n;
+    if (after[0] != ' ' || after[1] == '{' || after[1] == ' ' || after[1] == '\t') {
+        return false;
+    }
+    item->raw = str_of(l->p, x.n);
+    item->expected = true;
+    l->p = after + 1;
+    return true;
+}
+
+static enum err take_series(struct line *l, struct exposition_item *item)
 {
     const char *from = l->p;
     struct str name = cut_name(l);
@@ -267,10 +284,15 @@ static enum err sample(struct line *l, struct exposition_item *item)
     }
     item->raw = str_of(from, (size_t)(l->p - from));
     bool separated = skip_separator(l);
-    if (!separated && !(l->parser->format == EXPOSITION_TEXT && l->p[-1] == '}')) {
-        return bad(l, "value after metric");
-    }
-    enum err e = cut_value(l, &item->value);
+    return separated || (l->parser->format == EXPOSITION_TEXT && l->p[-1] == '}')
+               ? ERR_OK
+               : bad(l, "value after metric");
+}
+
+static enum err sample(struct line *l, struct exposition_item *item)
+{
+    enum err e = take_expected(l, item) ? ERR_OK : take_series(l, item);
+    e = e ? e : cut_value(l, &item->value);
     if (e) {
         return e;
     }
@@ -455,7 +477,7 @@ enum err exposition_next(struct exposition_parser *p, struct arena *a, enum expo
             return bad(&l, "end of line");
         }
         enum err e = sample(&l, ret_item);
-        if (!e && p->format == EXPOSITION_TEXT) {
+        if (!e && p->format == EXPOSITION_TEXT && !ret_item->expected) {
             ret_item->raw = str_trim(ret_item->raw);
         }
         return e;

@@ -34,6 +34,7 @@ struct exposition_parser {
     unsigned line;
     bool eof_seen;
     struct str family; /* of the last TYPE, HELP or UNIT */
+    struct str expect; /* a hint, set before each call: the series the next sample is likely to be of */
     /* Protobuf: a family is taken apart at once; set `native` and `classic` after exposition_init. */
     bool native;  /* native histograms are handed out as such; else as their classic buckets */
     bool classic; /* their classic buckets too */
@@ -45,6 +46,7 @@ struct exposition_item {
     struct str metric; /* TYPE, HELP, UNIT: the family's name (unescaped into the arena when quoted) */
     struct str text;   /* TYPE: "counter"...; HELP: unescaped; UNIT */
     struct str raw;    /* SAMPLE: the series as written */
+    bool expected;     /* SAMPLE: raw equals the hint */
     double value;      /* SAMPLE; any NaN is the normal NaN */
     bool has_ts;
     ts_ms ts;

@@ -190,7 +190,10 @@ static enum err thread_ready(struct http_client *c)
     if (c->thread.started) {
         return ERR_OK;
     }
-    c->multi = c->multi ? c->multi : curl_multi_init();
+    if (!c->multi && (c->multi = curl_multi_init())) {
+        /* Many targets, few calls at a time: without this curl would keep only a few connections. */
+        (void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CLIENT_CONNECTIONS_MAX);
+    }
     return c->multi ? thread_start(&c->thread, "http-client", client_main, c) : ERR_OOM;
 }
 

@@ -13,6 +13,7 @@ enum {
     HTTP_CALL_HEADER_BYTES_MAX = 256 << 10,
     HTTP_CALL_REDIRECTS_MAX = 10,
     HTTP_CLIENT_IDLE_MAX = 16,             /* handles kept for reuse */
+    HTTP_CLIENT_CONNECTIONS_MAX = 16384,   /* kept open for the next call, one a host and port */
     HTTP_CLIENT_CONNECTION_IDLE_S = 5 * 60 /* as Go's */
 };
 

@@ -309,11 +309,15 @@ static enum err read_native(struct body_reader *r, const struct wire_histogram *
 static enum err sample(struct body_reader *r, const struct exposition_item *item, uint8_t flags,
                        struct err_info *info)
 {
-    struct cached_series *s = scrape_cache_find(r->cache, item->raw);
+    struct cached_series *s =
+        item->expected ? scrape_cache_expected(r->cache) : scrape_cache_find(r->cache, item->raw);
     struct labels ls = {0};
     bool fresh = !s, timed = item->has_ts && r->job->honor_timestamps;
     enum err e = s ? ERR_OK : new_series(r, item, flags, &s, &ls, info);
     r->counts.total++;
+    if (item->expected) {
+        scrape_cache_take(r->cache, s);
+    }
     if (e) {
         return e;
     }
@@ -380,7 +384,13 @@ enum err scrape_body_read(struct body_reader *r, enum exposition_format format, 
     exposition_init(&p, format, body);
     p.native = r->native_histograms;
     p.classic = r->classic_histograms;
-    while (!(e = exposition_next(&p, r->batch->a, &event, &item, info)) && event != EXPOSITION_END) {
+    for (;;) {
+        const struct cached_series *next = scrape_cache_expected(r->cache);
+        p.expect = next ? str_of(next->text, next->text_size) : (struct str){0};
+        e = exposition_next(&p, r->batch->a, &event, &item, info);
+        if (e || event == EXPOSITION_END) {
+            break;
+        }
         if (event == EXPOSITION_SAMPLE) {
             e = sample(r, &item, flags, info);
         } else if (event != EXPOSITION_COMMENT) {

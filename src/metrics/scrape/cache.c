@@ -39,9 +39,19 @@ static void follows(struct scrape_cache *c, struct cached_series *s)
     c->last = s;
 }
 
+struct cached_series *scrape_cache_expected(const struct scrape_cache *c)
+{
+    return c->last ? c->last->guess : c->first;
+}
+
+void scrape_cache_take(struct scrape_cache *c, struct cached_series *s)
+{
+    c->last = s;
+}
+
 struct cached_series *scrape_cache_find(struct scrape_cache *c, struct str text)
 {
-    struct cached_series *guess = c->last ? c->last->guess : c->first;
+    struct cached_series *guess = scrape_cache_expected(c);
     if (LIKELY(guess && is(guess, text))) {
         c->last = guess;
         return guess;

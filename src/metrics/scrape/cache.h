@@ -37,6 +37,9 @@ struct scrape_cache {
 void scrape_cache_done(struct scrape_cache *c);
 /* A new scrape. */
 void scrape_cache_begin(struct scrape_cache *c);
+/* What is likely to come next, or NULL; scrape_cache_take says that it came. */
+struct cached_series *scrape_cache_expected(const struct scrape_cache *c);
+void scrape_cache_take(struct scrape_cache *c, struct cached_series *s);
 /* NULL when it is not known. */
 struct cached_series *scrape_cache_find(struct scrape_cache *c, struct str text);
 /* Errors: OOM. */

@@ -284,6 +284,12 @@ static enum err read_storage(struct config_reader *r, const struct yaml_node *n)
           : config_fields(r, yaml_get(n, "exemplars"), "storage.exemplars", exemplars, ARRAY_LEN(exemplars),
                           CONFIG_PLAIN, r->c);
     e = e ? e : read_retention(r, yaml_get(t, "retention"));
+    if (!e && yaml_get(n, "exemplars")) {
+        e = config_note_unused(r, "storage", "exemplars");
+    }
+    if (!e && r->c->retention_percentage > 0) {
+        e = config_note_unused(r, "storage.tsdb.retention", "percentage");
+    }
     r->c->has_late_window = !yaml_is_null(yaml_get(t, "out_of_order_time_window"));
     for (size_t i = 1; i <= 2 && !e; i++) {
         if (yaml_get(t, tsdb[i].key)) {

@@ -13,6 +13,8 @@ enum {
     SCRAPE_INCLUDE_FILES_MAX = 1000    /* files of scrape_config_files */
 };
 
+/* What one scrape may take besides its body: a small one can name many series with long labels. */
+#define SCRAPE_MEMORY_BYTES_MAX ((size_t)1 << 30)
 #define SCRAPE_BODY_BYTES_MAX ((size_t)256 << 20) /* when body_size_limit is 0 */
 
 #endif

@@ -281,6 +281,7 @@ static void process_task(void *ctx)
                             .cache = &t->cache,
                             .metadata = &t->metadata,
                             .batch = &batch};
+    arena_init(&work, SCRAPE_MEMORY_BYTES_MAX, NULL);
     scrape_cache_begin(&t->cache);
     enum err e = read_answer(t, &r, &info);
     count_limits(t, &r.counts);
