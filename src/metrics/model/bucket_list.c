@@ -41,7 +41,26 @@ enum err bucket_list_copy(struct arena *a, struct bucket_list *to, const struct 
     return e;
 }
 
-/* Reads a side; buckets that fall together in the coarser schema are merged. */
+/* Run by run: every bucket stays as it is. */
+static void load_runs(struct bucket_list *l, const struct histogram_side *side)
+{
+    int64_t index = 0;
+    for (uint32_t i = 0; i < side->span_count; i++) {
+        uint32_t left = side->count - l->n, length = side->spans[i].length;
+        length = length < left ? length : left;
+        index += side->spans[i].offset;
+        for (uint32_t k = 0; k < length; k++) {
+            l->index[l->n + k] = index + k;
+            l->lost[l->n + k] = 0;
+        }
+        if (length) {
+            memcpy(&l->count[l->n], &side->counts[l->n], length * sizeof(*l->count));
+        }
+        l->n += length;
+        index += length;
+    }
+}
+
 enum err bucket_list_load(struct arena *a, struct bucket_list *l, struct histogram_side side, unsigned shift,
                           bool compensated)
 {
@@ -49,8 +68,15 @@ enum err bucket_list_load(struct arena *a, struct bucket_list *l, struct histogr
     double count = 0;
     l->n = 0;
     enum err e = bucket_list_reserve(a, l, side.count);
-    while (e == ERR_OK && histogram_side_next(&side, &index, &count)) {
-        index = shift ? histogram_coarser(index, shift) : index;
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!shift) {
+        load_runs(l, &side);
+        return ERR_OK;
+    }
+    while (histogram_side_next(&side, &index, &count)) {
+        index = histogram_coarser(index, shift);
         if (l->n == 0 || l->index[l->n - 1] != index) {
             bucket_list_put(l, index, count, 0);
         } else if (compensated) {
@@ -59,7 +85,7 @@ enum err bucket_list_load(struct arena *a, struct bucket_list *l, struct histogr
             l->count[l->n - 1] += count;
         }
     }
-    return e;
+    return ERR_OK;
 }
 
 void bucket_list_reduce(struct bucket_list *l, unsigned shift, bool compensated)

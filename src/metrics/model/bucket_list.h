@@ -10,13 +10,9 @@
 static inline void kahan_plus(double v, double *sum, double *lost)
 {
     double t = *sum + v;
-    if (isinf(t)) {
-        *lost = 0;
-    } else if (fabs(*sum) >= fabs(v)) {
-        *lost += (*sum - t) + v;
-    } else {
-        *lost += (v - t) + *sum;
-    }
+    bool first = fabs(*sum) >= fabs(v);
+    double large = first ? *sum : v, small = first ? v : *sum;
+    *lost = isinf(t) ? 0 : *lost + ((large - t) + small); /* without branches: half of them would be missed */
     *sum = t;
 }
 

@@ -242,10 +242,73 @@ static uint32_t above_zero(const struct histogram_acc *acc, const struct bucket_
     return i;
 }
 
+/* The place in l, from `at` on, of all buckets of a run; l->n when one is missing. */
+static uint32_t run_place(const struct bucket_list *l, uint32_t at, int64_t index, uint32_t length)
+{
+    while (at < l->n && l->index[at] < index) {
+        at++;
+    }
+    bool there = at < l->n && length <= l->n - at && l->index[at] == index &&
+                 l->index[at + length - 1] == index + length - 1; /* ascending: so are those between */
+    return there ? at : l->n;
+}
+
+static void run_add(struct bucket_list *l, uint32_t at, const double *counts, uint32_t n, enum adding how)
+{
+    double *sum = l->count + at, *lost = l->lost + at;
+    if (how == ADD_PLAIN) {
+        for (uint32_t i = 0; i < n; i++) {
+            sum[i] += counts[i];
+        }
+    } else if (how == ADD_NEGATIVE) {
+        for (uint32_t i = 0; i < n; i++) {
+            sum[i] -= counts[i];
+        }
+    } else {
+        for (uint32_t i = 0; i < n; i++) {
+            kahan_plus(counts[i], &sum[i], &lost[i]);
+        }
+    }
+}
+
+/* The usual case, without a copy: every bucket is there and none lies in the zero bucket. False: not so,
+ * nothing is added. */
+static bool side_add_runs(const struct histogram_acc *acc, struct bucket_list *l, const struct histogram *h,
+                          bool positive, enum adding how)
+{
+    struct histogram_side s = histogram_side_up(h, positive);
+    bool bounded = acc->schema != HISTOGRAM_SCHEMA_CUSTOM;
+    for (int adds = 0; adds < 2; adds++) {
+        int64_t index = 0;
+        uint32_t at = 0, n = 0;
+        for (uint32_t i = 0; i < s.span_count; i++) {
+            uint32_t length = s.spans[i].length;
+            index += s.spans[i].offset;
+            if (!length) {
+                continue;
+            }
+            at = run_place(l, at, index, length);
+            if (adds) {
+                run_add(l, at, s.counts + n, length, how);
+            } else if (at == l->n || length > s.count - n ||
+                       (n == 0 && bounded &&
+                        histogram_exponential_bound(index, acc->schema) <= acc->zero_threshold)) {
+                return false;
+            }
+            n += length;
+            index += length;
+        }
+    }
+    return true;
+}
+
 static enum err side_add(struct histogram_acc *acc, struct bucket_list *l, const struct histogram *h,
                          bool positive, enum adding how)
 {
     unsigned shift = h->schema > acc->schema ? (unsigned)(h->schema - acc->schema) : 0;
+    if (!shift && side_add_runs(acc, l, h, positive, how)) {
+        return ERR_OK;
+    }
     enum err e =
         bucket_list_load(acc->a, &acc->other, histogram_side_up(h, positive), shift, how == ADD_COMPENSATED);
     if (e != ERR_OK) {
