@@ -32,17 +32,49 @@ static struct str dash_url(struct call *c, const struct dash *d)
     return arena_printf(c->a, "/d/%.*s/%.*s", STR_FMT(d->uid), STR_FMT(d->slug));
 }
 
+/* -- stars ----------------------------------------------------------------------------------------------- */
+
+enum {
+    STARS_MAX = 5000
+};
+
+struct stars {
+    struct dash *rows;
+    size_t n;
+};
+
+static enum err stars_of(struct call *c, struct stars *ret_stars)
+{
+    struct dash_find f = {.starred_by = c->who.user_id, .limit = STARS_MAX, .page = 1};
+    *ret_stars = (struct stars){NULL, 0};
+    return c->who.user_id ? dash_search(c->api->db, &f, c->a, &ret_stars->rows, &ret_stars->n, &c->info)
+                          : ERR_OK;
+}
+
+static bool is_starred(const struct stars *s, struct str uid)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (str_eq(s->rows[i].uid, uid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void meta_object(struct call *c, const struct dash *d)
 {
     struct json_writer *w = &c->w;
     bool locked = d->provisioned_from.n && !d->provisioned_editable;
     bool edit = c->who.role >= ROLE_EDITOR && !locked;
+    struct stars stars = {NULL, 0};
+    bool starred = stars_of(c, &stars) == ERR_OK && is_starred(&stars, d->uid);
     json_object_begin(w);
     key_str(w, "type", STR("db"));
     key_bool(w, "canSave", edit);
     key_bool(w, "canEdit", edit || c->who.role >= ROLE_EDITOR);
     key_bool(w, "canAdmin", c->who.role >= ROLE_ADMIN);
     key_bool(w, "canStar", c->who.user_id != 0);
+    key_bool(w, "isStarred", starred);
     key_bool(w, "canDelete", edit);
     key_str(w, "slug", d->slug);
     key_str(w, "url", dash_url(c, d));
@@ -342,7 +374,7 @@ static void found_folder(struct call *c, const struct folder *f)
     json_object_end(w);
 }
 
-static void found_dash(struct call *c, const struct dash *d)
+static void found_dash(struct call *c, const struct dash *d, const struct stars *stars)
 {
     struct json_writer *w = &c->w;
     json_object_begin(w);
@@ -355,7 +387,7 @@ static void found_dash(struct call *c, const struct dash *d)
     key_str(w, "type", STR("dash-db"));
     json_key(w, "tags");
     json_raw(w, d->tags);
-    key_bool(w, "isStarred", false);
+    key_bool(w, "isStarred", is_starred(stars, d->uid));
     if (d->folder_uid.n) {
         key_str(w, "folderUid", d->folder_uid);
         key_str(w, "folderTitle", d->folder_title);
@@ -411,6 +443,8 @@ static void search(struct call *c)
     }
     struct dash *rows = NULL;
     size_t n = 0;
+    struct stars stars = {NULL, 0};
+    e = e ? e : stars_of(c, &stars);
     if (e == ERR_OK && !str_eq_c(type, "dash-folder")) {
         e = dash_search(c->api->db, &f, c->a, &rows, &n, &c->info);
     }
@@ -419,7 +453,7 @@ static void search(struct call *c)
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        found_dash(c, &rows[i]);
+        found_dash(c, &rows[i], &stars);
     }
     json_array_end(&c->w);
     call_send(c, 200);

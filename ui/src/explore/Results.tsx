@@ -2,6 +2,7 @@
 import { useMemo } from "react";
 import type { DataSource } from "../boot";
 import { Failed, SkeletonRows } from "../components/States";
+import { plain, unitFormat } from "../semantics/units";
 import type { LogFilter } from "./LogList";
 import { LogsResult } from "./LogsResult";
 import { isMetric } from "./logqlEdit";
@@ -70,7 +71,7 @@ function Cost({ outcomes }: { outcomes: QueryOutcome[] }) {
           <span key={o.query.refId}>
             {o.query.refId}: {Math.round(o.ms)} ms
             {o.step > 0 && !o.lines.length && `, step ${o.step / 1000} s`}
-            {s?.totalBytesProcessed !== undefined && `, ${(s.totalBytesProcessed / 1048576).toFixed(1)} MiB read`}
+            {s?.totalBytesProcessed !== undefined && `, ${plain(unitFormat("bytes")(s.totalBytesProcessed))} read`}
             {s?.totalLinesProcessed !== undefined && `, ${s.totalLinesProcessed.toLocaleString("en")} lines looked at`}
           </span>
         );

@@ -175,6 +175,9 @@ TEST(a_save_answers_as_grafana_does_conflicts_included)
     CHECK_EQ(ask(&s, "POST", "/api/dashboards/db", ADMIN, "{\"dashboard\":").status, 400);
     r = ask(&s, "GET", "/api/dashboards/uid/d", VIEWER, "");
     CHECK(says(r, "\"title\":\"One Two\"") && says(r, "\"canSave\":false"));
+    CHECK_EQ(ask(&s, "POST", "/api/user/stars/dashboard/uid/d", VIEWER, "").status, 200);
+    CHECK(says(ask(&s, "GET", "/api/search", VIEWER, ""), "\"isStarred\":true"));
+    CHECK(says(ask(&s, "GET", "/api/search", ADMIN, ""), "\"isStarred\":false"));
     CHECK_EQ(ask(&s, "DELETE", "/api/dashboards/uid/d", ADMIN, "").status, 200);
     CHECK_EQ(ask(&s, "GET", "/api/dashboards/uid/d", ADMIN, "").status, 404);
     stage_close(&s);
@@ -216,7 +219,18 @@ TEST(the_proxy_passes_questions_on_with_the_sources_password_and_nothing_else)
         ask(&s, "POST", "/api/datasources/proxy/uid/p/api/v1/%61dmin/tsdb/delete_series", VIEWER, "").status,
         403);
     CHECK_EQ(ask(&s, "GET", "/api/datasources/proxy/uid/none/api/v1/query", VIEWER, "").status, 404);
-    CHECK(!says(ask(&s, "GET", "/api/datasources", ADMIN, ""), "basicAuthPassword"));
+    CHECK(says(ask(&s, "GET", "/api/datasources", ADMIN, ""),
+               "\"secureJsonFields\":{\"basicAuthPassword\":true}"));
+    CHECK(!add_source(&s, true));
+    /* a change that does not name the password keeps it */
+    struct str body =
+        arena_printf(&s.a,
+                     "{\"name\":\"Q\",\"type\":\"prometheus\",\"url\":\"%s\",\"basicAuth\":true,"
+                     "\"basicAuthUser\":\"u\"}",
+                     s.source_url);
+    CHECK_EQ(ask(&s, "PUT", "/api/datasources/uid/p", ADMIN, body.p).status, 200);
+    CHECK(
+        says(ask(&s, "GET", "/api/datasources/proxy/uid/p/api/v1/query?query=up", VIEWER, ""), "Basic dTp3"));
     r = ask(&s, "GET", "/api/datasources/uid/p/health", VIEWER, "");
     CHECK(r.status == 200 && says(r, "\"status\":\"OK\""));
     stage_close(&s);
