@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 enum {
+    POLL_MAX_MS = 2000,
     SETTLE_LOOK_MS = 500 /* closed files that wait for receipts are looked at this often */
 };
 
@@ -45,23 +46,26 @@ static void on_event(void *ctx, enum watch_event event, int wd)
     }
 }
 
-/* Files without a watch: has the size changed? */
+/* Files without a watch: has the size changed? While none has, they are looked at less and less often. */
 static void poll_files(struct file_input *in)
 {
-    bool polled = false;
+    bool polled = false, changed = false;
     for (struct tail *t = in->tails; t; t = t->next) {
-        struct stat st;
         if (t->closed || t->wd >= 0) {
             continue;
         }
         polled = true;
-        if (fstat(t->fd, &st) == 0) {
-            t->size = (uint64_t)st.st_size;
-            t->dirty |= !t->unpacker && t->size != t->offset + t->partial;
+        bool was = t->dirty, drained = t->draining;
+        struct stat st;
+        if (drained && fstat(t->fd, &st) == 0) {
+            t->dirty |= !t->unpacker && (uint64_t)st.st_size != t->offset + t->partial;
         }
         scan_check_path(t);
+        changed |= (t->dirty && !was) || t->draining != drained;
     }
     in->polled = polled;
+    in->poll_wait_ms = changed ? in->o.poll_ms : in->poll_wait_ms * 2;
+    in->poll_wait_ms = in->poll_wait_ms > POLL_MAX_MS ? POLL_MAX_MS : in->poll_wait_ms;
 }
 
 /* -- turns ------------------------------------------------------------------------------------------------
@@ -120,7 +124,7 @@ static int64_t timers(struct file_input *in)
     }
     if (in->polled && in->poll_due_ns <= now) {
         poll_files(in);
-        in->poll_due_ns = now + in->o.poll_ms * NS_PER_MS;
+        in->poll_due_ns = now + in->poll_wait_ms * NS_PER_MS;
     }
     int64_t next = min64(scan_at, scan_reap(in, now));
     next = in->polled ? min64(next, in->poll_due_ns) : next;

@@ -100,6 +100,8 @@ struct file_input {
     size_t folders; /* watched in the scan at hand */
     bool scan_asked, first_scan_done;
     bool polled;          /* some file is not watched */
+    int64_t poll_wait_ms; /* grows while nothing changes */
+    bool watches_logged;  /* fs.inotify.max_user_watches was reached */
     bool limit_logged;    /* AGENT_FILES_MAX or AGENT_DIRS_MAX was reached */
     struct strmap logged; /* paths that cannot be followed: said once */
 

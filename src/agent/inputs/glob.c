@@ -262,6 +262,7 @@ struct walk {
     const struct glob_visitor *v;
     struct buf path; /* of the folder looked at, with a slash at the end unless empty */
     unsigned depth;
+    bool missing; /* the name descended to last does not exist */
 };
 
 static bool has_meta(struct str s)
@@ -290,6 +291,7 @@ static enum err descend(struct walk *w, struct str name, struct str rest)
     }
     w->path.n--;
     if (stat(w->path.p, &st) != 0) {
+        w->missing = true;
         w->path.n = before;
         return ERR_OK;
     }
@@ -354,11 +356,17 @@ static enum err walk_literal(struct walk *w, struct str segment, struct str rest
         w->path.n = before;
         return e;
     }
-    struct arena a AUTO_ARENA;
-    arena_init(&a, 0, NULL);
-    struct str folder = this_folder(w, &a);
-    enum err e = folder.p ? w->v->folder(w->v->ctx, folder) : arena_err(&a);
-    return e ? e : descend(w, segment, rest);
+    w->missing = false;
+    enum err e = descend(w, segment, rest);
+    /* A folder that is there needs no watching from above; should it be replaced the next walk finds it. */
+    if (!e && (w->missing || !rest.p)) {
+        struct arena a AUTO_ARENA;
+        arena_init(&a, 0, NULL);
+        struct str folder = this_folder(w, &a);
+        e = folder.p ? w->v->folder(w->v->ctx, folder) : arena_err(&a);
+    }
+    w->missing = false;
+    return e;
 }
 
 // NOLINTNEXTLINE(misc-no-recursion)

@@ -71,19 +71,28 @@ void scan_unwatch(struct tail *t)
 static void watch_tail(struct tail *t)
 {
     char fd_path[64];
+    struct file_input *in = t->in;
     int wd;
+    bool remote = needs_polling(t->fd);
     (void)snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", t->fd);
-    if (t->in->watch && !needs_polling(t->fd) && watch_file(t->in->watch, fd_path, &wd) == ERR_OK) {
-        if (watch_bind(t->in->watch, wd, t) == ERR_OK) {
-            t->wd = wd;
-            return;
-        }
-        watch_remove(t->in->watch, wd);
+    enum err e = in->watch && !remote ? watch_file(in->watch, fd_path, &wd) : ERR_UNSUPPORTED;
+    if (!e && watch_bind(in->watch, wd, t) == ERR_OK) {
+        t->wd = wd;
+        return;
     }
-    t->in->polled = true;
+    if (!e) {
+        watch_remove(in->watch, wd);
+    }
+    if (e == ERR_LIMIT && !in->watches_logged) {
+        in->watches_logged = true;
+        LOG_EVENT(LVL_WARN, "no_inotify_watch_left", F_U64("files", in->tail_count),
+                  F_C("effect", "further files are polled"),
+                  F_C("cure", "raise fs.inotify.max_user_watches"));
+    }
+    in->polled = true;
+    in->poll_wait_ms = in->o.poll_ms;
 }
 
-/* In the list and the maps; false when memory is short. */
 static bool link_tail(struct file_input *in, struct tail *t, bool draining)
 {
     char buf[KEY_BYTES];
