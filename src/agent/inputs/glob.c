@@ -364,6 +364,9 @@ static enum err walk_literal(struct walk *w, struct str segment, struct str rest
         arena_init(&a, 0, NULL);
         struct str folder = this_folder(w, &a);
         e = folder.p ? w->v->folder(w->v->ctx, folder) : arena_err(&a);
+        if (!e && w->missing) { /* it may have appeared before the folder was watched */
+            e = descend(w, segment, rest);
+        }
     }
     w->missing = false;
     return e;

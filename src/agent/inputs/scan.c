@@ -72,7 +72,7 @@ static void watch_tail(struct tail *t)
 {
     char fd_path[64];
     struct file_input *in = t->in;
-    int wd;
+    int wd = -1;
     bool remote = needs_polling(t->fd);
     (void)snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", t->fd);
     enum err e = in->watch && !remote ? watch_file(in->watch, fd_path, &wd) : ERR_UNSUPPORTED;
