@@ -175,6 +175,7 @@ static void api_fill(struct metrics_role *m)
     a->sink = tsdb_sink(m->db);
     a->db = m->db;
     a->series_cache = m->series_cache;
+    a->range_cache = m->range_cache;
     a->scrape = m->scrape;
     a->promql =
         (struct promql_options){.lookback_ms = m->f.lookback_ms,
@@ -222,7 +223,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     enum err e = metrics_config_load(m, &c, reterr_info);
     e = e ? e : store_open(m, c, reterr_info);
     e = e ? e : snapshot_dir(m, reterr_info);
-    if (!e && series_cache_new(&m->series_cache)) {
+    if (!e && (series_cache_new(&m->series_cache) || range_cache_new(RANGE_CACHE_BYTES, &m->range_cache))) {
         e = err_set(reterr_info, ERR_OOM, "no memory for the metrics role");
     }
     e = e ? e : metrics_scrape_start(m, c, reterr_info);
@@ -258,6 +259,7 @@ static void stop(struct role *r)
     scrape_manager_free(m->scrape);
     tsdb_close(m->db);
     series_cache_free(m->series_cache);
+    range_cache_free(m->range_cache);
     web_config_free(m->web);
     metrics_self_free(m->self);
     for (size_t i = 0; i < m->api.flag_count; i++) {

@@ -8,12 +8,17 @@
 #include "base/thread.h"
 #include "cairn/role.h"
 #include "metrics/ingest/series_cache.h"
+#include "metrics/promql/range_cache.h"
 #include "metrics/scrape/scrape.h"
 #include "rules/rule_file.h"
 
 enum {
     METRICS_IGNORED_MAX = 48,
     METRICS_NO_EFFECT_MAX = 16
+};
+
+enum {
+    RANGE_CACHE_BYTES = 8 << 20 /* a few hundred panels; small beside the head of a small machine */
 };
 
 /* Values of Prometheus' flags. */
@@ -37,6 +42,7 @@ struct metrics_role {
     struct http_server *server;
     struct tsdb *db;
     struct series_cache *series_cache; /* of remote write */
+    struct range_cache *range_cache;   /* of range queries */
     struct scrape_manager *scrape;
     struct metrics_self *self;
     struct mutex reload_lock; /* one reload at a time */

@@ -17,6 +17,7 @@
 struct rule_set;
 struct scrape_manager;
 struct series_cache;
+struct range_cache;
 
 struct prom_flag {
     const char *name; /* "query.timeout" */
@@ -29,6 +30,7 @@ struct prom_api {
     struct metric_sink *sink;
     struct tsdb *db;
     struct series_cache *series_cache; /* of remote write; may be NULL */
+    struct range_cache *range_cache;   /* of range queries; may be NULL. `nocache=1` goes past it */
     struct scrape_manager *scrape;     /* may be NULL: no targets */
     struct promql_options promql;
     int64_t query_timeout_ms;    /* 2 minutes unless told */

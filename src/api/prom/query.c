@@ -4,6 +4,7 @@
 #include "base/thread.h"
 #include "codec/num.h"
 #include "codec/units.h"
+#include "metrics/promql/range_cache.h"
 
 /* The `timeout` parameter shortens the deadline, never lengthens it. */
 static bool apply_timeout(struct prom_call *c)
@@ -174,8 +175,12 @@ static void query_range(struct prom_call *c)
     }
     int64_t started = clock_mono_ns(clock_real());
     atomic_fetch_add(&c->api->queries_running, 1);
-    enum err e = promql_range(&o, c->api->source, &c->q, http_req_param(c->r, "query"), start, end, step,
-                              &c->query_arena, &r, &c->info);
+    struct str expr = http_req_param(c->r, "query");
+    bool cached = c->api->range_cache && !str_ieq(http_req_param(c->r, "nocache"), STR("1"));
+    enum err e = cached ? range_cache_query(c->api->range_cache, &o, c->api->source, &c->q, expr, start, end,
+                                            step, &c->query_arena, &r, &c->info)
+                        : promql_range(&o, c->api->source, &c->q, expr, start, end, step, &c->query_arena, &r,
+                                       &c->info);
     atomic_fetch_sub(&c->api->queries_running, 1);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");

@@ -40,9 +40,10 @@ struct appender {
     struct accepted *accepted; /* of all partitions, in their order */
     size_t accepted_first[PARTITIONS + 1];
     size_t accepted_count;
-    ts_ms newest_from; /* what is newest of its series is accepted from here on */
-    ts_ms late_from;   /* late samples are */
-    ts_ms future;      /* and nothing after this */
+    ts_ms newest_from;  /* what is newest of its series is accepted from here on */
+    ts_ms late_from;    /* late samples are */
+    ts_ms future;       /* and nothing after this */
+    ts_ms mutable_from; /* what is older changes the past */
     uint64_t offset_max;
     bool refs_hold; /* while the writer locks are held no series of theirs goes */
     bool placed;
@@ -394,7 +395,7 @@ static enum err apply_sample(struct appender *a, struct head *h, const struct ac
     }
     judged(a, m, status);
     tenant_max_ts_raise(a->tenant, m->ts);
-    if (c->late) {
+    if (c->late || m->ts < a->mutable_from) {
         atomic_fetch_add_explicit(&a->db->generation, 1, memory_order_relaxed);
     }
     return ERR_OK;
@@ -507,6 +508,7 @@ static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, str
     ts_ms newest = atomic_load_explicit(&a.tenant->max_ts, memory_order_relaxed);
     a.newest_from = before(newest, db->o.block_ms / 2);
     a.late_from = before(newest, db->o.late_window_ms);
+    a.mutable_from = tsdb_mutable_from(db);
     a.future = clock_wall_ms(db->o.clock) + FUTURE_MS_MAX;
     arena_init(&a.memory, 0, NULL);
     e = append_all(&a);

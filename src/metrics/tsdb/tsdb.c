@@ -16,9 +16,8 @@
 static const int64_t RETENTION_MS = INT64_C(15) * 24 * 3600 * 1000;
 static const int64_t HOUR_MS = 3600 * 1000;
 
-static uint64_t source_generation(struct metric_source *s, ts_ms *ret_mutable_from_ms)
+ts_ms tsdb_mutable_from(struct tsdb *db)
 {
-    struct tsdb *db = tsdb_of_source(s);
     int64_t newest = INT64_MIN;
     mutex_lock(&db->tenants_lock);
     for (size_t i = 0; i < db->tenant_count; i++) {
@@ -27,8 +26,15 @@ static uint64_t source_generation(struct metric_source *s, ts_ms *ret_mutable_fr
     }
     mutex_unlock(&db->tenants_lock);
     /* A series may lag behind the newest one by as much as is accepted in order. */
-    *ret_mutable_from_ms = newest == INT64_MIN ? INT64_MIN : newest - db->o.block_ms / 2;
-    return atomic_load(&db->generation);
+    return newest == INT64_MIN ? INT64_MIN : newest - db->o.block_ms / 2;
+}
+
+static uint64_t source_generation(struct metric_source *s, ts_ms *ret_mutable_from_ms)
+{
+    struct tsdb *db = tsdb_of_source(s);
+    uint64_t generation = atomic_load(&db->generation); /* first: what comes meanwhile is of the next */
+    *ret_mutable_from_ms = tsdb_mutable_from(db);
+    return generation;
 }
 
 const struct metric_source_ops tsdb_source_ops = {

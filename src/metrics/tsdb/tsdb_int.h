@@ -104,6 +104,9 @@ static inline struct head *partition_head_find(const struct partition *p, const 
     return t->number < p->head_count ? p->heads[t->number] : NULL;
 }
 
+/* Samples before it change the past of which source_generation speaks; INT64_MIN: there are none. */
+ts_ms tsdb_mutable_from(struct tsdb *db);
+
 void tenant_max_ts_raise(struct tenant *t, ts_ms ts);
 
 /* A cursor over one span, of blocks alone or of heads alone: for flush and compaction. */

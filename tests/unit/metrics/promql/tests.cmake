@@ -1,1 +1,1 @@
-cairn_unit_test(NAME metrics/promql DEPS metrics/promql metrics/model query codec labels base)
+cairn_unit_test(NAME metrics/promql DEPS metrics/promql metrics/tsdb metrics/model disk query codec labels base)
