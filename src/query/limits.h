@@ -16,10 +16,10 @@
 
 struct query_ctx {
     struct str tenant; /* never empty: "anonymous" is the one of single-tenant use ("fake" in Loki's words) */
-    struct mem_budget *budget; /* may be NULL */
-    int64_t deadline_mono_ns;  /* 0 = none */
-    uint64_t samples_max;      /* 0 = none; the metric source and the evaluator count against it */
-    atomic_uint_fast64_t samples;
+    struct mem_budget *budget;    /* may be NULL */
+    int64_t deadline_mono_ns;     /* 0 = none */
+    uint64_t samples_max;         /* that the evaluator holds at a time; 0 = no limit */
+    atomic_uint_fast64_t samples; /* read by the source and shown by selectors: for statistics */
     atomic_bool canceled;
     const atomic_bool *canceled_by; /* the connection's own flag; may be NULL */
 };

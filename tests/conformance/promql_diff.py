@@ -493,6 +493,8 @@ def main():
     different = 0
     for i in range(o.queries):
         query = generator.query()
+        if rng.random() < 0.1:
+            query = rng.choice(["(%s) + (%s)", "-(%s) or (%s)", "sum(%s) / count(%s)"]) % (query, query)
         at = o.start + rng.randrange(0, o.minutes * 60)
         if rng.random() < 0.5:
             path, params = "/api/v1/query", {"query": query, "time": str(at)}
@@ -500,7 +502,7 @@ def main():
         else:
             end = at + rng.choice([0, 60, 600, 1800])
             path = "/api/v1/query_range"
-            params = {"query": query, "start": str(at), "end": str(end), "step": rng.choice(["15", "60", "7", "61.5"])}
+            params = {"query": query, "start": str(at), "end": str(end), "step": rng.choice(["15", "60", "7", "61.5", "2.5"])}
             ordered = True
         a, b = (normal(*ask(url, path, params), ordered) for url in (o.reference, o.other))
         if not same(a, b):

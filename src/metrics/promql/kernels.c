@@ -24,11 +24,11 @@ void kernel_prepare(struct range_grid *g)
     }
 }
 
-/* Indices at which the counter fell. */
-static size_t find_resets(const double *in, size_t n, uint32_t *resets)
+/* Indices at which the counter fell, in what the windows span. */
+static size_t find_resets(const struct range_grid *g, const double *in, uint32_t *resets)
 {
     size_t count = 0;
-    for (size_t i = 1; i < n; i++) {
+    for (size_t i = g->low + 1; i < g->high; i++) {
         resets[count] = (uint32_t)i;
         count += in[i] < in[i - 1];
     }
@@ -38,7 +38,8 @@ static size_t find_resets(const double *in, size_t n, uint32_t *resets)
 static size_t counters(const struct range_grid *g, const double *in, size_t n, uint32_t *resets, double *v,
                        uint8_t *has, double divide_by)
 {
-    size_t reset_count = find_resets(in, n, resets), next = 0, points = 0;
+    (void)n;
+    size_t reset_count = find_resets(g, in, resets), next = 0, points = 0;
     for (size_t i = 0; i < g->steps; i++) {
         size_t first = g->first[i], end = g->end[i];
         has[i] = end > first + 1;

@@ -227,10 +227,14 @@ static void grid_find(struct range_job *j, const struct metric_batch *b, const s
     j->grid_count = s->count;
     j->grid_old = false;
     j->grid_looked_at = j->grid_widest = 0;
+    j->grid.low = s->count;
+    j->grid.high = 0;
     for (size_t i = 0; i < j->e->steps; i++) {
         size_t first = 0, n = bounds_at(&j->clock, i, s->clock_first, s->count, &first);
         j->floats.first[i] = (uint32_t)first;
         j->floats.end[i] = (uint32_t)(first + n);
+        j->grid.low = n && first < j->grid.low ? first : j->grid.low;
+        j->grid.high = n && first + n > j->grid.high ? first + n : j->grid.high;
         j->grid_looked_at += n;
         j->grid_widest = n > j->grid_widest ? n : j->grid_widest;
     }

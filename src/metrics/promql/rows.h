@@ -33,6 +33,7 @@ struct range_grid {
     const uint32_t *first, *end; /* of each step's window in the column */
     const ts_ms *ts;             /* the column */
     const ts_ms *from, *to;      /* of each step */
+    size_t low, high;            /* the part of the column that the windows span */
     double range_seconds;
     /* filled by kernel_prepare for counters: seconds */
     double *sampled, *to_start, *to_end;

@@ -7,33 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "metrics/promql/functions.h"
 #include "metrics/promql/kahan.h"
-#include "metrics/promql/rows.h"
-
-/* One group: columns over the steps. */
-struct stream_group {
-    struct labels labels;
-    uint64_t hash, order; /* order: of the first of its series */
-    struct labels first;  /* labels of its first series, in the order of labels */
-    double *a, *c, *n;    /* sum or extreme; compensation; number of elements. Those not needed are NULL */
-    uint8_t *state;       /* 0: nothing yet; 1: a value; 2: avg runs incrementally */
-};
-
-struct stream {
-    struct eval *e;
-    const struct node *n;
-    struct str *names; /* sorted */
-    size_t name_count;
-    struct stream_group *groups;
-    size_t group_count, group_cap;
-    uint32_t *slots; /* hash table: group + 1 */
-    size_t slot_count;
-    bool drops_name;
-    bool other;          /* the plain way is needed after all */
-    bool unordered;      /* some series has no order: that of labels counts */
-    uint64_t last_order; /* plus one; 0: no series yet */
-};
+#include "metrics/promql/stream.h"
 
 /* -- groups ---------------------------------------------------------------------------------------------- */
 
@@ -70,10 +45,42 @@ static enum err group_columns(struct stream *s, struct stream_group *g)
     return whole ? ERR_OK : eval_no_memory(e);
 }
 
-static enum err new_group(struct stream *s, struct labels ls, uint64_t hash, struct stream_group **ret_group)
+enum err stream_find(struct stream *s, uint64_t hash, struct stream_group **ret_group, uint32_t **ret_slot)
+{
+    *ret_group = NULL;
+    if ((s->group_count + 1) * 2 > s->slot_count) {
+        enum err err = grow_table(s);
+        if (err) {
+            return err;
+        }
+    }
+    size_t at = hash & (s->slot_count - 1);
+    for (; s->slots[at] && !*ret_group; at = (at + 1) & (s->slot_count - 1)) {
+        struct stream_group *g = &s->groups[s->slots[at] - 1];
+        *ret_group = g->hash == hash ? g : NULL;
+    }
+    *ret_slot = &s->slots[at];
+    return ERR_OK;
+}
+
+enum err stream_add_group(struct stream *s, struct labels labels, uint64_t hash, uint32_t *slot,
+                          struct stream_group **ret_group)
 {
     struct eval *e = s->e;
-    struct stream_group g = {.hash = hash, .order = UINT64_MAX};
+    struct stream_group g = {.labels = labels, .hash = hash, .order = UINT64_MAX};
+    enum err err = group_columns(s, &g);
+    if (err ||
+        arena_reserve(e->a, (void **)&s->groups, &s->group_cap, s->group_count + 1, sizeof(*s->groups))) {
+        return eval_no_memory(e);
+    }
+    s->groups[s->group_count] = g;
+    *ret_group = &s->groups[s->group_count++];
+    *slot = (uint32_t)s->group_count;
+    return ERR_OK;
+}
+
+static enum err group_labels(struct stream *s, struct labels ls, struct labels *ret_key)
+{
     struct labels key;
     struct arena scratch AUTO_ARENA = {0};
     struct str name = LABEL_METRIC_NAME;
@@ -82,14 +89,7 @@ static enum err new_group(struct stream *s, struct labels ls, uint64_t hash, str
     if (!err && s->n->without) {
         err = labels_drop(&scratch, key, &name, 1, &key);
     }
-    if (err || labels_dup(e->a, key, &g.labels) ||
-        arena_reserve(e->a, (void **)&s->groups, &s->group_cap, s->group_count + 1, sizeof(*s->groups))) {
-        return eval_no_memory(e);
-    }
-    err = group_columns(s, &g);
-    s->groups[s->group_count] = g;
-    *ret_group = &s->groups[s->group_count++];
-    return err;
+    return err || labels_dup(s->e->a, key, ret_key) ? eval_no_memory(s->e) : ERR_OK;
 }
 
 static enum err group_of(struct stream *s, struct labels ls, struct stream_group **ret_group)
@@ -97,21 +97,14 @@ static enum err group_of(struct stream *s, struct labels ls, struct stream_group
     uint64_t hash = s->n->without   ? labels_hash_without(ls, s->names, s->name_count)
                     : s->name_count ? labels_hash_by(ls, s->names, s->name_count)
                                     : 0;
-    if ((s->group_count + 1) * 2 > s->slot_count) {
-        enum err err = grow_table(s);
-        if (err) {
-            return err;
-        }
+    uint32_t *slot;
+    struct labels key;
+    enum err err = stream_find(s, hash, ret_group, &slot);
+    if (err || *ret_group) {
+        return err;
     }
-    size_t at = hash & (s->slot_count - 1);
-    for (; s->slots[at]; at = (at + 1) & (s->slot_count - 1)) {
-        if (s->groups[s->slots[at] - 1].hash == hash) {
-            *ret_group = &s->groups[s->slots[at] - 1];
-            return ERR_OK;
-        }
-    }
-    s->slots[at] = (uint32_t)s->group_count + 1;
-    return new_group(s, ls, hash, ret_group);
+    err = group_labels(s, ls, &key);
+    return err ? err : stream_add_group(s, key, hash, slot, ret_group);
 }
 
 /* -- folding --------------------------------------------------------------------------------------------- */
@@ -325,27 +318,31 @@ bool stream_applies(const struct eval *e, const struct node *n)
            arg->args[0]->kind == N_MATRIX && one_name(arg->args[0]->args[0]);
 }
 
+enum err stream_fold(struct stream *s)
+{
+    const struct node *arg = s->n->args[0];
+    struct row_sink sink = {fold_row, s, &s->other};
+    if (arg->kind == N_SELECTOR) {
+        return selector_rows(s->e, arg, &sink);
+    }
+    struct range_use use = {.fn = arg->function->range,
+                            .call = arg,
+                            .keep_name = arg->function->keeps_name,
+                            .histograms = arg->function->histograms};
+    return range_rows(s->e, &use, arg->args[0], &sink);
+}
+
 enum err stream_aggregate(struct eval *e, const struct node *n, struct str *names, size_t name_count,
                           struct value *ret_value, bool *ret_done)
 {
     const struct node *arg = n->args[0];
     struct stream s = {.e = e, .n = n, .names = names, .name_count = name_count};
-    struct row_sink sink = {fold_row, &s, &s.other};
     struct usage before = *e->usage;
     size_t notes_before = e->notes->n;
-    enum err err;
     *ret_done = false;
-    if (arg->kind == N_SELECTOR) {
-        err = selector_rows(e, arg, &sink);
-    } else {
-        struct range_use use = {.fn = arg->function->range,
-                                .call = arg,
-                                .keep_name = arg->function->keeps_name,
-                                .histograms = arg->function->histograms};
-        s.drops_name = !use.keep_name;
-        err = forget_names(&s);
-        err = err ? err : range_rows(e, &use, arg->args[0], &sink);
-    }
+    s.drops_name = arg->kind == N_CALL && !arg->function->keeps_name;
+    enum err err = forget_names(&s);
+    err = err ? err : stream_fold_parts(&s);
     if (err) {
         return err;
     }

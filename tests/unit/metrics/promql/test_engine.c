@@ -65,8 +65,11 @@ static void world_init(struct world *w, uint64_t seed)
 static enum err run(struct world *w, bool plain, const char *query, ts_ms start, ts_ms end, int64_t step,
                     struct arena *a, struct promql_result *r, struct err_info *info)
 {
-    struct promql_options o = {
-        .experimental = true, .extended_ranges = true, .fill_modifiers = true, .plain = plain};
+    struct promql_options o = {.experimental = true,
+                               .extended_ranges = true,
+                               .fill_modifiers = true,
+                               .part_steps = 7,
+                               .plain = plain};
     struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
     return step ? promql_range(&o, &w->source.source, &q, str_c(query), start, end, step, a, r, info)
                 : promql_instant(&o, &w->source.source, &q, str_c(query), start, a, r, info);

@@ -1,0 +1,44 @@
+/* Streaming aggregations: the groups being filled. Private to this folder. */
+#ifndef CAIRN_METRICS_PROMQL_STREAM_H
+#define CAIRN_METRICS_PROMQL_STREAM_H
+
+#include "metrics/promql/functions.h"
+#include "metrics/promql/rows.h"
+
+/* One group: columns over the steps. */
+struct stream_group {
+    struct labels labels;
+    uint64_t hash, order; /* order: of the first of its series */
+    struct labels first;  /* labels of its first series, in the order of labels */
+    double *a, *c, *n;    /* sum or extreme; compensation; number of elements. Those not needed are NULL */
+    uint8_t *state;       /* 0: nothing yet; 1: a value; 2: avg runs incrementally */
+};
+
+struct stream {
+    struct eval *e;
+    const struct node *n;
+    struct str *names; /* sorted */
+    size_t name_count;
+    struct stream_group *groups;
+    size_t group_count, group_cap;
+    uint32_t *slots; /* hash table: group + 1 */
+    size_t slot_count;
+    bool drops_name;
+    bool other;          /* the plain way is needed after all */
+    bool unordered;      /* some series has no order: that of labels counts */
+    uint64_t last_order; /* plus one; 0: no series yet */
+};
+
+/* Reads the operand and folds its rows into the groups. */
+MUST_USE enum err stream_fold(struct stream *s);
+/* The group of this hash, or NULL in *ret_group and room for it at *ret_slot. */
+MUST_USE enum err stream_find(struct stream *s, uint64_t hash, struct stream_group **ret_group,
+                              uint32_t **ret_slot);
+/* Adds an empty group with these labels, which must live as long as the query, at the slot. */
+MUST_USE enum err stream_add_group(struct stream *s, struct labels labels, uint64_t hash, uint32_t *slot,
+                                   struct stream_group **ret_group);
+
+/* stream_parts.c: stream_fold, the steps shared out among the processors that are free. */
+MUST_USE enum err stream_fold_parts(struct stream *s);
+
+#endif
