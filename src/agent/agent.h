@@ -29,6 +29,9 @@ MUST_USE enum err agent_start(const struct agent_options *o, struct agent_config
 /* Reads the configuration anew, builds everything, and only then lets go of the old parts; a wrong one
  * changes nothing. Any thread. */
 MUST_USE enum err agent_reload(struct agent *a, struct err_info *reterr_info);
+/* Everything agent_start would refuse of a configuration, without starting anything: stages, globs,
+ * encodings. Errors: as there. */
+MUST_USE enum err agent_check(const struct agent_config *config, struct err_info *reterr_info);
 /* Ends the inputs, delivers what is held for a few seconds, writes the positions. Accepts NULL. */
 void agent_stop(struct agent *a);
 /* Adds /ready, /metrics, /targets, /service-discovery, /config, /reload to the server, which must be stopped

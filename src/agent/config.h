@@ -16,7 +16,7 @@
 struct agent_flags {
     struct str config_file; /* comma-separated: the first that exists */
     bool expand_env;
-    bool print_config, dry_run, from_stdin;
+    bool print_config, dry_run, from_stdin, check_syntax;
     struct str client_url, client_tenant, client_external_labels;
     int64_t client_batch_wait_ms, client_timeout_ms, client_backoff_min_ms,
         client_backoff_max_ms; /* 0: default */

@@ -31,6 +31,8 @@ static const struct flag flags[] = {
      "configuration file; the first of a list that exists"},
     {"config.expand-env", FLAG_BOOL, AT(expand_env), "", "expand ${VAR} in the configuration file"},
     {"print-config-stderr", FLAG_BOOL, AT(print_config), "", "show the configuration, with secrets masked"},
+    {"check-syntax", FLAG_BOOL, AT(check_syntax), "",
+     "check the configuration file, stages and globs too, and exit"},
     {"dry-run", FLAG_BOOL, AT(dry_run), "",
      "print entries instead of sending them; positions stay as they are"},
     {"stdin", FLAG_BOOL, AT(from_stdin), "", "read lines from standard input, until it ends"},
@@ -198,6 +200,9 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
         agent_config_print(a->config, &text);
         (void)fprintf(stderr, "%.*s\n", STR_FMT(text));
     }
+    if (a->set.check_syntax) {
+        return agent_check(a->config, reterr_info);
+    }
     return a->config->server_disable || a->config->from_stdin ? ERR_OK : serve_pages(a, s, reterr_info);
 }
 
@@ -211,6 +216,11 @@ static void input_ended(void *ctx)
 static enum err start(struct role *r, struct serve *s, struct err_info *reterr_info)
 {
     struct agent_role *a = (struct agent_role *)r;
+    if (a->set.check_syntax) {
+        (void)printf("Valid config file! No syntax issues found\n");
+        input_ended(NULL);
+        return ERR_OK;
+    }
     struct agent_options o = {.flags = a->set,
                               .built_in = buf_view(&a->built_in),
                               .sink = s->services.log_sink,

@@ -223,7 +223,7 @@ enum err batch_view(struct batch *b, struct str tenant, struct log_push *ret_pus
 
 enum err batch_split(struct batch *b, struct batch **ret_second)
 {
-    struct batch *second;
+    struct batch *second = NULL;
     enum err err = batch_new(&second);
     size_t half = b->item_count / 2;
     for (size_t i = half; i < b->item_count && !err; i++) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/agent.h"
 #include "agent/config.h"
 #include "harness.h"
 
@@ -171,4 +172,31 @@ TEST(secrets_are_masked_when_the_configuration_is_shown)
         buf_view(&b),
         "clients:\n- url: http://u:xxxxx@x/y\n  basic_auth:\n    username: u\n    password: <secret>\n");
     agent_config_free(c);
+}
+
+static enum err checked(const char *text, struct err_info *info)
+{
+    struct agent_flags flags = {0};
+    struct agent_config *c;
+    enum err e = agent_config_load(&flags, str_c(text), &c, info);
+    if (!e) {
+        e = agent_check(c, info);
+        agent_config_free(c);
+    }
+    return e;
+}
+
+TEST(a_check_sees_stages_and_globs_too)
+{
+    struct err_info info = {0};
+    CHECK_OK(checked(SEED, &info));
+    CHECK_EQ(checked("scrape_configs:\n- job_name: a\n  static_configs: []\n  pipeline_stages:\n  - regex: "
+                     "{expression: '('}\n",
+                     &info),
+             ERR_INVALID);
+    CHECK_EQ(info.line, 5);
+    CHECK_EQ(
+        checked("scrape_configs:\n- job_name: a\n  static_configs: [{labels: {__path__: '/x/{a'}}]\n", &info),
+        ERR_INVALID);
+    CHECK_STR(str_c(info.message), "a brace is not closed in \"/x/{a\"");
 }
