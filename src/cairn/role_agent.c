@@ -2,6 +2,7 @@
  * sample application's log and /var/log, and delivers to the log role of the same process. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -82,6 +83,7 @@ static enum err check(struct role *r, struct err_info *reterr_info)
     struct agent_config *c = NULL;
     a->set.config_file = r->config_file;
     enum err e = agent_config_load(&a->set, STR(""), &c, reterr_info);
+    e = e ? e : agent_check(c, reterr_info);
     agent_config_free(c);
     return e;
 }
@@ -201,7 +203,12 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
         (void)fprintf(stderr, "%.*s\n", STR_FMT(text));
     }
     if (a->set.check_syntax) {
-        return agent_check(a->config, reterr_info);
+        e = agent_check(a->config, reterr_info);
+        if (e) {
+            return e;
+        }
+        (void)printf("Valid config file! No syntax issues found\n");
+        exit(EXIT_SUCCESS); // NOLINT(concurrency-mt-unsafe): nothing has started yet
     }
     return a->config->server_disable || a->config->from_stdin ? ERR_OK : serve_pages(a, s, reterr_info);
 }
@@ -216,11 +223,6 @@ static void input_ended(void *ctx)
 static enum err start(struct role *r, struct serve *s, struct err_info *reterr_info)
 {
     struct agent_role *a = (struct agent_role *)r;
-    if (a->set.check_syntax) {
-        (void)printf("Valid config file! No syntax issues found\n");
-        input_ended(NULL);
-        return ERR_OK;
-    }
     struct agent_options o = {.flags = a->set,
                               .built_in = buf_view(&a->built_in),
                               .sink = s->services.log_sink,

@@ -177,7 +177,7 @@ TEST(secrets_are_masked_when_the_configuration_is_shown)
 static enum err checked(const char *text, struct err_info *info)
 {
     struct agent_flags flags = {0};
-    struct agent_config *c;
+    struct agent_config *c = NULL;
     enum err e = agent_config_load(&flags, str_c(text), &c, info);
     if (!e) {
         e = agent_check(c, info);

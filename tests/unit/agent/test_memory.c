@@ -39,7 +39,7 @@ static enum err stages_once(void *ctx)
     struct arena a AUTO_ARENA;
     struct clock clock;
     const struct yaml_node *root;
-    struct pipeline *p;
+    struct pipeline *p = NULL;
     struct label l[] = {{STR("job"), STR("j")}};
     struct line_receipt receipt = {.run = r};
     arena_init(&a, 0, NULL);
@@ -102,7 +102,7 @@ TEST(every_stage_survives_without_memory)
 
 static enum err positions_once(void *ctx)
 {
-    struct positions *p;
+    struct positions *p = NULL;
     struct positions_options o = {.path = ctx};
     struct position at = {.job = STR("j"), .path = STR("/l"), .offset = 5, .head_len = 3, .mark_len = 3};
     enum err e = positions_open(&o, &p, NULL);
@@ -120,7 +120,7 @@ static enum err positions_once(void *ctx)
 TEST(the_positions_file_survives_without_memory_and_without_a_disk)
 {
     char path[512];
-    struct positions *p;
+    struct positions *p = NULL;
     struct positions_options o = {.path = path};
     (void)snprintf(path, sizeof(path), "%s/memory.yaml", test_dir());
     test_fail_each(FAULT_ALLOC, positions_once, path);
@@ -133,7 +133,7 @@ TEST(the_positions_file_survives_without_memory_and_without_a_disk)
 static enum err batch_once(void *ctx)
 {
     struct arena a AUTO_ARENA;
-    struct batch *b, *second = NULL;
+    struct batch *b = NULL, *second = NULL;
     struct buf out AUTO_BUF = {0};
     struct log_push push;
     (void)ctx;
@@ -165,7 +165,7 @@ TEST(batches_survive_without_memory)
 static enum err config_once(void *ctx)
 {
     struct agent_flags flags = {.client_url = STR("http://b/push"), .client_external_labels = STR("x=y")};
-    struct agent_config *c;
+    struct agent_config *c = NULL;
     (void)ctx;
     enum err e = agent_config_load(
         &flags,
