@@ -24,6 +24,7 @@ static struct role *make(void)
                                   .cors_origin = STR(".*")};
     mutex_init(&m->reload_lock);
     mutex_init(&m->rules_lock);
+    mutex_init(&m->remotes_lock);
     return &m->role;
 }
 
@@ -255,6 +256,7 @@ static void stop(struct role *r)
 {
     struct metrics_role *m = (struct metrics_role *)r;
     scrape_manager_stop(m->scrape);
+    metrics_remote_stop(m);
     http_server_stop(m->server, 3000);
     scrape_manager_free(m->scrape);
     tsdb_close(m->db);
@@ -274,6 +276,7 @@ static void stop(struct role *r)
     strmap_done(&m->logged);
     mutex_done(&m->reload_lock);
     mutex_done(&m->rules_lock);
+    mutex_done(&m->remotes_lock);
     mem_free(m);
 }
 

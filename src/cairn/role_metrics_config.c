@@ -147,6 +147,7 @@ enum err metrics_scrape_start(struct metrics_role *m, struct prom_config *c, str
     e = load_rules(c, &rules, reterr_info);
     if (!e) {
         set_rules(m, rules);
+        metrics_remote_apply(m, c);
         e = scrape_manager_apply(m->scrape, c, reterr_info);
     }
     mark_loaded(m, c, e == ERR_OK);
@@ -164,6 +165,7 @@ enum err metrics_reload(void *role, struct err_info *reterr_info)
     if (!e) {
         log_unused(m, c);
         set_rules(m, rules);
+        metrics_remote_apply(m, c);
         e = scrape_manager_apply(m->scrape, c, reterr_info);
     }
     mark_loaded(m, c, e == ERR_OK);

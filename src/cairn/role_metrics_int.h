@@ -9,12 +9,14 @@
 #include "cairn/role.h"
 #include "metrics/ingest/series_cache.h"
 #include "metrics/promql/range_cache.h"
+#include "metrics/remote/writer.h"
 #include "metrics/scrape/scrape.h"
 #include "rules/rule_file.h"
 
 enum {
     METRICS_IGNORED_MAX = 48,
-    METRICS_NO_EFFECT_MAX = 16
+    METRICS_NO_EFFECT_MAX = 16,
+    METRICS_REMOTES_MAX = 32 /* remote_write entries */
 };
 
 enum {
@@ -34,6 +36,15 @@ struct metrics_flags {
 
 struct metrics_self;
 
+/* A running remote_write entry. Its writer holds the configuration. */
+struct metrics_remote {
+    struct remote_writer *writer;
+    const struct prom_config *config;
+    size_t index;
+    char *name;
+    char text[16];
+};
+
 struct metrics_role {
     struct role role;
     struct metrics_flags f;
@@ -45,6 +56,9 @@ struct metrics_role {
     struct range_cache *range_cache;   /* of range queries */
     struct scrape_manager *scrape;
     struct metrics_self *self;
+    struct mutex remotes_lock; /* guards the next two */
+    struct metrics_remote remotes[METRICS_REMOTES_MAX];
+    size_t remote_count;
     struct mutex reload_lock; /* one reload at a time */
     struct mutex rules_lock;  /* guards rules */
     struct rule_set *rules;
@@ -80,6 +94,10 @@ enum err metrics_reload(void *role, struct err_info *reterr_info);
 char *metrics_config_text(void *role);
 /* A reference. */
 struct rule_set *metrics_rule_set(void *role);
+
+/* role_metrics_remote.c */
+void metrics_remote_apply(struct metrics_role *m, struct prom_config *config);
+void metrics_remote_stop(struct metrics_role *m);
 
 /* role_metrics_self.c: /metrics */
 MUST_USE enum err metrics_self_new(struct metrics_role *m, struct metrics_self **ret_self);

@@ -252,6 +252,34 @@ static void emit_refresh_failures(struct cairn_emit *emit, void *context)
     }
 }
 
+static void emit_remotes(struct cairn_emit *emit, const struct metrics_self *s, size_t offset, double scale)
+{
+    struct metrics_role *m = s->m;
+    mutex_lock(&m->remotes_lock);
+    for (size_t i = 0; i < m->remote_count; i++) {
+        const struct metrics_remote *r = &m->remotes[i];
+        struct remote_writer_stats stats;
+        uint64_t v;
+        remote_writer_stats(r->writer, &stats);
+        memcpy(&v, (const char *)&stats + offset, sizeof(v));
+        const char *values[] = {r->name, r->config->remote_write[r->index].url.p};
+        cairn_emit(emit, values, (double)v * scale);
+    }
+    mutex_unlock(&m->remotes_lock);
+}
+
+#define REMOTE_COLLECTOR(fn, field, scale)                                               \
+    static void fn(struct cairn_emit *emit, void *context)                               \
+    {                                                                                    \
+        emit_remotes(emit, context, offsetof(struct remote_writer_stats, field), scale); \
+    }
+REMOTE_COLLECTOR(emit_remote_samples, samples, 1)
+REMOTE_COLLECTOR(emit_remote_failed, samples_failed, 1)
+REMOTE_COLLECTOR(emit_remote_retried, samples_retried, 1)
+REMOTE_COLLECTOR(emit_remote_dropped, samples_dropped, 1)
+REMOTE_COLLECTOR(emit_remote_bytes, bytes, 1)
+REMOTE_COLLECTOR(emit_remote_until, sent_until_ms, 0.001)
+
 static void emit_appended(struct cairn_emit *emit, void *context)
 {
     const struct metrics_self *s = context;
@@ -292,7 +320,8 @@ static enum cairn_err add_rows(struct metrics_self *s)
 static enum cairn_err add_collectors(struct metrics_self *s)
 {
     static const char *const job[] = {"scrape_job"}, *const type[] = {"type"}, *const reason[] = {"reason"},
-                             *const mechanism[] = {"mechanism"}, *const config[] = {"name", "config"};
+                             *const mechanism[] = {"mechanism"}, *const remote[] = {"remote_name", "url"},
+                             *const config[] = {"name", "config"};
     const struct cairn_family_options families[] = {
         {.type = CAIRN_GAUGE,
          .name = "prometheus_target_scrape_pool_targets",
@@ -336,6 +365,43 @@ static enum cairn_err add_collectors(struct metrics_self *s)
          .label_names = type,
          .label_count = 1,
          .collect = emit_appended},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_remote_storage_samples_total",
+         .help = "Total number of samples sent to remote storage.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_samples},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_remote_storage_samples_failed_total",
+         .help = "Total number of samples which failed on send to remote storage, non-recoverable errors.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_failed},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_remote_storage_samples_retried_total",
+         .help = "Total number of samples which failed on send to remote storage but were retried because "
+                 "the send error was recoverable.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_retried},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_remote_storage_samples_dropped_total",
+         .help = "Total number of samples which were dropped after being read, by relabelling or age.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_dropped},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_remote_storage_bytes_total",
+         .help = "The total number of bytes of data sent by queues after compression.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_bytes},
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
+         .help = "Timestamp up to which everything was sent or given up.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_until},
         {.type = CAIRN_COUNTER,
          .name = "cairn_tsdb_samples_refused_total",
          .help = "Samples that the store refused, by reason.",

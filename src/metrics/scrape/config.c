@@ -257,6 +257,10 @@ void prom_config_unref(struct prom_config *c)
         http_config_free(m->http);
         sd_configs_done(&m->sd);
     }
+    for (size_t i = 0; i < c->remote_write_count; i++) {
+        relabel_rules_done(c->remote_write[i].relabel, c->remote_write[i].relabel_count);
+        http_config_free(c->remote_write[i].http);
+    }
     relabel_rules_done(c->alert_relabel, c->alert_relabel_count);
     arena_done(&c->memory);
     mem_free(c);

@@ -75,8 +75,23 @@ struct alertmanager_config {
     struct sd_configs sd;
 };
 
-struct remote_config { /* a remote_write or remote_read entry, as far as it is used */
+struct remote_config { /* a remote_read entry, as far as it is used */
     struct str name, url;
+};
+
+struct remote_write_config {
+    struct str name, url, protobuf_message;
+    int64_t timeout_ms;
+    bool send_exemplars, native_histograms, round_robin_dns;
+    struct http_header *headers;
+    size_t header_count;
+    struct relabel_rule *relabel;
+    size_t relabel_count;
+    struct http_client_config *http;
+    uint64_t capacity, min_shards, max_shards, samples_max; /* queue_config */
+    int64_t deadline_ms, backoff_min_ms, backoff_max_ms, age_max_ms;
+    bool retry_429;
+    struct str identity; /* equal, with equal external labels: unchanged */
 };
 
 struct prom_config {
@@ -95,7 +110,8 @@ struct prom_config {
     size_t alert_relabel_count;
     struct alertmanager_config *alertmanagers;
     size_t alertmanager_count;
-    struct remote_config *remote_write, *remote_read;
+    struct remote_write_config *remote_write;
+    struct remote_config *remote_read;
     size_t remote_write_count, remote_read_count;
     bool has_late_window, has_retention;
     int64_t late_window_ms, retention_ms;

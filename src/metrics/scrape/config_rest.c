@@ -2,6 +2,8 @@
  * they are used. */
 #include <stddef.h>
 
+#include "base/clock.h"
+
 #include "metrics/scrape/config_int.h"
 
 /* -- alerting -------------------------------------------------------------------------------------------- */
@@ -122,45 +124,81 @@ static enum err check_auth_headers(struct config_reader *r, const struct yaml_no
     return ERR_OK;
 }
 
-static enum err check_queue(struct config_reader *r, const struct yaml_node *n)
+static enum err read_queue(struct config_reader *r, const struct yaml_node *n, struct remote_write_config *w)
 {
-    static const struct config_field queue[] = {{"capacity", CONFIG_U64, 0},
-                                                {"min_shards", CONFIG_U64, 0},
-                                                {"max_shards", CONFIG_U64, 0},
-                                                {"max_samples_per_send", CONFIG_U64, 0},
-                                                {"batch_send_deadline", CONFIG_DURATION, 0},
-                                                {"min_backoff", CONFIG_DURATION, 0},
-                                                {"max_backoff", CONFIG_DURATION, 0},
-                                                {"retry_on_http_429", CONFIG_BOOL, 0},
-                                                {"sample_age_limit", CONFIG_DURATION, 0}};
+    static const struct config_field queue[] = {
+        {"capacity", CONFIG_U64, offsetof(struct remote_write_config, capacity)},
+        {"min_shards", CONFIG_U64, offsetof(struct remote_write_config, min_shards)},
+        {"max_shards", CONFIG_U64, offsetof(struct remote_write_config, max_shards)},
+        {"max_samples_per_send", CONFIG_U64, offsetof(struct remote_write_config, samples_max)},
+        {"batch_send_deadline", CONFIG_DURATION, offsetof(struct remote_write_config, deadline_ms)},
+        {"min_backoff", CONFIG_DURATION, offsetof(struct remote_write_config, backoff_min_ms)},
+        {"max_backoff", CONFIG_DURATION, offsetof(struct remote_write_config, backoff_max_ms)},
+        {"retry_on_http_429", CONFIG_BOOL, offsetof(struct remote_write_config, retry_429)},
+        {"sample_age_limit", CONFIG_DURATION, offsetof(struct remote_write_config, age_max_ms)}};
     static const struct config_field metadata[] = {{"send", CONFIG_BOOL, 0},
                                                    {"send_interval", CONFIG_DURATION, 0},
                                                    {"max_samples_per_send", CONFIG_U64, 0}};
-    enum err e = check_map(r, yaml_get(n, "queue_config"), "queue_config", queue, ARRAY_LEN(queue));
+    enum err e = config_fields(r, yaml_get(n, "queue_config"), "queue_config", queue, ARRAY_LEN(queue),
+                               CONFIG_PLAIN, w);
     return e ? e
              : check_map(r, yaml_get(n, "metadata_config"), "metadata_config", metadata, ARRAY_LEN(metadata));
 }
 
+static enum err read_headers(struct config_reader *r, const struct yaml_node *map,
+                             struct remote_write_config *w)
+{
+    enum err e = check_auth_headers(r, map);
+    if (e || yaml_is_null(map)) {
+        return e;
+    }
+    w->headers = arena_array(r->a, map->count + 1, sizeof(*w->headers));
+    if (!w->headers) {
+        return config_no_memory(r);
+    }
+    for (const struct yaml_node *c = map->child; c && !e; c = c->next) {
+        struct http_header *h = &w->headers[w->header_count++];
+        *h = (struct http_header){.name = c->key, .value = STR("")};
+        e = yaml_str(c, &h->value, r->info);
+    }
+    return e;
+}
+
 struct remote_entry {
     struct remote_config c;
-    struct str protobuf_message;
     union {
         bool b;
         int64_t i;
     } ignored;
 };
 
+/* What is asked for and not done. */
+static enum err note_write_parts(struct config_reader *r, const struct yaml_node *n,
+                                 const struct remote_write_config *w)
+{
+    static const char *const parts[] = {"metadata_config", "send_exemplars", "round_robin_dns",       "sigv4",
+                                        "azuread",         "google_iam",     "failed_request_logging"};
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < ARRAY_LEN(parts) && !e; i++) {
+        e = yaml_is_null(yaml_get(n, parts[i])) ? ERR_OK : config_note_unused(r, "remote_write", parts[i]);
+    }
+    if (!e && str_eq_c(w->protobuf_message, "io.prometheus.write.v2.Request")) {
+        e = config_note_unused(r, "remote_write", "protobuf_message (1.0 is sent)");
+    }
+    return e;
+}
+
 static enum err read_remote_write(struct config_reader *r, const struct yaml_node *n,
-                                  struct remote_config *to)
+                                  struct remote_write_config *w)
 {
     static const struct config_field fields[] = {
-        {"url", CONFIG_STR, offsetof(struct remote_entry, c.url)},
-        {"name", CONFIG_STR, offsetof(struct remote_entry, c.name)},
-        {"protobuf_message", CONFIG_STR, offsetof(struct remote_entry, protobuf_message)},
-        {"remote_timeout", CONFIG_DURATION, offsetof(struct remote_entry, ignored)},
-        {"send_exemplars", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
-        {"send_native_histograms", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
-        {"round_robin_dns", CONFIG_BOOL, offsetof(struct remote_entry, ignored)},
+        {"url", CONFIG_STR, offsetof(struct remote_write_config, url)},
+        {"name", CONFIG_STR, offsetof(struct remote_write_config, name)},
+        {"protobuf_message", CONFIG_STR, offsetof(struct remote_write_config, protobuf_message)},
+        {"remote_timeout", CONFIG_DURATION, offsetof(struct remote_write_config, timeout_ms)},
+        {"send_exemplars", CONFIG_BOOL, offsetof(struct remote_write_config, send_exemplars)},
+        {"send_native_histograms", CONFIG_BOOL, offsetof(struct remote_write_config, native_histograms)},
+        {"round_robin_dns", CONFIG_BOOL, offsetof(struct remote_write_config, round_robin_dns)},
         {"failed_request_logging", CONFIG_OTHER, 0},
         {"headers", CONFIG_OTHER, 0},
         {"write_relabel_configs", CONFIG_OTHER, 0},
@@ -170,28 +208,36 @@ static enum err read_remote_write(struct config_reader *r, const struct yaml_nod
         {"azuread", CONFIG_OTHER, 0},
         {"google_iam", CONFIG_OTHER, 0},
     };
-    struct remote_entry entry = {.protobuf_message = STR("prometheus.WriteRequest")};
-    struct relabel_rule *rules = NULL;
-    struct http_client_config *http = NULL;
-    size_t rule_count = 0;
-    enum err e = config_fields(r, n, "remote_write", fields, ARRAY_LEN(fields), CONFIG_WITH_HTTP, &entry);
-    e = e ? e : check_url(r, n, entry.c.url, "remote_write");
-    if (!e && !str_eq_c(entry.protobuf_message, "prometheus.WriteRequest") &&
-        !str_eq_c(entry.protobuf_message, "io.prometheus.write.v2.Request")) {
+    struct buf identity AUTO_BUF = {0};
+    *w = (struct remote_write_config){.protobuf_message = STR("prometheus.WriteRequest"),
+                                      .timeout_ms = 30 * MS_PER_S,
+                                      .capacity = 10000,
+                                      .min_shards = 1,
+                                      .max_shards = 50,
+                                      .samples_max = 2000,
+                                      .deadline_ms = 5 * MS_PER_S,
+                                      .backoff_min_ms = 30,
+                                      .backoff_max_ms = 5 * MS_PER_S};
+    enum err e = config_fields(r, n, "remote_write", fields, ARRAY_LEN(fields), CONFIG_WITH_HTTP, w);
+    e = e ? e : check_url(r, n, w->url, "remote_write");
+    if (!e && !str_eq_c(w->protobuf_message, "prometheus.WriteRequest") &&
+        !str_eq_c(w->protobuf_message, "io.prometheus.write.v2.Request")) {
         e = yaml_error(yaml_get(n, "protobuf_message"), r->info,
                        "unknown remote write protobuf message %.*s, supported: prometheus.WriteRequest, "
                        "io.prometheus.write.v2.Request",
-                       STR_FMT(entry.protobuf_message));
+                       STR_FMT(w->protobuf_message));
     }
-    e = e ? e : check_auth_headers(r, yaml_get(n, "headers"));
-    e = e ? e : check_queue(r, n);
+    e = e ? e : read_headers(r, yaml_get(n, "headers"), w);
+    e = e ? e : read_queue(r, n, w);
     e = e ? e
-          : relabel_config_parse(r->a, yaml_get(n, "write_relabel_configs"), &rules, &rule_count, r->info);
-    e = e ? e : http_config_parse(n, &http, r->info);
-    relabel_rules_done(rules, rule_count);
-    http_config_free(http);
-    *to = entry.c;
-    return e;
+          : relabel_config_parse(r->a, yaml_get(n, "write_relabel_configs"), &w->relabel, &w->relabel_count,
+                                 r->info);
+    e = e ? e : http_config_parse(n, &w->http, r->info);
+    config_canonical(&identity, n, NULL);
+    w->identity = identity.err ? (struct str){0} : arena_str(r->a, buf_view(&identity));
+    w->samples_max = w->samples_max ? w->samples_max : 2000;
+    e = e || w->identity.p ? e : config_no_memory(r);
+    return e ? e : note_write_parts(r, n, w);
 }
 
 static enum err read_remote_read(struct config_reader *r, const struct yaml_node *n, struct remote_config *to)
@@ -217,38 +263,56 @@ static enum err read_remote_read(struct config_reader *r, const struct yaml_node
     return e;
 }
 
-typedef enum err read_remote_fn(struct config_reader *r, const struct yaml_node *n, struct remote_config *to);
-
-static enum err read_remotes(struct config_reader *r, const struct yaml_node *root, const char *key,
-                             read_remote_fn *read, struct remote_config **ret_items, size_t *ret_n)
+static enum err name_taken(struct config_reader *r, const struct yaml_node *n, const char *key,
+                           struct str name)
 {
-    const struct yaml_node *list = yaml_get(root, key);
-    enum err e = config_list(r, list, key);
+    return yaml_error(yaml_get(n, "name"), r->info, "found multiple %s configs with job name \"%.*s\"", key,
+                      STR_FMT(name));
+}
+
+static enum err read_remote_writes(struct config_reader *r, const struct yaml_node *list)
+{
+    struct prom_config *c = r->c;
+    enum err e = config_list(r, list, "remote_write");
     if (e || yaml_is_null(list) || list->count == 0) {
         return e;
     }
-    struct remote_config *items = arena_zarray(r->a, list->count, sizeof(*items));
-    size_t n = 0;
-    if (!items) {
+    c->remote_write = arena_zarray(r->a, list->count, sizeof(*c->remote_write));
+    if (!c->remote_write) {
         return config_no_memory(r);
     }
-    for (const struct yaml_node *c = list->child; c; c = c->next) {
-        e = read(r, c, &items[n]);
-        if (e) {
-            return e;
+    for (const struct yaml_node *n = list->child; n && !e; n = n->next) {
+        struct remote_write_config *w =
+            &c->remote_write[c->remote_write_count++]; /* counted at once: released with the rest */
+        e = read_remote_write(r, n, w);
+        for (const struct remote_write_config *other = c->remote_write; other < w && !e; other++) {
+            e = w->name.n && str_eq(other->name, w->name) ? name_taken(r, n, "remote_write", w->name)
+                                                          : ERR_OK;
         }
-        for (size_t i = 0; i < n; i++) {
-            if (items[n].name.n && str_eq(items[i].name, items[n].name)) {
-                return yaml_error(yaml_get(c, "name"), r->info,
-                                  "found multiple %s configs with job name \"%.*s\"", key,
-                                  STR_FMT(items[n].name));
-            }
-        }
-        n++;
     }
-    *ret_items = items;
-    *ret_n = n;
-    return config_note_unused(r, key, "the whole section");
+    return e;
+}
+
+static enum err read_remote_reads(struct config_reader *r, const struct yaml_node *list)
+{
+    struct prom_config *c = r->c;
+    enum err e = config_list(r, list, "remote_read");
+    if (e || yaml_is_null(list) || list->count == 0) {
+        return e;
+    }
+    c->remote_read = arena_zarray(r->a, list->count, sizeof(*c->remote_read));
+    if (!c->remote_read) {
+        return config_no_memory(r);
+    }
+    for (const struct yaml_node *n = list->child; n && !e; n = n->next) {
+        struct remote_config *one = &c->remote_read[c->remote_read_count++];
+        e = read_remote_read(r, n, one);
+        for (const struct remote_config *other = c->remote_read; other < one && !e; other++) {
+            e = one->name.n && str_eq(other->name, one->name) ? name_taken(r, n, "remote_read", one->name)
+                                                              : ERR_OK;
+        }
+    }
+    return e ? e : config_note_unused(r, "remote_read", "the whole section");
 }
 
 /* -- storage --------------------------------------------------------------------------------------------- */
@@ -355,13 +419,9 @@ static enum err check_runtime(struct config_reader *r, const struct yaml_node *n
 
 enum err config_read_rest(struct config_reader *r, const struct yaml_node *root)
 {
-    struct prom_config *c = r->c;
     enum err e = read_alerting(r, yaml_get(root, "alerting"));
-    e = e ? e
-          : read_remotes(r, root, "remote_write", read_remote_write, &c->remote_write,
-                         &c->remote_write_count);
-    e = e ? e
-          : read_remotes(r, root, "remote_read", read_remote_read, &c->remote_read, &c->remote_read_count);
+    e = e ? e : read_remote_writes(r, yaml_get(root, "remote_write"));
+    e = e ? e : read_remote_reads(r, yaml_get(root, "remote_read"));
     e = e ? e : read_storage(r, yaml_get(root, "storage"));
     e = e ? e : check_tracing(r, yaml_get(root, "tracing"));
     e = e ? e : check_otlp(r, yaml_get(root, "otlp"));
