@@ -185,6 +185,7 @@ static void api_fill(struct logs_role *l)
                                .entries_max = (size_t)c->entries_max,
                                .query_length_max_ms = c->query_length_max_ms,
                                .split_ms = c->split_ms,
+                               .volume_enabled = c->volume_enabled,
                                .push_body_bytes_max = PUSH_BODY_BYTES_MAX,
                                .auth_enabled = c->auth_enabled,
                                .cairn_version = STR(CAIRN_VERSION),

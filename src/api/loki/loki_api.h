@@ -27,6 +27,7 @@ struct loki_api {
     int64_t query_length_max_ms; /* max_query_length: 721 h unless told; 0 = none */
     int64_t split_ms;            /* split_queries_by_interval; 0: steps start where the query does */
     size_t push_body_bytes_max;  /* decompressed; 100 MiB unless told */
+    bool volume_enabled;         /* volume_enabled: index/volume is there */
     bool auth_enabled;           /* X-Scope-OrgID is required and names the tenant */
     struct str cairn_version;
     /* The configuration in force as YAML; the caller frees it with mem_free. NULL: none. */

@@ -152,11 +152,11 @@ bool loki_param_span(struct loki_call *c, ts_ns *ret_start, ts_ns *ret_end)
     return true;
 }
 
-bool loki_param_limit(struct loki_call *c, size_t *value)
+bool loki_param_count(struct loki_call *c, const char *name, size_t otherwise, size_t *ret_value)
 {
-    struct str s = http_req_param(c->r, "limit");
+    struct str s = http_req_param(c->r, name);
     int64_t n;
-    *value = LOKI_LIMIT_DEFAULT;
+    *ret_value = otherwise;
     if (s.n == 0) {
         return true;
     }
@@ -168,8 +168,30 @@ bool loki_param_limit(struct loki_call *c, size_t *value)
         loki_call_refuse(c, 400, "limit must be a positive value");
         return false;
     }
-    *value = (size_t)n;
+    *ret_value = (size_t)n;
     return true;
+}
+
+bool loki_param_limit(struct loki_call *c, size_t *value)
+{
+    return loki_param_count(c, "limit", LOKI_LIMIT_DEFAULT, value);
+}
+
+bool loki_entries_allowed(struct loki_call *c, size_t limit)
+{
+    if (c->api->entries_max == 0 || limit <= c->api->entries_max) {
+        return true;
+    }
+    loki_call_refuse(c, 400,
+                     "max entries limit per query exceeded, limit > max_entries_limit_per_query (%zu > %zu)",
+                     limit, c->api->entries_max);
+    return false;
+}
+
+bool loki_wants_categories(const struct loki_call *c)
+{
+    struct str flags = http_req_header(c->r, "X-Loki-Response-Encoding-Flags");
+    return flags.p && str_find(flags, STR("categorize-labels"), 0) != STR_NPOS;
 }
 
 bool loki_param_direction(struct loki_call *c, bool *ret_backward)
@@ -183,21 +205,58 @@ bool loki_param_direction(struct loki_call *c, bool *ret_backward)
     return true;
 }
 
-bool loki_param_select(struct loki_call *c, struct str text, struct log_select *sel, struct matcher **ret_m)
+bool loki_param_step(struct loki_call *c, ts_ns start, ts_ns end, int64_t *ret_step)
+{
+    struct str s = http_req_param(c->r, "step");
+    int64_t seconds = (end - start) / NS_PER_S / 250, ms;
+    int64_t step = (seconds > 1 ? seconds : 1) * NS_PER_S;
+    if (s.n) {
+        if (units_prom_duration_parse(s, &ms, &c->info) != ERR_OK) {
+            loki_call_refuse(c, 400, "%s", c->info.message);
+            return false;
+        }
+        step = ms * NS_PER_MS;
+    }
+    if (step <= 0) {
+        loki_call_refuse(
+            c, 400, "zero or negative query resolution step widths are not accepted. Try a positive integer");
+        return false;
+    }
+    if ((end - start) / step > LOKI_RANGE_POINTS_MAX) {
+        loki_call_refuse(
+            c, 400,
+            "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of "
+            "the step parameter");
+        return false;
+    }
+    *ret_step = step;
+    return true;
+}
+
+bool loki_param_selector(struct loki_call *c, struct str text, struct log_select *sel, struct matcher **ret_m)
 {
     struct matcher *m = NULL;
     size_t n = 0;
-    struct str t = str_trim(text);
-    if (t.n && !str_eq_c(t, "{}")) {
-        enum err e = logql_selector(t, c->a, &m, &n, &c->info);
-        if (e) {
-            loki_call_error(c, e);
-            return false;
-        }
+    enum err e = logql_selector(text, c->a, &m, &n, &c->info);
+    if (e) {
+        loki_call_error(c, e);
+        return false;
     }
     sel->matchers = m;
     sel->matcher_count = n;
     *ret_m = m;
+    return true;
+}
+
+bool loki_param_select(struct loki_call *c, struct str text, struct log_select *sel, struct matcher **ret_m)
+{
+    struct str t = str_trim(text);
+    if (t.n && !str_eq_c(t, "{}")) {
+        return loki_param_selector(c, t, sel, ret_m);
+    }
+    sel->matchers = NULL;
+    sel->matcher_count = 0;
+    *ret_m = NULL;
     return true;
 }
 

@@ -24,7 +24,7 @@ static void json_point(struct json_writer *w, ts_ms ts, double v)
     json_array_end(w);
 }
 
-static void json_entry(struct json_writer *w, const struct logql_entry *e, bool categorize)
+void loki_json_entry(struct json_writer *w, const struct logql_entry *e, bool categorize)
 {
     struct buf digits AUTO_BUF = {0};
     buf_i64(&digits, e->ts);
@@ -60,7 +60,7 @@ static void json_streams(struct json_writer *w, const struct logql_result *r, bo
         json_key(w, "values");
         json_array_begin(w);
         for (size_t k = 0; k < s->entry_count; k++) {
-            json_entry(w, &s->entries[k], categorize);
+            loki_json_entry(w, &s->entries[k], categorize);
         }
         json_array_end(w);
         json_object_end(w);
@@ -92,45 +92,13 @@ static void json_series(struct json_writer *w, const struct logql_result *r)
     json_array_end(w);
 }
 
-static void json_f64(struct json_writer *w, const char *key, double v)
+static uint64_t entry_count(const struct logql_result *r)
 {
-    struct buf t AUTO_BUF = {0};
-    num_f64_api(&t, v);
-    json_key(w, key);
-    json_raw(w, buf_view(&t));
-}
-
-static void json_count(struct json_writer *w, const char *key, uint64_t v)
-{
-    json_key(w, key);
-    json_u64(w, v);
-}
-
-static void json_stats(struct json_writer *w, const struct logql_result *r)
-{
-    const struct logql_stats *s = &r->stats;
-    double seconds = s->seconds > 0 ? s->seconds : 1e-9;
-    uint64_t entries = 0;
+    uint64_t n = 0;
     for (size_t i = 0; i < r->stream_count; i++) {
-        entries += r->streams[i].entry_count;
+        n += r->streams[i].entry_count;
     }
-    json_key(w, "stats");
-    json_object_begin(w);
-    json_key(w, "summary");
-    json_object_begin(w);
-    json_count(w, "bytesProcessedPerSecond", (uint64_t)((double)s->bytes_read / seconds));
-    json_count(w, "linesProcessedPerSecond", (uint64_t)((double)s->lines_read / seconds));
-    json_count(w, "totalBytesProcessed", s->bytes_read);
-    json_count(w, "totalLinesProcessed", s->lines_read);
-    json_f64(w, "execTime", s->seconds);
-    json_f64(w, "queueTime", 0);
-    json_count(w, "subqueries", 0);
-    json_count(w, "totalEntriesReturned", entries);
-    json_count(w, "splits", 0);
-    json_count(w, "shards", 0);
-    json_count(w, "totalPostFilterLines", s->lines_matched);
-    json_object_end(w);
-    json_object_end(w);
+    return n;
 }
 
 static void send_result(struct loki_call *c, const struct logql_result *r, bool categorize)
@@ -164,7 +132,7 @@ static void send_result(struct loki_call *c, const struct logql_result *r, bool 
     } else {
         json_series(w, r);
     }
-    json_stats(w, r);
+    loki_json_stats(w, &r->stats, entry_count(r));
     json_object_end(w);
     json_object_end(w);
     loki_call_send(c);
@@ -208,33 +176,6 @@ static void align(const struct loki_call *c, struct logql_request *q)
     }
 }
 
-static bool param_step(struct loki_call *c, struct logql_request *q)
-{
-    struct str s = http_req_param(c->r, "step");
-    int64_t seconds = (q->end_ns - q->start_ns) / NS_PER_S / 250, ms;
-    q->step_ns = (seconds > 1 ? seconds : 1) * NS_PER_S;
-    if (s.n) {
-        if (units_prom_duration_parse(s, &ms, &c->info) != ERR_OK) {
-            loki_call_refuse(c, 400, "%s", c->info.message);
-            return false;
-        }
-        q->step_ns = ms * NS_PER_MS;
-    }
-    if (q->step_ns <= 0) {
-        loki_call_refuse(
-            c, 400, "zero or negative query resolution step widths are not accepted. Try a positive integer");
-        return false;
-    }
-    if ((q->end_ns - q->start_ns) / q->step_ns > LOKI_RANGE_POINTS_MAX) {
-        loki_call_refuse(
-            c, 400,
-            "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of "
-            "the step parameter");
-        return false;
-    }
-    return true;
-}
-
 static bool length_allowed(struct loki_call *c, const struct logql_request *q)
 {
     int64_t length = q->end_ns - q->start_ns, most = c->api->query_length_max_ms * NS_PER_MS;
@@ -252,12 +193,8 @@ static bool length_allowed(struct loki_call *c, const struct logql_request *q)
 static void run(struct loki_call *c, struct logql_request *q, bool is_log)
 {
     struct logql_result r;
-    struct str flags = http_req_header(c->r, "X-Loki-Response-Encoding-Flags");
-    q->categorize_labels = flags.p && str_find(flags, STR("categorize-labels"), 0) != STR_NPOS;
-    if (is_log && q->limit > c->api->entries_max) {
-        loki_call_refuse(
-            c, 400, "max entries limit per query exceeded, limit > max_entries_limit_per_query (%zu > %zu)",
-            q->limit, c->api->entries_max);
+    q->categorize_labels = loki_wants_categories(c);
+    if (is_log && !loki_entries_allowed(c, q->limit)) {
         return;
     }
     enum err e = logql_query(&c->api->logql, c->api->source, &c->q, q, &c->query_arena, &r, &c->info);
@@ -273,8 +210,9 @@ static void query_range(struct loki_call *c)
     struct logql_request q = {0};
     bool is_log;
     if (!query_text(c, &q.expr) || !loki_param_span(c, &q.start_ns, &q.end_ns) ||
-        !loki_param_limit(c, &q.limit) || !loki_param_direction(c, &q.backward) || !param_step(c, &q) ||
-        !param_interval(c, &q) || !length_allowed(c, &q)) {
+        !loki_param_limit(c, &q.limit) || !loki_param_direction(c, &q.backward) ||
+        !loki_param_step(c, q.start_ns, q.end_ns, &q.step_ns) || !param_interval(c, &q) ||
+        !length_allowed(c, &q)) {
         return;
     }
     enum err e = logql_is_log_query(q.expr, &is_log, &c->info);

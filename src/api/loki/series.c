@@ -128,10 +128,11 @@ static void series(struct loki_call *c)
 
 static void index_stats(struct loki_call *c)
 {
-    struct log_select sel;
+    struct log_select sel = {0};
     struct matcher *m;
     struct log_store_volume v;
-    if (!select_of(c, http_req_param(c->r, "query"), &sel, &m)) {
+    if (!loki_param_span(c, &sel.start_ns, &sel.end_ns) ||
+        !loki_param_selector(c, http_req_param(c->r, "query"), &sel, &m)) {
         return;
     }
     enum err e = log_store_volume(c->api->store, &c->q, &sel, &v, &c->info);
@@ -165,6 +166,7 @@ struct loki_routes loki_routes_series(void)
         {"GET|POST", "/loki/api/v1/label", labels_route, HTTP_FORM, 0, "/loki/api/v1/labels"},
         {"GET|POST", "/loki/api/v1/label/{name}/values", label_values_route, HTTP_FORM, 0, NULL},
         {"GET|POST", "/loki/api/v1/series", series_route, HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/prom/series", series_route, HTTP_FORM, 0, NULL},
         {"GET|POST", "/loki/api/v1/index/stats", index_stats_route, HTTP_FORM, 0, NULL},
     };
     return (struct loki_routes){rows, ARRAY_LEN(rows)};

@@ -1,343 +1,334 @@
-/* /tail: lines as they are stored, over a WebSocket. First the newest of the past, then what comes.
+/* /tail: a WebSocket that gets what is there and then what comes.
  *
- * The store calls `arrived` on the thread that stores: it copies the line into `waiting` and returns; the
- * connection's own thread runs the pipeline and sends. Between the two stands one bounded queue: a reader
- * that does not keep up loses lines and is told which. */
-#include "api/loki/loki_call.h"
-
+ * The store hands lines to the queue on the thread that stores them. The connection's own thread takes them
+ * out, waits until they are as old as the client asked (delay_for), runs the pipeline and sends them in the
+ * order of their times. */
 #include <stdlib.h>
 
-#include "base/hash.h"
+#include "api/loki/loki_call.h"
+#include "api/loki/tail_queue.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "base/thread.h"
-#include "codec/units.h"
 
 enum {
-    TAIL_DELAY_S_MAX = 5,
-    TAIL_FRAME_ENTRIES = 100,
-    TAIL_WAITING_MAX = 1000, /* entries between store and reader; Loki holds ten frames of a hundred */
-    TAIL_DROPPED_MAX = 1000, /* lost entries that are still told one by one */
-    TAIL_POLL_MS = 100,
-    TAIL_SINCE_S = 3600,
-    TAILS_MAX = 10 /* Loki's max_concurrent_tail_requests */
+    TAIL_DELAY_MAX_S = 5,
+    TAIL_FRAME_ENTRIES_MAX = 100,
+    TAIL_WAIT_MS = 50,
+    TAIL_LIFE_S = 3600 /* tail_max_duration */
 };
 
-#define TAIL_WAITING_BYTES_MAX ((size_t)4 << 20)
-#define TAIL_OVERLAP_NS (5 * NS_PER_S)         /* how long a line of the past may still arrive */
-#define TAIL_DURATION_NS_MAX (3600 * NS_PER_S) /* Loki's tail_max_duration */
-
-struct tail_entry {
-    ts_ns ts;
-    struct str line;
-    struct labels labels, metadata;
-};
-
-struct tail_lost {
-    ts_ns ts;
-    struct labels labels;
-};
-
-/* What has arrived and is not yet sent; one arena for all of it. */
-struct tail_batch {
-    struct arena arena;
-    struct tail_entry entries[TAIL_WAITING_MAX];
-    size_t n;
-    struct tail_lost lost[TAIL_DROPPED_MAX];
-    size_t lost_n;
-};
-
-struct tail_call {
+struct tail {
     struct loki_api *api;
-    struct str tenant, expr;
-    struct logql_pipeline *pipeline;
-    ts_ns start;
+    struct str tenant, query;
     size_t limit;
+    ts_ns start;
     int64_t delay_ns;
-    struct mutex lock; /* guards waiting and first_mono_ns */
-    struct tail_batch *waiting;
-    int64_t first_mono_ns; /* when the oldest of `waiting` arrived */
-    uint64_t *past;        /* lines sent from the past, so that none of them comes twice; heap */
-    size_t past_n;
+    bool categorize, legacy;
+    /* while it runs */
+    struct http_ws *ws;
+    struct logql_pipeline *pipeline;
+    struct tail_queue *queue;
+    struct tail_item **waiting; /* in the order of their times */
+    size_t waiting_count, waiting_cap;
+    struct tail_item *dropped;
+    struct logql_stream *history; /* one entry each, oldest first */
+    size_t history_count;
 };
 
-/* -- the store's side ------------------------------------------------------------------------------------ */
+/* -- frames ---------------------------------------------------------------------------------------------- */
 
-static void lose(struct tail_batch *b, const struct log_stream_view *stream, ts_ns ts)
+static void json_stream(struct json_writer *w, const struct tail *t, const struct logql_stream *s)
 {
-    struct labels labels;
-    if (b->lost_n < TAIL_DROPPED_MAX && labels_dup(&b->arena, stream->labels, &labels) == ERR_OK) {
-        b->lost[b->lost_n++] = (struct tail_lost){ts, labels};
+    if (t->legacy) {
+        loki_json_legacy_stream(w, s);
+        return;
     }
-}
-
-static void arrived(void *ctx, const struct log_stream_view *stream, ts_ns ts, struct str line,
-                    struct labels metadata)
-{
-    struct tail_call *t = ctx;
-    mutex_lock(&t->lock);
-    struct tail_batch *b = t->waiting;
-    struct tail_entry e = {.ts = ts};
-    bool kept = b->n < TAIL_WAITING_MAX && b->arena.used_bytes < TAIL_WAITING_BYTES_MAX;
-    if (kept) {
-        e.line = arena_str(&b->arena, line);
-        kept = e.line.p && labels_dup(&b->arena, stream->labels, &e.labels) == ERR_OK &&
-               labels_dup(&b->arena, metadata, &e.metadata) == ERR_OK;
-    }
-    if (kept) {
-        t->first_mono_ns = b->n ? t->first_mono_ns : clock_mono_ns(clock_real());
-        b->entries[b->n++] = e;
-    } else {
-        lose(b, stream, ts);
-    }
-    mutex_unlock(&t->lock);
-}
-
-/* -- the reader's side ----------------------------------------------------------------------------------- */
-
-struct frame {
-    struct buf out;
-    struct json_writer w;
-    size_t entries;
-};
-
-static void frame_begin(struct frame *f)
-{
-    buf_reset(&f->out);
-    f->w = json_writer(&f->out);
-    f->entries = 0;
-    json_object_begin(&f->w);
-    json_key(&f->w, "streams");
-    json_array_begin(&f->w);
-}
-
-/* One stream object an entry, as Loki sends them. */
-static void frame_entry(struct frame *f, struct labels labels, ts_ns ts, struct str line)
-{
-    struct json_writer *w = &f->w;
-    struct buf digits AUTO_BUF = {0};
-    buf_i64(&digits, ts);
     json_object_begin(w);
     json_key(w, "stream");
-    loki_json_labels(w, labels);
+    loki_json_labels(w, s->labels);
     json_key(w, "values");
     json_array_begin(w);
-    json_array_begin(w);
-    json_str(w, buf_view(&digits));
-    json_str(w, line);
-    json_array_end(w);
+    for (size_t i = 0; i < s->entry_count; i++) {
+        loki_json_entry(w, &s->entries[i], t->categorize);
+    }
     json_array_end(w);
     json_object_end(w);
-    f->entries++;
 }
 
-static void frame_lost(struct frame *f, const struct tail_lost *lost, size_t n)
+static void json_drop(struct json_writer *w, const struct tail *t, const struct tail_item *d)
 {
-    struct json_writer *w = &f->w;
-    json_key(w, "dropped_entries");
-    json_array_begin(w);
-    for (size_t i = 0; i < n; i++) {
-        struct buf digits AUTO_BUF = {0};
-        buf_i64(&digits, lost[i].ts);
-        json_object_begin(w);
+    struct buf text AUTO_BUF = {0};
+    json_object_begin(w);
+    if (t->legacy) {
+        loki_time_format(&text, d->ts);
+        json_key(w, "Timestamp");
+        json_str(w, buf_view(&text));
+        buf_reset(&text);
+        labels_format_loki(&text, d->stream);
+        json_key(w, "Labels");
+        json_str(w, buf_view(&text));
+    } else {
+        buf_i64(&text, d->ts);
         json_key(w, "timestamp");
-        json_str(w, buf_view(&digits));
+        json_str(w, buf_view(&text));
         json_key(w, "labels");
-        loki_json_labels(w, lost[i].labels);
-        json_object_end(w);
+        loki_json_labels(w, d->stream);
     }
-    json_array_end(w);
+    json_object_end(w);
 }
 
-/* Sends what the frame holds, with the losses of the batch when there are any. */
-static enum err frame_send(struct frame *f, struct http_ws *ws, const struct tail_batch *b)
+static void json_dropped(struct json_writer *w, const struct tail *t)
 {
-    size_t lost = b ? b->lost_n : 0;
-    if (f->entries == 0 && lost == 0) {
-        return ERR_OK;
+    if (t->dropped) {
+        json_key(w, "dropped_entries");
+        json_array_begin(w);
+        for (const struct tail_item *d = t->dropped; d; d = d->next) {
+            json_drop(w, t, d);
+        }
+        json_array_end(w);
+    } else if (t->legacy) {
+        json_key(w, "dropped_entries");
+        json_null(w);
     }
-    json_array_end(&f->w);
-    if (lost) {
-        frame_lost(f, b->lost, lost);
-    }
-    json_object_end(&f->w);
-    return f->out.err ? f->out.err : http_ws_send(ws, buf_view(&f->out));
 }
 
-static uint64_t entry_hash(ts_ns ts, struct str line)
+/* One stream object for each entry, as Loki sends them. */
+static enum err send_frame(struct tail *t, const struct logql_stream *streams, size_t n)
 {
-    return hash_bytes(line.p, line.n) ^ (uint64_t)ts;
+    struct buf out AUTO_BUF = {0};
+    struct json_writer w = json_writer(&out);
+    json_object_begin(&w);
+    json_key(&w, "streams");
+    json_array_begin(&w);
+    for (size_t i = 0; i < n; i++) {
+        json_stream(&w, t, &streams[i]);
+    }
+    json_array_end(&w);
+    json_dropped(&w, t);
+    if (t->categorize && !t->legacy) {
+        json_key(&w, "encodingFlags");
+        json_raw(&w, STR("[\"categorize-labels\"]"));
+    }
+    json_object_end(&w);
+    tail_items_free(t->dropped);
+    t->dropped = NULL;
+    return out.err ? out.err : http_ws_send(t->ws, buf_view(&out));
 }
 
-/* A line stored while the past was read is in both. */
-static bool sent_already(const struct tail_call *t, uint64_t hash)
+/* -- what is there --------------------------------------------------------------------------------------- */
+
+static int compare_times(const void *a, const void *b)
 {
-    for (size_t i = 0; i < t->past_n; i++) {
-        if (t->past[i] == hash) {
+    const struct logql_stream *x = a, *y = b;
+    ts_ns p = x->entries[0].ts, q = y->entries[0].ts;
+    return p < q ? -1 : p > q;
+}
+
+static enum err history_list(struct tail *t, struct arena *a, const struct logql_result *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->stream_count; i++) {
+        n += r->streams[i].entry_count;
+    }
+    t->history = arena_array(a, n + 1, sizeof(*t->history));
+    if (!t->history) {
+        return arena_err(a);
+    }
+    for (size_t i = 0; i < r->stream_count; i++) {
+        const struct logql_stream *s = &r->streams[i];
+        for (size_t k = s->entry_count; k-- > 0;) {
+            t->history[t->history_count++] = (struct logql_stream){s->labels, &s->entries[k], 1};
+        }
+    }
+    if (n > 1) {
+        qsort(t->history, n, sizeof(*t->history), compare_times);
+    }
+    return ERR_OK;
+}
+
+/* The newest `limit` lines since `start`, oldest first. */
+static enum err history(struct tail *t, struct arena *a)
+{
+    struct err_info info = {0};
+    struct logql_result r;
+    struct query_ctx q = {
+        .tenant = t->tenant,
+        .budget = a->budget,
+        .deadline_mono_ns = clock_mono_ns(clock_real()) + t->api->query_timeout_ms * NS_PER_MS,
+    };
+    struct logql_request request = {
+        .expr = t->query,
+        .start_ns = t->start,
+        .end_ns = clock_wall_ns(t->api->clock),
+        .backward = true,
+        .categorize_labels = t->categorize,
+        .limit = t->limit,
+    };
+    enum err e = logql_query(&t->api->logql, t->api->source, &q, &request, a, &r, &info);
+    e = e ? e : history_list(t, a, &r);
+    for (size_t i = 0; i < t->history_count && !e; i += TAIL_FRAME_ENTRIES_MAX) {
+        size_t left = t->history_count - i;
+        e = send_frame(t, t->history + i, left < TAIL_FRAME_ENTRIES_MAX ? left : TAIL_FRAME_ENTRIES_MAX);
+    }
+    return e;
+}
+
+/* What arrived while the history was read may be in both. */
+static bool in_history(const struct tail *t, const struct logql_stream *s)
+{
+    for (size_t i = t->history_count; i-- > 0;) {
+        const struct logql_stream *h = &t->history[i];
+        if (h->entries[0].ts < s->entries[0].ts) {
+            return false;
+        }
+        if (h->entries[0].ts == s->entries[0].ts && str_eq(h->entries[0].line, s->entries[0].line) &&
+            labels_eq(h->labels, s->labels)) {
             return true;
         }
     }
     return false;
 }
 
-/* The newest `limit` lines of the past, oldest first. */
-static enum err send_past(struct tail_call *t, struct http_ws *ws, struct frame *f)
+/* -- what comes ------------------------------------------------------------------------------------------ */
+
+static int compare_items(const void *a, const void *b)
 {
-    struct mem_budget budget = {.limit_bytes = t->api->query_memory_bytes};
-    struct arena a AUTO_ARENA;
-    struct err_info info = {0};
-    struct logql_result r;
-    arena_init(&a, 0, &budget);
-    struct query_ctx q = {.tenant = t->tenant,
-                          .budget = &budget,
-                          .deadline_mono_ns =
-                              clock_mono_ns(clock_real()) + t->api->query_timeout_ms * NS_PER_MS};
-    struct logql_request request = {.expr = t->expr,
-                                    .start_ns = t->start,
-                                    .end_ns = clock_wall_ns(t->api->clock),
-                                    .backward = true,
-                                    .limit = t->limit};
-    enum err e = logql_query(&t->api->logql, t->api->source, &q, &request, &a, &r, &info);
-    size_t *at = e ? NULL : arena_zarray(&a, r.stream_count + 1, sizeof(size_t));
-    if (e || !at) {
-        return e ? e : arena_err(&a);
+    const struct tail_item *x = *(struct tail_item *const *)a, *y = *(struct tail_item *const *)b;
+    if (x->ts != y->ts) {
+        return x->ts < y->ts ? -1 : 1;
     }
-    t->past = mem_array(t->limit + 1, sizeof(uint64_t));
-    if (!t->past) {
-        return ERR_OOM;
-    }
-    frame_begin(f);
-    for (;;) { /* each stream is newest first: merge from the ends */
-        const struct logql_stream *oldest = NULL;
-        const struct logql_entry *entry = NULL;
-        size_t *pick = NULL;
-        for (size_t i = 0; i < r.stream_count; i++) {
-            const struct logql_stream *s = &r.streams[i];
-            const struct logql_entry *x =
-                at[i] < s->entry_count ? &s->entries[s->entry_count - 1 - at[i]] : NULL;
-            if (x && (!entry || x->ts < entry->ts)) {
-                oldest = s;
-                entry = x;
-                pick = &at[i];
-            }
-        }
-        if (!entry || !oldest || !pick) {
-            return frame_send(f, ws, NULL);
-        }
-        frame_entry(f, oldest->labels, entry->ts, entry->line);
-        t->past[t->past_n++] = entry_hash(entry->ts, entry->line);
-        (*pick)++;
-        if (f->entries == TAIL_FRAME_ENTRIES) {
-            e = frame_send(f, ws, NULL);
-            if (e) {
-                return e;
-            }
-            frame_begin(f);
-        }
-    }
+    return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* Takes what waits, leaving `spare` in its place; NULL while there is nothing or it is too young. */
-static struct tail_batch *take(struct tail_call *t, struct tail_batch *spare)
+static enum err take(struct tail *t)
 {
-    struct tail_batch *b = NULL;
-    mutex_lock(&t->lock);
-    bool any = t->waiting->n || t->waiting->lost_n;
-    if (any && clock_mono_ns(clock_real()) - t->first_mono_ns >= t->delay_ns) {
-        b = t->waiting;
-        t->waiting = spare;
+    struct tail_item *items, *dropped;
+    tail_queue_take(t->queue, &items, &dropped);
+    if (dropped) {
+        tail_items_free(t->dropped);
+        t->dropped = dropped;
     }
-    mutex_unlock(&t->lock);
-    return b;
+    if (!items) {
+        return ERR_OK;
+    }
+    while (items) {
+        if (vec_reserve((void **)&t->waiting, &t->waiting_cap, t->waiting_count + 1,
+                        sizeof(struct tail_item *)) != ERR_OK) {
+            tail_items_free(items);
+            return ERR_OOM;
+        }
+        t->waiting[t->waiting_count++] = items;
+        items = items->next;
+        t->waiting[t->waiting_count - 1]->next = NULL;
+    }
+    qsort(t->waiting, t->waiting_count, sizeof(struct tail_item *), compare_items);
+    return ERR_OK;
 }
 
-static int by_time(const void *a, const void *b)
+/* False: the pipeline drops the line, or the client has it from the history. */
+static bool show(struct tail *t, struct arena *a, const struct tail_item *item, struct logql_stream *s)
 {
-    const struct tail_entry *x = a, *y = b;
-    return (x->ts > y->ts) - (x->ts < y->ts);
+    struct logql_entry *entry = arena_zalloc(a, sizeof(*entry));
+    struct labels all;
+    if (!entry || !logql_pipeline_run(t->pipeline, a, item->stream, item->metadata, item->ts, item->line,
+                                      &entry->line, &all)) {
+        return false;
+    }
+    entry->ts = item->ts;
+    *s = (struct logql_stream){all, entry, 1};
+    if (t->categorize &&
+        logql_pipeline_split(t->pipeline, a, &s->labels, &entry->metadata, &entry->parsed) != ERR_OK) {
+        return false;
+    }
+    return !in_history(t, s);
 }
 
-static enum err send_batch(struct tail_call *t, struct http_ws *ws, struct frame *f, struct tail_batch *b)
+/* Sends at most one frame; *ret_more: there may be another. */
+static enum err send_due(struct tail *t, struct arena *a, bool *ret_more)
 {
-    enum err e = ERR_OK;
-    if (b->n) {
-        qsort(b->entries, b->n, sizeof(b->entries[0]), by_time);
+    struct logql_stream streams[TAIL_FRAME_ENTRIES_MAX];
+    ts_ns due = clock_wall_ns(t->api->clock) - t->delay_ns;
+    size_t n = 0, done = 0;
+    arena_reset(a);
+    while (done < t->waiting_count && n < TAIL_FRAME_ENTRIES_MAX && t->waiting[done]->ts < due) {
+        n += show(t, a, t->waiting[done++], &streams[n]);
     }
-    frame_begin(f);
-    for (size_t i = 0; i < b->n && !e; i++) {
-        const struct tail_entry *x = &b->entries[i];
-        struct str line;
-        struct labels labels;
-        if (logql_pipeline_run(t->pipeline, &b->arena, x->labels, x->metadata, x->ts, x->line, &line,
-                               &labels) &&
-            !sent_already(t, entry_hash(x->ts, line))) {
-            frame_entry(f, labels, x->ts, line);
-        }
-        if (f->entries == TAIL_FRAME_ENTRIES) {
-            e = frame_send(f, ws, NULL);
-            frame_begin(f);
-        }
+    *ret_more = n == TAIL_FRAME_ENTRIES_MAX;
+    enum err e = n ? send_frame(t, streams, n) : ERR_OK;
+    for (size_t i = 0; i < done; i++) {
+        tail_items_free(t->waiting[i]);
     }
-    e = e ? e : frame_send(f, ws, b);
-    arena_reset(&b->arena);
-    b->n = b->lost_n = 0;
+    t->waiting_count -= done;
+    if (t->waiting_count) {
+        memmove(t->waiting, t->waiting + done, t->waiting_count * sizeof(struct tail_item *));
+    }
     return e;
 }
 
-static void live(struct tail_call *t, struct http_ws *ws, struct frame *f, struct tail_batch *spare)
+static enum err follow(struct tail *t, struct arena *a)
 {
-    int64_t now = clock_mono_ns(clock_real()), end = now + TAIL_DURATION_NS_MAX;
-    int64_t overlap = now + t->delay_ns + TAIL_OVERLAP_NS;
+    int64_t end = clock_mono_ns(clock_real()) + TAIL_LIFE_S * NS_PER_S;
     enum err e = ERR_OK;
-    while (!e && !http_ws_closing(ws) && clock_mono_ns(clock_real()) < end) {
-        struct str said;
-        enum err heard = http_ws_receive(ws, TAIL_POLL_MS, &said); /* what clients say means nothing here */
-        if (heard && heard != ERR_TIMEOUT) {
-            return;
-        }
-        struct tail_batch *b = take(t, spare);
-        if (b) {
-            e = send_batch(t, ws, f, b);
-            spare = b;
-            t->past_n = clock_mono_ns(clock_real()) > overlap ? 0 : t->past_n;
+    while (!e && !http_ws_closing(t->ws) && clock_mono_ns(clock_real()) < end) {
+        struct str ignored;
+        bool more = true;
+        e = http_ws_receive(t->ws, TAIL_WAIT_MS, &ignored);
+        e = e == ERR_TIMEOUT ? ERR_OK : e;
+        e = e ? e : take(t);
+        while (more && !e) {
+            e = send_due(t, a, &more);
         }
     }
+    return e;
 }
 
-static void tail_run(void *ctx, struct http_ws *ws)
+/* -- the connection -------------------------------------------------------------------------------------- */
+
+/* Listens before it reads what is there, so that nothing falls between the two. */
+static enum err listen_and_follow(struct tail *t, const struct matcher *m, size_t n)
 {
-    struct tail_call *t = ctx;
-    struct tail_batch *batches = mem_zarray(2, sizeof(*batches));
-    struct frame f = {.entries = 0};
-    struct query_ctx q = {.tenant = t->tenant};
-    const struct matcher *matchers = NULL;
+    struct mem_budget budget = {.limit_bytes = t->api->query_memory_bytes};
+    struct arena past AUTO_ARENA = {0}, frame AUTO_ARENA = {0};
     struct log_cursor *cursor = NULL;
     struct err_info info = {0};
-    struct log_select sel = {.start_ns = INT64_MIN, .end_ns = INT64_MAX, .lines_needed = true};
+    struct query_ctx q = {.tenant = t->tenant, .budget = &budget};
+    struct log_select sel = {
+        .matchers = m, .matcher_count = n, .lines_needed = true, .metadata_needed = true};
     struct log_source *source = t->api->source;
-    atomic_fetch_add_explicit(&t->api->tails_open, 1, memory_order_relaxed);
-    enum err e =
-        batches ? logql_pipeline_new(t->expr, &t->pipeline, &matchers, &sel.matcher_count, &info) : ERR_OOM;
-    if (!e) {
-        arena_init(&batches[0].arena, 0, NULL);
-        arena_init(&batches[1].arena, 0, NULL);
-        mutex_init(&t->lock);
-        t->waiting = &batches[0];
-        sel.matchers = matchers;
-        e = source->ops->tail(source, &q, &sel, arrived, t, &cursor, &info);
-        e = e ? e : send_past(t, ws, &f);
-        if (!e) {
-            live(t, ws, &f, &batches[1]);
-        }
-        source->ops->close(cursor);
-        arena_done(&batches[0].arena);
-        arena_done(&batches[1].arena);
-        mutex_done(&t->lock);
+    arena_init(&past, 0, &budget);
+    arena_init(&frame, 0, &budget);
+    enum err e = source->ops->tail(source, &q, &sel, tail_queue_put, t->queue, &cursor, &info);
+    if (e) {
+        return e;
     }
+    e = history(t, &past);
+    e = e ? e : follow(t, &frame);
+    source->ops->close(cursor);
+    return e;
+}
+
+static void run(void *ctx, struct http_ws *ws)
+{
+    struct tail *t = ctx;
+    const struct matcher *m;
+    size_t n;
+    struct err_info info = {0};
+    t->ws = ws;
+    enum err e = tail_queue_new(&t->queue);
+    e = e ? e : logql_pipeline_new(t->query, &t->pipeline, &m, &n, &info);
+    if (!e) {
+        e = listen_and_follow(t, m, n);
+    }
+    if (e && e != ERR_CANCELED) {
+        LOG_EVENT(LVL_WARN, "tail_ended", F_C("err", info.message[0] ? info.message : err_text(e)));
+    }
+    for (size_t i = 0; i < t->waiting_count; i++) {
+        tail_items_free(t->waiting[i]);
+    }
+    mem_free(t->waiting);
+    tail_items_free(t->dropped);
+    tail_queue_free(t->queue);
     logql_pipeline_free(t->pipeline);
-    buf_done(&f.out);
-    mem_free(t->past);
-    mem_free(batches);
-    atomic_fetch_sub_explicit(&t->api->tails_open, 1, memory_order_relaxed);
 }
 
 /* -- the request ----------------------------------------------------------------------------------------- */
@@ -345,81 +336,78 @@ static void tail_run(void *ctx, struct http_ws *ws)
 static bool param_delay(struct loki_call *c, int64_t *ret_ns)
 {
     struct str s = http_req_param(c->r, "delay_for");
-    int64_t seconds = 0;
-    if (s.n && (str_to_i64(s, &seconds) != ERR_OK || seconds < 0)) {
-        loki_call_refuse(c, 400, "delay_for must be a whole number of seconds, not \"%.*s\"", STR_FMT(s));
+    int64_t n = 0;
+    if (s.n && str_to_i64(s, &n) != ERR_OK) {
+        loki_call_refuse(c, 400, "strconv.Atoi: parsing \"%.*s\": invalid syntax", STR_FMT(s));
         return false;
     }
-    if (seconds > TAIL_DELAY_S_MAX) {
-        loki_call_refuse(c, 400, "delay_for can't be greater than %d", TAIL_DELAY_S_MAX);
+    if (n < 0 || n > UINT32_MAX) {
+        loki_call_refuse(c, 400, "delay_for value %lld is out of range [0, %lld]", (long long)n,
+                         (long long)UINT32_MAX);
         return false;
     }
-    *ret_ns = seconds * NS_PER_S;
+    if (n > TAIL_DELAY_MAX_S) {
+        loki_call_refuse(c, 400, "delay_for can't be greater than %d", TAIL_DELAY_MAX_S);
+        return false;
+    }
+    *ret_ns = n * NS_PER_S;
     return true;
 }
 
-/* Everything that can be wrong is said before the upgrade. */
-static bool params(struct loki_call *c, struct tail_call *t)
+/* The query once through the compiler, while the answer can still be an error. */
+static bool query_compiles(struct loki_call *c, struct str query)
 {
-    struct str start = http_req_param(c->r, "start");
     struct logql_pipeline *p = NULL;
     const struct matcher *m;
     size_t n;
-    t->start = c->now - TAIL_SINCE_S * NS_PER_S;
-    t->expr = arena_str(c->a, http_req_param(c->r, "query"));
-    t->tenant = arena_str(c->a, c->q.tenant);
-    if (!t->expr.p || !t->tenant.p) {
-        loki_call_error(c, arena_err(c->a));
-        return false;
-    }
-    if (start.n && units_loki_time_parse(start, &t->start, &c->info) != ERR_OK) {
-        loki_call_refuse(c, 400, "could not parse 'start' parameter: %s", c->info.message);
-        return false;
-    }
-    if (!param_delay(c, &t->delay_ns) || !loki_param_limit(c, &t->limit)) {
-        return false;
-    }
-    if (t->limit > c->api->entries_max) {
-        loki_call_refuse(
-            c, 400, "max entries limit per query exceeded, limit > max_entries_limit_per_query (%zu > %zu)",
-            t->limit, c->api->entries_max);
-        return false;
-    }
-    enum err e = logql_pipeline_new(t->expr, &p, &m, &n, &c->info);
-    logql_pipeline_free(p);
+    enum err e = logql_pipeline_new(query, &p, &m, &n, &c->info);
     if (e) {
         loki_call_error(c, e);
+        return false;
     }
-    return e == ERR_OK;
+    logql_pipeline_free(p);
+    return true;
+}
+
+static void tail_request(struct loki_call *c, bool legacy)
+{
+    struct tail *t = arena_zalloc(c->a, sizeof(*t));
+    ts_ns end;
+    if (!t) {
+        loki_call_error(c, ERR_OOM);
+        return;
+    }
+    t->api = c->api;
+    t->legacy = legacy;
+    t->tenant = arena_str(c->a, c->q.tenant);
+    t->query = arena_str(c->a, http_req_param(c->r, "query"));
+    t->categorize = loki_wants_categories(c);
+    if (!t->tenant.p || !t->query.p) {
+        loki_call_error(c, ERR_OOM);
+    } else if (query_compiles(c, t->query) && loki_param_limit(c, &t->limit) &&
+               loki_param_span(c, &t->start, &end) && param_delay(c, &t->delay_ns)) {
+        http_res_websocket(c->r, run, t);
+    }
 }
 
 static void tail(struct loki_call *c)
 {
-    struct tail_call *t = arena_zalloc(c->a, sizeof(*t));
-    if (!t) {
-        loki_call_error(c, arena_err(c->a));
-        return;
-    }
-    t->api = c->api;
-    if (!params(c, t)) {
-        return;
-    }
-    unsigned open = atomic_load_explicit(&c->api->tails_open, memory_order_relaxed) + 1;
-    if (open > TAILS_MAX) {
-        loki_call_refuse(c, 400, "max concurrent tail requests limit exceeded, count > limit (%u > %d)", open,
-                         TAILS_MAX);
-        return;
-    }
-    http_res_websocket(c->r, tail_run, t);
+    tail_request(c, false);
+}
+
+static void tail_legacy(struct loki_call *c)
+{
+    tail_request(c, true);
 }
 
 LOKI_ROUTE(tail)
+LOKI_ROUTE(tail_legacy)
 
 struct loki_routes loki_routes_tail(void)
 {
     static const struct http_route rows[] = {
         {"GET", "/loki/api/v1/tail", tail_route, 0, 0, "loki_api_v1_tail"},
-        {"GET", "/api/prom/tail", tail_route, 0, 0, "api_prom_tail"},
+        {"GET", "/api/prom/tail", tail_legacy_route, 0, 0, "api_prom_tail"},
     };
     return (struct loki_routes){rows, ARRAY_LEN(rows)};
 }

@@ -282,3 +282,17 @@ bool logql_pipeline_run(struct logql_pipeline *p, struct arena *a, struct labels
     *ret_line = arena_str(a, line);
     return ret_line->p && labels_dup(a, builder_sorted(&p->p.b), ret_labels) == ERR_OK;
 }
+
+enum err logql_pipeline_split(struct logql_pipeline *p, struct arena *a, struct labels *ret_stream,
+                              struct labels *ret_metadata, struct labels *ret_parsed)
+{
+    struct builder *b = &p->p.b;
+    enum err e = labels_dup(a, builder_category(b, LABEL_STREAM), ret_stream);
+    e = e ? e : labels_dup(a, builder_category(b, LABEL_METADATA), ret_metadata);
+    e = e ? e : labels_dup(a, builder_category(b, LABEL_PARSED), ret_parsed);
+    if (!e && b->out_of_memory) {
+        b->out_of_memory = false;
+        e = ERR_OOM;
+    }
+    return e;
+}

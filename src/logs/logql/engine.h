@@ -93,5 +93,9 @@ void logql_pipeline_free(struct logql_pipeline *p); /* accepts NULL */
 bool logql_pipeline_run(struct logql_pipeline *p, struct arena *a, struct labels stream,
                         struct labels metadata, ts_ns ts, struct str line, struct str *ret_line,
                         struct labels *ret_labels);
+/* The labels of the line that run accepted last, by where they come from: its stream, its metadata, its text.
+ * In the arena. Errors: OOM, LIMIT. */
+MUST_USE enum err logql_pipeline_split(struct logql_pipeline *p, struct arena *a, struct labels *ret_stream,
+                                       struct labels *ret_metadata, struct labels *ret_parsed);
 
 #endif

@@ -96,6 +96,7 @@ static bool extract(struct builder *b, struct str name, struct str value)
 
 struct json_walk {
     struct builder *b;
+    struct json_origins *origins;
     struct str parts[SCAN_DEPTH_MAX + 1];
     size_t n;
 };
@@ -132,6 +133,23 @@ static struct str scalar_text(struct builder *b, const struct scan_value *v)
     return v->type == SCAN_STRING ? unescaped(b, v->text) : v->text;
 }
 
+static void note_origin(struct json_walk *w, struct str name, struct str key)
+{
+    struct builder *b = w->b;
+    struct json_origins *o = w->origins;
+    struct str *parts = arena_array(b->line, w->n + 1, sizeof(*parts));
+    if (!parts ||
+        arena_reserve(b->line, (void **)&o->items, &o->cap, o->n + 1, sizeof(*o->items)) != ERR_OK) {
+        b->out_of_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        parts[i] = w->parts[i];
+    }
+    parts[w->n] = key;
+    o->items[o->n++] = (struct json_origin){name, parts, w->n + 1};
+}
+
 static const char *json_label(struct json_walk *w, struct str key, const struct scan_value *v)
 {
     struct builder *b = w->b;
@@ -150,6 +168,9 @@ static const char *json_label(struct json_walk *w, struct str key, const struct 
     }
     if (!name.p) {
         return no_memory;
+    }
+    if (w->origins) {
+        note_origin(w, name, key);
     }
     return extract(b, name, scalar_text(b, v)) ? NULL : no_match;
 }
@@ -180,7 +201,7 @@ static const char *json_member(void *ctx, struct str key, const struct scan_valu
 
 bool stage_json(struct pipeline *p, const struct pipe_stage *s, struct str *line)
 {
-    struct json_walk w = {.b = &p->b};
+    struct json_walk w = {.b = &p->b, .origins = p->origins};
     (void)s;
     if (builder_no_labels(&p->b)) {
         return true;

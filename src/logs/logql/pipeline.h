@@ -64,6 +64,18 @@ struct pipe_stage {
     struct scan_path *paths; /* json expressions */
 };
 
+/* Where a label that the json stage made came from. */
+struct json_origin {
+    struct str name;
+    const struct str *parts;
+    size_t part_count;
+};
+
+struct json_origins {
+    struct json_origin *items;
+    size_t n, cap;
+};
+
 struct pipeline {
     struct pipe_stage *stages;
     size_t n;
@@ -75,6 +87,7 @@ struct pipeline {
     struct buf out;     /* of templates */
     struct regex *ansi; /* decolorize */
     struct regex_ref *regexes;
+    struct json_origins *origins; /* filled by stage_json, in the arena of the line; NULL: not wanted */
 };
 
 /* Compiles the stages. Errors: INVALID ("parse error : stage '| x' : ..."), OOM, LIMIT. The pipeline is
