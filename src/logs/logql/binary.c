@@ -50,7 +50,7 @@ static struct labels signature(struct eval *ev, const struct bin_options *o, str
     struct label *out = arena_array(ev->a, ls.n + 1, sizeof(*out));
     size_t n = 0;
     for (size_t i = 0; out && i < ls.n; i++) {
-        if (in_names(o->names, o->name_count, ls.l[i].name) == o->on) {
+        if (ls.l[i].value.n && in_names(o->names, o->name_count, ls.l[i].name) == o->on) {
             out[n++] = ls.l[i];
         }
     }
@@ -97,8 +97,8 @@ static enum err load_sides(struct eval *ev, const struct expr *x, struct sides *
 {
     struct label_index index = {0};
     struct matrix known = {0};
-    enum err e = eval_expr(ev, x->left, &s->l);
-    e = e ? e : eval_expr(ev, x->right, &s->r);
+    enum err e = eval_expr(ev, x->right, &s->r); /* first: its errors are the ones that clients see */
+    e = e ? e : eval_expr(ev, x->left, &s->l);
     if (e) {
         return e;
     }
@@ -184,7 +184,7 @@ static enum err result_labels(struct vector_job *j, struct labels many, struct l
     for (size_t i = 0; i < many.n; i++) {
         struct str name = many.l[i].name;
         bool kept = o->card != CARD_ONE_TO_ONE || in_names(o->names, o->name_count, name) == o->on;
-        if (kept && !in_names(o->include, o->include_count, name)) {
+        if (kept && many.l[i].value.n && !in_names(o->include, o->include_count, name)) {
             out[n++] = many.l[i];
         }
     }

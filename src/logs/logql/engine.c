@@ -141,7 +141,8 @@ static enum err metric_query(const struct logql_options *o, struct eval *ev, con
         enum err e = eval_expr(ev, &vector, &m);
         return e ? e : put_matrix(ev, o, x, &m, result);
     }
-    enum err e = eval_expr(ev, x, &m);
+    enum err e = logql_eval_compiles(ev, x);
+    e = e ? e : eval_expr(ev, x, &m);
     return e ? e : put_matrix(ev, o, x, &m, result);
 }
 

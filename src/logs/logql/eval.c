@@ -33,7 +33,8 @@ static enum err replaced(struct eval *ev, const struct expr *x, struct labels ls
     if (!value.p) {
         return ERR_OOM;
     }
-    return labels_with(ev->a, ls, x->dst, value, ret_labels);
+    enum err e = labels_filled(ev, ls, &ls);
+    return e ? e : labels_with(ev->a, ls, x->dst, value, ret_labels);
 }
 
 static enum err eval_label_replace(struct eval *ev, const struct expr *x, struct matrix *ret_matrix)

@@ -65,6 +65,10 @@ MUST_USE enum err label_index_reserve(struct eval *ev, struct label_index *x, co
 /* The series of these labels, added (with copied labels) when new. NULL: out of memory. */
 struct eval_series *matrix_series(struct eval *ev, struct label_index *x, struct matrix *m, struct labels ls);
 
+/* Without the labels that are empty. */
+MUST_USE enum err labels_filled(struct eval *ev, struct labels ls, struct labels *ret_labels);
+/* Compiles every pipeline below x, for the errors alone: they come before those of the data. */
+MUST_USE enum err logql_eval_compiles(struct eval *ev, const struct expr *x);
 MUST_USE enum err eval_expr(struct eval *ev, const struct expr *x, struct matrix *ret_matrix);
 /* `outer`: the grouping of a sum around it, applied while samples are made; NULL: none. */
 MUST_USE enum err logql_eval_range(struct eval *ev, const struct expr *x, const struct grouping *outer,

@@ -93,3 +93,27 @@ struct eval_series *matrix_series(struct eval *ev, struct label_index *x, struct
     }
     return s;
 }
+
+enum err labels_filled(struct eval *ev, struct labels ls, struct labels *ret_labels)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ls.n; i++) {
+        n += ls.l[i].value.n > 0;
+    }
+    if (n == ls.n) {
+        *ret_labels = ls;
+        return ERR_OK;
+    }
+    struct label *out = arena_array(ev->a, n + 1, sizeof(*out));
+    if (!out) {
+        return arena_err(ev->a);
+    }
+    n = 0;
+    for (size_t i = 0; i < ls.n; i++) {
+        if (ls.l[i].value.n) {
+            out[n++] = ls.l[i];
+        }
+    }
+    *ret_labels = (struct labels){out, n};
+    return ERR_OK;
+}

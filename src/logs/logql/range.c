@@ -142,14 +142,30 @@ static enum err job_post_filters(struct range_job *j)
     return ERR_OK;
 }
 
+static enum err job_pipeline(struct eval *ev, const struct expr *x, struct pipeline *p)
+{
+    bool sized = x->range_op == RANGE_BYTES || x->range_op == RANGE_BYTES_RATE;
+    return pipeline_init(p, ev->a, &x->range->log, !sized, ev->info);
+}
+
+enum err logql_eval_compiles(struct eval *ev, const struct expr *x)
+{
+    if (x->kind == EXPR_RANGE) {
+        struct pipeline p;
+        enum err e = job_pipeline(ev, x, &p);
+        pipeline_done(&p);
+        return e && e != ERR_INVALID ? logql_eval_no_memory(ev) : e;
+    }
+    enum err e = x->left ? logql_eval_compiles(ev, x->left) : ERR_OK;
+    return !e && x->right ? logql_eval_compiles(ev, x->right) : e;
+}
+
 static enum err job_init(struct range_job *j, const struct grouping *outer, bool has_outer)
 {
     j->r = j->x->range;
     j->additive = is_additive(j->x);
     j->first_ns = j->ev->start_ns - j->r->offset_ns;
-    enum range_op op = j->x->range_op;
-    enum err e =
-        pipeline_init(&j->p, j->ev->a, &j->r->log, op != RANGE_BYTES && op != RANGE_BYTES_RATE, j->ev->info);
+    enum err e = job_pipeline(j->ev, j->x, &j->p);
     if (e == ERR_INVALID) {
         return e;
     }

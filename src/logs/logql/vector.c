@@ -64,7 +64,11 @@ static enum err make_groups(struct eval *ev, const struct grouping *g, const str
         to->members[to->n++] = (uint32_t)i;
     }
     *ret_groups = groups;
-    return ERR_OK;
+    enum err e = ERR_OK;
+    for (size_t i = 0; g && g->without && i < out->n && !e; i++) {
+        e = labels_filled(ev, out->items[i].labels, &out->items[i].labels);
+    }
+    return e;
 }
 
 struct running {
