@@ -155,6 +155,39 @@ def pushes(cases, stack):
         cases.check(f"bad query {query} answers 400", status == 400 and part in text, (status, text[:200]))
 
 
+def logs_explored(cases, stack):
+    """What a user looks at before there is a query: volumes, labels, fields; and the API before v1."""
+    now = time.time_ns()
+    lines = [(now + i, json.dumps({"level": "info", "user": {"id": i}, "took": f"{i}ms"})) for i in range(5)]
+    status = stack.push_lines({"job": "explore-test", "zone": "a"}, lines + [(now + 9, 'level=warn msg="two words" size=3kB')])
+    cases.check("push of mixed lines", status == 204, status)
+    span = {"start": now - 10**9, "end": now + 10**9}
+    data = stack.get_json("logs", "/loki/api/v1/index/volume", query='{job="explore-test"}', **span)["data"]
+    cases.check("volume by matcher names", data["resultType"] == "vector" and
+                [r["metric"] for r in data["result"]] == [{"job": "explore-test"}] and
+                int(data["result"][0]["value"][1]) >= sum(len(line) for _, line in lines), data["result"])
+    data = stack.get_json("logs", "/loki/api/v1/index/volume", query='{job="explore-test"}', targetLabels="zone", **span)["data"]
+    cases.check("volume by target labels", [r["metric"] for r in data["result"]] == [{"zone": "a"}], data["result"])
+    data = stack.get_json("logs", "/loki/api/v1/detected_labels", query='{job="explore-test"}', **span)
+    cases.check("detected labels", {"label": "zone", "cardinality": 1} in data["detectedLabels"], data)
+    data = stack.get_json("logs", "/loki/api/v1/detected_fields", query='{job="explore-test"}', **span)
+    fields = {f["label"]: f for f in data["fields"]}
+    cases.check("detected fields of JSON", fields["user_id"]["type"] == "int" and fields["user_id"]["cardinality"] == 5 and
+                fields["user_id"]["jsonPath"] == ["user", "id"], fields.get("user_id"))
+    cases.check("detected fields of logfmt", fields["size"]["type"] == "bytes" and fields["size"]["parsers"] == ["logfmt"],
+                fields.get("size"))
+    data = stack.get_json("logs", "/loki/api/v1/detected_field/msg/values", query='{job="explore-test"}', **span)
+    cases.check("values of a field", data["values"] == ["two words"], data)
+    data = stack.get_json("logs", "/api/prom/query", query='{job="explore-test"}', limit=1, **span)
+    cases.check("a query of the API before v1", data["streams"][0]["entries"][0]["line"].startswith("level=warn"), data["streams"])
+    for path, params, part in (("index/volume", {"query": '{job="x"}', "aggregateBy": "x"}, b"invalid aggregation option"),
+                               ("index/stats", {"query": '{job="x"} |= "y"'}, b"only label matchers are supported"),
+                               ("tail", {"query": '{job="x"}', "delay_for": 9}, b"delay_for can't be greater than 5"),
+                               ("query_range", {"query": '{job="x"}', "step": 0}, b"zero or negative query resolution")):
+        status, text = stack.get("logs", "/loki/api/v1/" + path, **params)
+        cases.check(f"bad {path} answers 400", status == 400 and part in text, (status, text[:200]))
+
+
 def dashboards(cases, stack):
     found = stack.get_json("dashboards", "/api/search")
     cases.check("the shipped dashboards are found", {"cairn-app", "cairn-self"} <= {d["uid"] for d in found}, found)
@@ -195,7 +228,7 @@ def main():
         stack.wait_for("the demo's metrics", lambda: stack.instant('up{job="flask-app"} == 1'), 60)
         demo_routes(cases, stack)
         every_route_within_20_s(cases, stack)
-        for part in (metric_queries, bad_metric_input, remote_write, log_queries, pushes, dashboards):
+        for part in (metric_queries, bad_metric_input, remote_write, log_queries, pushes, logs_explored, dashboards):
             cases.run(part.__name__, part, cases, stack)
     return cases.finish()
 

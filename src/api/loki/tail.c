@@ -14,7 +14,8 @@ enum {
     TAIL_DELAY_MAX_S = 5,
     TAIL_FRAME_ENTRIES_MAX = 100,
     TAIL_WAIT_MS = 50,
-    TAIL_LIFE_S = 3600 /* tail_max_duration */
+    TAIL_LIFE_S = 3600, /* tail_max_duration */
+    TAILS_MAX = 10      /* max_concurrent_tail_requests */
 };
 
 struct tail {
@@ -307,6 +308,18 @@ static enum err listen_and_follow(struct tail *t, const struct matcher *m, size_
     return e;
 }
 
+/* Ends what the tail owns. */
+static void done(struct tail *t)
+{
+    for (size_t i = 0; i < t->waiting_count; i++) {
+        tail_items_free(t->waiting[i]);
+    }
+    mem_free(t->waiting);
+    tail_items_free(t->dropped);
+    tail_queue_free(t->queue);
+    logql_pipeline_free(t->pipeline);
+}
+
 static void run(void *ctx, struct http_ws *ws)
 {
     struct tail *t = ctx;
@@ -314,6 +327,7 @@ static void run(void *ctx, struct http_ws *ws)
     size_t n;
     struct err_info info = {0};
     t->ws = ws;
+    atomic_fetch_add_explicit(&t->api->tails_open, 1, memory_order_relaxed);
     enum err e = tail_queue_new(&t->queue);
     e = e ? e : logql_pipeline_new(t->query, &t->pipeline, &m, &n, &info);
     if (!e) {
@@ -322,13 +336,8 @@ static void run(void *ctx, struct http_ws *ws)
     if (e && e != ERR_CANCELED) {
         LOG_EVENT(LVL_WARN, "tail_ended", F_C("err", info.message[0] ? info.message : err_text(e)));
     }
-    for (size_t i = 0; i < t->waiting_count; i++) {
-        tail_items_free(t->waiting[i]);
-    }
-    mem_free(t->waiting);
-    tail_items_free(t->dropped);
-    tail_queue_free(t->queue);
-    logql_pipeline_free(t->pipeline);
+    done(t);
+    atomic_fetch_sub_explicit(&t->api->tails_open, 1, memory_order_relaxed);
 }
 
 /* -- the request ----------------------------------------------------------------------------------------- */
@@ -369,6 +378,17 @@ static bool query_compiles(struct loki_call *c, struct str query)
     return true;
 }
 
+static bool one_more_tail(struct loki_call *c)
+{
+    unsigned open = atomic_load_explicit(&c->api->tails_open, memory_order_relaxed) + 1;
+    if (open <= TAILS_MAX) {
+        return true;
+    }
+    loki_call_refuse(c, 400, "max concurrent tail requests limit exceeded, count > limit (%u > %d)", open,
+                     TAILS_MAX);
+    return false;
+}
+
 static void tail_request(struct loki_call *c, bool legacy)
 {
     struct tail *t = arena_zalloc(c->a, sizeof(*t));
@@ -385,7 +405,8 @@ static void tail_request(struct loki_call *c, bool legacy)
     if (!t->tenant.p || !t->query.p) {
         loki_call_error(c, ERR_OOM);
     } else if (query_compiles(c, t->query) && loki_param_limit(c, &t->limit) &&
-               loki_param_span(c, &t->start, &end) && param_delay(c, &t->delay_ns)) {
+               loki_param_span(c, &t->start, &end) && param_delay(c, &t->delay_ns) &&
+               loki_entries_allowed(c, t->limit) && one_more_tail(c)) {
         http_res_websocket(c->r, run, t);
     }
 }

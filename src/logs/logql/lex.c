@@ -577,11 +577,11 @@ static void consume(struct lexer *l, struct str run)
 static bool try_duration(struct lexer *l, struct str number, int64_t *ret_ns)
 {
     struct str run = run_of(l, "numshdwy");
-    struct str whole = {number.p, (size_t)(run.p + run.n - number.p)};
     int64_t ms;
     if (run.n == 0) {
         return false;
     }
+    struct str whole = {number.p, (size_t)(run.p + run.n - number.p)};
     if (units_duration_parse(whole, &ms) == ERR_OK) {
         *ret_ns = ms * NS_PER_MS;
     } else if (units_go_duration_parse(whole, ret_ns) != ERR_OK) {
@@ -594,9 +594,12 @@ static bool try_duration(struct lexer *l, struct str number, int64_t *ret_ns)
 static bool try_bytes(struct lexer *l, struct str number, uint64_t *ret_bytes)
 {
     struct str run = run_of(l, "BikKMGTP");
-    struct str whole = {number.p, (size_t)(run.p + run.n - number.p)};
     struct err_info ignored;
-    if (run.n == 0 || go_bytes_parse(whole, ret_bytes, &ignored) != ERR_OK) {
+    if (run.n == 0) {
+        return false;
+    }
+    struct str whole = {number.p, (size_t)(run.p + run.n - number.p)};
+    if (go_bytes_parse(whole, ret_bytes, &ignored) != ERR_OK) {
         return false;
     }
     consume(l, run);
