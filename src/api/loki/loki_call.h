@@ -77,7 +77,6 @@ struct loki_routes loki_routes_tail(void);
 struct loki_routes loki_routes_legacy(void);
 struct loki_routes loki_routes_push(void);
 struct loki_routes loki_routes_status(void);
-struct loki_routes loki_routes_tail(void);
 
 #define LOKI_ROUTE(fn)                                    \
     static void fn##_route(void *ctx, struct http_req *r) \

@@ -323,8 +323,8 @@ static void done(struct tail *t)
 static void run(void *ctx, struct http_ws *ws)
 {
     struct tail *t = ctx;
-    const struct matcher *m;
-    size_t n;
+    const struct matcher *m = NULL;
+    size_t n = 0;
     struct err_info info = {0};
     t->ws = ws;
     atomic_fetch_add_explicit(&t->api->tails_open, 1, memory_order_relaxed);
