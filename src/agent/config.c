@@ -112,10 +112,24 @@ enum err config_labels(struct agent_config *c, const struct yaml_node *n, struct
 /* -- blocks -----------------------------------------------------------------------------------------------
  */
 
+enum err config_server_keys(const struct yaml_node *n, struct err_info *reterr_info)
+{
+    const struct yaml_node *tls = yaml_get(n, "http_tls_config");
+    enum err e = yaml_check_keys(n, "server", server_keys, reterr_info);
+    if (!e && !yaml_is_null(tls) && tls->count) {
+        (void)yaml_error(
+            tls, reterr_info,
+            "http_tls_config is not offered yet: use --web.config.file for TLS on the agent's pages");
+        return ERR_UNSUPPORTED;
+    }
+    config_unused(n, server_keys + SERVER_KEYS_USED);
+    return e;
+}
+
 static enum err read_server(struct agent_config *c, const struct yaml_node *n, struct err_info *info)
 {
     const struct yaml_node *port = yaml_get(n, "http_listen_port");
-    enum err e = yaml_check_keys(n, "server", server_keys, info);
+    enum err e = config_server_keys(n, info);
     e = e ? e : yaml_bool(yaml_get(n, "disable"), &c->server_disable, info);
     e = e ? e : yaml_str(yaml_get(n, "http_listen_address"), &c->listen_host, info);
     e = e ? e : yaml_u64(port, &c->listen_port, info);
@@ -126,7 +140,6 @@ static enum err read_server(struct agent_config *c, const struct yaml_node *n, s
     if (!e && c->listen_port > UINT16_MAX) {
         return yaml_error(port, info, "http_listen_port must be at most 65535");
     }
-    config_unused(n, server_keys + SERVER_KEYS_USED);
     return e;
 }
 

@@ -294,6 +294,7 @@ static enum err read_push(struct agent_config *c, struct scrape_job *j, const st
     uint64_t port = 80;
     o->body_bytes_max = (uint64_t)100 << 20;
     enum err e = yaml_check_keys(b, "loki_push_api", keys, info);
+    e = e ? e : config_server_keys(server, info);
     e = e ? e : yaml_str(yaml_get(server, "http_listen_address"), &host, info);
     e = e ? e : yaml_u64(yaml_get(server, "http_listen_port"), &port, info);
     e = e ? e : yaml_bool(yaml_get(b, "use_incoming_timestamp"), &o->use_incoming_timestamp, info);

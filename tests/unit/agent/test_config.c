@@ -77,6 +77,18 @@ TEST(what_cannot_work_is_refused)
               "1:46: min_period must be above 0 and at most max_period");
 }
 
+TEST(what_would_be_half_obeyed_is_refused)
+{
+    CHECK_STR(refusal("server: {http_tls_config: {cert_file: a, key_file: b}}"),
+              "1:27: http_tls_config is not offered yet: use --web.config.file for TLS on the agent's pages");
+    CHECK_STR(refusal("scrape_configs:\n- job_name: p\n  loki_push_api: {server: {htp_listen_port: 1}}"),
+              "3:28: field htp_listen_port not found in server (did you mean \"http_listen_port\"?)");
+    CHECK_STR(
+        refusal(
+            "scrape_configs:\n- job_name: s\n  syslog: {listen_address: ':1', tls_config: {cert_file: a}}"),
+        "3:46: TLS for syslog is not offered yet");
+}
+
 TEST(old_keys_are_still_taken)
 {
     CHECK_STR(
