@@ -21,6 +21,7 @@ part() { # part TITLE COMMAND...
     part "remote write, every series new" env CHURN=1 bench/ingest.sh 20 20
     part "value codec, chunks of 120" build/bench/values_bench "$capture" 120
     part "value codec, chunks of 480" build/bench/values_bench "$capture" 480
+    part "queries, 20 targets, 4 hours" bench/queries.py 20 960 60
     part "libcairn" build/bench/client_bench
     part "sample application" bench/demo_wrk.sh
     for program in build/bench/*_bench; do

@@ -170,7 +170,8 @@ static int answer(int fd)
         }
     }
     int status = atoi(text + 9);
-    if (status / 100 != 2) {
+    static atomic_bool told;
+    if (status / 100 != 2 && !atomic_exchange(&told, true)) { /* the first says it all */
         (void)fprintf(stderr, "%.*s\n", (int)(n - body), text + body);
     }
     return status;
