@@ -4,6 +4,7 @@
 struct symbols {
     struct str *items;
     size_t n;
+    struct wire_write *to; /* keeps count of what is refused */
 };
 
 static enum err malformed(struct wire_decode *d, const char *what)
@@ -52,30 +53,55 @@ static bool push_refs(struct wire_decode *d, struct refs *r, const struct proto_
     return !p.bad;
 }
 
+/* A series while it is read. */
+struct wire_parts {
+    struct wire_series *s;
+    struct wire_sample *samples;
+    struct wire_histogram *histograms;
+    struct wire_exemplar *exemplars;
+    struct refs refs;
+};
+
+/* NOT_FOUND: refused, the reason in *reason. */
 static enum err resolve(struct wire_decode *d, const struct symbols *s, const struct refs *r,
-                        const struct wire_label **ret_labels, size_t *ret_n)
+                        const struct wire_label **ret_labels, size_t *ret_n, struct err_info *reason)
 {
     if (r->n % 2) {
-        return err_set(d->info, ERR_INVALID, "invalid labelRefs length %zu", r->n);
+        return err_set(reason, ERR_NOT_FOUND, "invalid labelRefs length %zu", r->n);
     }
     struct wire_label *out = arena_array(d->a, r->n / 2 + 1, sizeof(*out));
     if (!out) {
         return no_memory(d);
     }
-    for (size_t i = 0; i < r->n; i++) {
-        if (r->items[i] >= s->n) {
-            return err_set(d->info, ERR_INVALID, "labelRefs %zu = %u outside of symbols table (size %zu)", i,
-                           r->items[i], s->n);
+    for (size_t i = 0; i < r->n; i += 2) {
+        if (r->items[i] >= s->n || r->items[i + 1] >= s->n) {
+            return err_set(reason, ERR_NOT_FOUND,
+                           "labelRefs %u (name) = %u (value) outside of symbols table (size %zu)",
+                           r->items[i], r->items[i + 1], s->n);
         }
-        *(i % 2 ? &out[i / 2].value : &out[i / 2].name) = s->items[r->items[i]];
+        out[i / 2] = (struct wire_label){s->items[r->items[i]], s->items[r->items[i + 1]]};
     }
     *ret_labels = out;
     *ret_n = r->n / 2;
     return ERR_OK;
 }
 
+/* One part of the request is left out; the others are stored. */
+static void refuse(struct wire_decode *d, const struct symbols *s, const char *part, const struct refs *r,
+                   const struct err_info *reason)
+{
+    struct buf refs AUTO_BUF = {0};
+    for (size_t i = 0; r && i < r->n && s->to->refused == 0; i++) {
+        buf_printf(&refs, i ? " %u" : "%u", r->items[i]);
+    }
+    if (s->to->refused++ == 0) {
+        s->to->refusal = arena_printf(d->a, "parsing %s for series [%.*s]: %s", part,
+                                      STR_FMT(buf_view(&refs)), reason->message);
+    }
+}
+
 static enum err decode_exemplar(struct wire_decode *d, const struct symbols *s, struct str m,
-                                struct wire_exemplar *x)
+                                struct wire_exemplar *x, struct err_info *reason)
 {
     struct reader r = reader_of(m);
     struct proto_field f;
@@ -91,13 +117,14 @@ static enum err decode_exemplar(struct wire_decode *d, const struct symbols *s, 
             x->ts = (ts_ms)f.num;
         }
     }
-    return ok && !r.bad ? resolve(d, s, &refs, &x->labels, &x->label_count) : malformed(d, "exemplar");
+    return ok && !r.bad ? resolve(d, s, &refs, &x->labels, &x->label_count, reason)
+                        : malformed(d, "exemplar");
 }
 
 /* Metadata has its own numbering of types: 0 unspecified, counter, gauge, histogram, gaugehistogram, summary,
  * info, stateset, as the 1.0 message. */
 static enum err decode_metadata(struct wire_decode *d, const struct symbols *s, struct str m,
-                                struct wire_series *to)
+                                struct wire_series *to, struct err_info *reason)
 {
     struct reader r = reader_of(m);
     struct proto_field f;
@@ -107,7 +134,8 @@ static enum err decode_metadata(struct wire_decode *d, const struct symbols *s, 
             type = f.num;
         } else if ((f.number == 3 || f.number == 4) && f.wire == PROTO_VARINT) {
             if (f.num >= s->n) {
-                return malformed(d, "reference of metadata");
+                return err_set(reason, ERR_NOT_FOUND, "metadata %s %llu outside of symbols table (size %zu)",
+                               f.number == 3 ? "help_ref" : "unit_ref", (unsigned long long)f.num, s->n);
             }
             *(f.number == 3 ? &to->meta_help : &to->meta_unit) = s->items[f.num];
         }
@@ -116,42 +144,73 @@ static enum err decode_metadata(struct wire_decode *d, const struct symbols *s, 
     return r.bad ? malformed(d, "metadata") : ERR_OK;
 }
 
+/* One field of a series; NOT_FOUND: the series is to be left out. */
+static enum err decode_series_field(struct wire_decode *d, const struct symbols *sym,
+                                    const struct proto_field *f, struct wire_parts *to)
+{
+    struct wire_series *s = to->s;
+    struct err_info reason = {0};
+    enum err e = ERR_OK;
+    bool ok = true;
+    if (f->number == 1) {
+        ok = push_refs(d, &to->refs, f);
+    } else if (f->wire != PROTO_BYTES) {
+        return ERR_OK;
+    } else if (f->number == 2) {
+        ok = wire_decode_sample(f->bytes, &to->samples[s->sample_count++]);
+    } else if (f->number == 3) {
+        ok = wire_decode_histogram(d, f->bytes, &to->histograms[s->histogram_count++]);
+    } else if (f->number == 4) {
+        e = decode_exemplar(d, sym, f->bytes, &to->exemplars[s->exemplar_count++], &reason);
+        if (e == ERR_NOT_FOUND) { /* the samples are stored all the same */
+            refuse(d, sym, "exemplar", &to->refs, &reason);
+            s->exemplar_count--;
+            e = ERR_OK;
+        }
+    } else if (f->number == 5) {
+        e = decode_metadata(d, sym, f->bytes, s, &reason);
+        if (e == ERR_NOT_FOUND) {
+            refuse(d, sym, "metadata", &to->refs, &reason);
+        }
+    }
+    return ok ? e : arena_err(d->a) ? no_memory(d) : malformed(d, "time series");
+}
+
+/* NOT_FOUND: left out. */
 static enum err decode_series(struct wire_decode *d, const struct symbols *sym, struct str m,
                               struct wire_series *s)
 {
     struct reader r = reader_of(m);
     struct proto_field f;
-    struct refs refs = {0};
-    size_t samples = count_field(m, 2), histograms = count_field(m, 3), exemplars = count_field(m, 4);
-    struct wire_sample *sample = arena_array(d->a, samples + 1, sizeof(*sample));
-    struct wire_histogram *histogram = arena_array(d->a, histograms + 1, sizeof(*histogram));
-    struct wire_exemplar *exemplar = arena_array(d->a, exemplars + 1, sizeof(*exemplar));
-    enum err e = ERR_OK;
-    bool ok = true;
-    if (!sample || !histogram || !exemplar) {
+    struct err_info reason = {0};
+    struct wire_parts to = {.s = s,
+                            .samples = arena_array(d->a, count_field(m, 2) + 1, sizeof(*to.samples)),
+                            .histograms = arena_array(d->a, count_field(m, 3) + 1, sizeof(*to.histograms)),
+                            .exemplars = arena_array(d->a, count_field(m, 4) + 1, sizeof(*to.exemplars))};
+    bool left_out = false;
+    if (!to.samples || !to.histograms || !to.exemplars) {
         return no_memory(d);
     }
     *s = (struct wire_series){
-        .samples = sample, .histograms = histogram, .exemplars = exemplar, .meta_type = STR("")};
-    while (ok && !e && proto_next(&r, &f)) {
-        if (f.number == 1) {
-            ok = push_refs(d, &refs, &f);
-        } else if (f.wire != PROTO_BYTES) {
-            continue;
-        } else if (f.number == 2) {
-            ok = wire_decode_sample(f.bytes, &sample[s->sample_count++]);
-        } else if (f.number == 3) {
-            ok = wire_decode_histogram(d, f.bytes, &histogram[s->histogram_count++]);
-        } else if (f.number == 4) {
-            e = decode_exemplar(d, sym, f.bytes, &exemplar[s->exemplar_count++]);
-        } else if (f.number == 5) {
-            e = decode_metadata(d, sym, f.bytes, s);
+        .samples = to.samples, .histograms = to.histograms, .exemplars = to.exemplars, .meta_type = STR("")};
+    while (proto_next(&r, &f)) {
+        enum err e = decode_series_field(d, sym, &f, &to);
+        if (e && e != ERR_NOT_FOUND) {
+            return e;
         }
+        left_out |= e == ERR_NOT_FOUND;
     }
-    if (e || !ok || r.bad) {
-        return e ? e : arena_err(d->a) ? no_memory(d) : malformed(d, "time series");
+    if (r.bad) {
+        return malformed(d, "time series");
     }
-    return resolve(d, sym, &refs, &s->labels, &s->label_count);
+    if (left_out) {
+        return ERR_NOT_FOUND;
+    }
+    enum err e = resolve(d, sym, &to.refs, &s->labels, &s->label_count, &reason);
+    if (e == ERR_NOT_FOUND) {
+        refuse(d, sym, "labels", &to.refs, &reason);
+    }
+    return e;
 }
 
 static enum err decode_symbols(struct wire_decode *d, struct str body, struct symbols *s)
@@ -166,9 +225,6 @@ static enum err decode_symbols(struct wire_decode *d, struct str body, struct sy
         if (f.number == 4 && f.wire == PROTO_BYTES) {
             s->items[s->n++] = f.bytes;
         }
-    }
-    if (s->n && s->items[0].n) {
-        return err_set(d->info, ERR_INVALID, "symbols table must start with an empty string");
     }
     return r.bad ? malformed(d, "symbol") : ERR_OK;
 }
@@ -186,13 +242,22 @@ enum err remote_write_decode_v2(struct arena *a, struct str body, struct wire_wr
     if (e || !series) {
         return e ? e : no_memory(&d);
     }
-    while (!e && proto_next(&r, &f)) {
-        if (f.number == 5 && f.wire == PROTO_BYTES) {
-            e = decode_series(&d, &symbols, f.bytes, &series[w.series_count++]);
+    symbols.to = &w;
+    while (proto_next(&r, &f)) {
+        if (f.number != 5 || f.wire != PROTO_BYTES) {
+            continue;
         }
+        e = decode_series(&d, &symbols, f.bytes, &series[w.series_count]);
+        if (e && e != ERR_NOT_FOUND) {
+            return e;
+        }
+        w.series_count += e == ERR_OK;
     }
-    if (e || r.bad) {
-        return e ? e : malformed(&d, "field");
+    if (r.bad) {
+        return malformed(&d, "field");
+    }
+    if (arena_err(a)) {
+        return no_memory(&d);
     }
     *ret_write = w;
     return ERR_OK;

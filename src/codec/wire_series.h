@@ -70,6 +70,8 @@ struct wire_write {
     size_t series_count;
     const struct wire_metadata *metadata;
     size_t metadata_count;
+    size_t refused; /* parts of a 2.0 request that refer to no symbol, and why the first does */
+    struct str refusal;
     bool series_metadata; /* 2.0: metadata comes with the series, and a series without samples is an error */
 };
 

@@ -64,9 +64,6 @@ static void answer(struct prom_call *c, const struct remote_outcome *o)
 {
     atomic_fetch_add_explicit(&c->api->write_samples, o->stored, memory_order_relaxed);
     atomic_fetch_add_explicit(&c->api->write_refused, o->refused, memory_order_relaxed);
-    written_header(c, "X-Prometheus-Remote-Write-Samples-Written", o->samples);
-    written_header(c, "X-Prometheus-Remote-Write-Histograms-Written", o->histograms);
-    written_header(c, "X-Prometheus-Remote-Write-Exemplars-Written", o->exemplars);
     if (o->status == 204) {
         http_res_send(c->r, 204, NULL, STR(""));
         return;
@@ -107,6 +104,11 @@ static void write(struct prom_call *c)
     e = e ? e
           : remote_ingest(c->api->sink, message == WRITE_V1 ? c->api->series_cache : NULL, c->q.tenant, &w,
                           &work, &o, &c->info);
+    if (message == WRITE_V2) {
+        written_header(c, "X-Prometheus-Remote-Write-Samples-Written", o.samples);
+        written_header(c, "X-Prometheus-Remote-Write-Histograms-Written", o.histograms);
+        written_header(c, "X-Prometheus-Remote-Write-Exemplars-Written", o.exemplars);
+    }
     if (e == ERR_OOM) {
         refuse(c, 503, "not enough memory for the request: try again later");
     } else if (e) {

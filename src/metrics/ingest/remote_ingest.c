@@ -23,12 +23,17 @@ struct job {
     struct sink_series *series;
     struct sink_sample *samples;
     struct sink_exemplar *exemplars;
-    uint64_t refused;
+    uint64_t refused, skipped;
     struct str first; /* reason of the first refusal */
 };
 
+/* Of labels that break the rules. 1.0 leaves such series out without a word, as Prometheus. */
 static void refuse(struct job *j, const struct wire_series *s, struct str why)
 {
+    if (!j->needs_samples) {
+        j->skipped += s->sample_count + s->histogram_count;
+        return;
+    }
     j->refused += s->sample_count + s->histogram_count;
     if (!j->first.p) {
         j->first = why;
@@ -94,8 +99,7 @@ static bool in_future(struct job *j, ts_ms ts)
         return false;
     }
     j->refused++;
-    j->first =
-        j->first.p ? j->first : STR("out of bounds: the timestamp is more than 10 minutes in the future");
+    j->first = j->first.p ? j->first : STR("out of bounds: timestamp is too far in the future");
     return true;
 }
 
@@ -209,8 +213,9 @@ static enum err fill(struct job *j, struct wire_write *w)
 {
     enum err e = ERR_OK;
     j->batch.series_count = j->batch.sample_count = j->batch.exemplar_count = 0;
-    j->refused = 0;
-    j->first = (struct str){0};
+    j->refused = w->refused;
+    j->first = w->refusal;
+    j->skipped = 0;
     for (size_t i = 0; i < w->series_count && !e; i++) {
         e = add_series(j, &w->series[i], i);
     }
@@ -308,7 +313,7 @@ enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, str
     if (!j.first.p && r.first_refusal.code) {
         j.first = arena_str(a, str_c(r.first_refusal.message));
     }
-    ret_outcome->refused = j.refused;
+    ret_outcome->refused = j.refused + j.skipped;
     if (j.refused) {
         ret_outcome->status = 400;
         ret_outcome->text = arena_printf(a, "%llu of %llu samples were refused; the first: %.*s",
