@@ -4,4 +4,5 @@ here=$(dirname "$0")
 status=0
 python3 "$here/api.py" || status=1
 python3 "$here/metrics_role.py" || status=1
+python3 "$here/tail.py" || status=1
 exit $status

@@ -102,7 +102,7 @@ export function Rules() {
                             {ago(r.lastEvaluation)}, {secondsText(r.evaluationTime)}
                           </span>
                         </div>
-                        {r.lastError && <div className="notice bad">{r.lastError}</div>}
+                        {r.lastError && <div className={"notice" + (r.health === "err" ? " bad" : "")}>{r.lastError}</div>}
                         <Definition rule={r} />
                       </div>
                     ))}
