@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -253,4 +254,50 @@ void file_unmap(struct file_map *m)
         munmap((void *)(uintptr_t)m->data.p, m->data.n);
     }
     m->data = (struct str){0};
+}
+
+/* Not every file system has files without a name. */
+static int scratch_open(const char *dir)
+{
+    char path[4096];
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR) ||
+        snprintf(path, sizeof(path), "%s/.scratch-XXXXXX", dir) >= (int)sizeof(path)) {
+        return fd;
+    }
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) {
+        (void)unlink(path);
+    }
+    return fd;
+}
+
+/* Open, reserve, map; *ret_fd is to be closed in any case. */
+static void *scratch_map(const char *dir, size_t size_bytes, int *ret_fd)
+{
+    *ret_fd = fault_here() ? -1 : scratch_open(dir);
+    if (*ret_fd < 0 || fault_here() || fallocate(*ret_fd, 0, 0, (off_t)size_bytes) != 0) {
+        return MAP_FAILED;
+    }
+    return mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *ret_fd, 0);
+}
+
+enum err file_map_scratch(const char *dir, size_t size_bytes, void **ret_p, struct err_info *reterr_info)
+{
+    int fd = -1;
+    enum err e = ERR_OK;
+    void *p = scratch_map(dir, size_bytes, &fd);
+    if (p == MAP_FAILED) {
+        e = err_set_errno(reterr_info, errno, "cannot make a scratch file of %zu bytes in %s", size_bytes,
+                          dir);
+    } else {
+        *ret_p = p;
+    }
+    file_close(fd);
+    return e;
+}
+
+void file_unmap_scratch(void *p, size_t size_bytes)
+{
+    munmap(p, size_bytes);
 }

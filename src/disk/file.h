@@ -47,6 +47,12 @@ struct file_map { /* a read-only mapping; data.p NULL for an empty file */
 };
 MUST_USE enum err file_map(const char *path, struct file_map *ret_map, struct err_info *reterr_info);
 void file_unmap(struct file_map *m);
+/* size_bytes of zeroed, writable memory that a nameless file in the folder stands behind, with its room on
+ * the disk reserved: not the process's own memory, and gone with it. Errors: NO_SPACE, UNSUPPORTED (the file
+ * system cannot reserve), IO. */
+MUST_USE enum err file_map_scratch(const char *dir, size_t size_bytes, void **ret_p,
+                                   struct err_info *reterr_info);
+void file_unmap_scratch(void *p, size_t size_bytes);
 
 /* mkdir -p, mode 0750. */
 MUST_USE enum err dir_make(const char *path, struct err_info *reterr_info);

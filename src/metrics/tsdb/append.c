@@ -424,7 +424,7 @@ static enum err place(struct appender *a, unsigned partition)
     struct partition *p = &a->db->partitions[partition];
     struct head *h = NULL;
     mutex_lock(&p->lock);
-    enum err e = partition_head(p, a->tenant, &h);
+    enum err e = partition_head(p, a->tenant, &a->db->pool, &h);
     for (uint32_t i = a->first[partition]; e == ERR_OK && i < a->first[partition + 1]; i++) {
         e = consider(a, h, partition, a->order[i]);
     }

@@ -5,11 +5,15 @@
 #include "metrics/tsdb/limits.h"
 #include "metrics/tsdb/values.h"
 
-struct chunk *chunk_new(uint32_t times_bytes, uint32_t value_bytes)
+struct chunk *chunk_new(struct chunk_pool *pool, uint32_t times_bytes, uint32_t value_bytes)
 {
-    struct chunk *c = mem_alloc(sizeof(*c) + times_bytes + value_bytes);
+    struct chunk_segment *segment = NULL;
+    size_t n = sizeof(struct chunk) + times_bytes + value_bytes;
+    struct chunk *c = pool ? chunk_pool_alloc(pool, n, &segment) : NULL;
+    c = c ? c : mem_alloc(n);
     if (c) {
-        *c = (struct chunk){.times_bytes = times_bytes, .value_bytes = value_bytes, .clock = CLOCK_NONE};
+        *c = (struct chunk){
+            .segment = segment, .times_bytes = times_bytes, .value_bytes = value_bytes, .clock = CLOCK_NONE};
         atomic_init(&c->refs, 1);
     }
     return c;
@@ -17,12 +21,20 @@ struct chunk *chunk_new(uint32_t times_bytes, uint32_t value_bytes)
 
 struct chunk *chunk_ref(struct chunk *c)
 {
-    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    if (c->segment) {
+        chunk_segment_ref(c->segment);
+    } else {
+        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    }
     return c;
 }
 
 void chunk_unref(struct chunk *c)
 {
+    if (c && c->segment) {
+        chunk_segment_unref(c->segment);
+        return;
+    }
     /* acq_rel: the last owner sees what the others wrote. */
     if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
         mem_free(c);

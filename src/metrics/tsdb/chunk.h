@@ -8,15 +8,17 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "metrics/tsdb/chunk_pool.h"
 #include "metrics/tsdb/rich.h"
 
 #define CLOCK_NONE UINT32_MAX
 
 struct chunk {
-    struct chunk *older; /* list of the series; followed under the head's lock only */
-    atomic_uint refs;
-    uint32_t clock;      /* number of the clock in the head, or CLOCK_NONE: own timestamps */
-    uint32_t first_tick; /* absolute number of the first tick */
+    struct chunk *older;           /* list of the series; followed under the head's lock only */
+    struct chunk_segment *segment; /* whose references are the chunk's; NULL: on the heap */
+    atomic_uint refs;              /* of one on the heap */
+    uint32_t clock;                /* number of the clock in the head, or CLOCK_NONE: own timestamps */
+    uint32_t first_tick;           /* absolute number of the first tick */
     uint16_t count;
     uint8_t mode; /* enum values_mode, or CHUNK_RICH */
     uint8_t pad;
@@ -29,13 +31,20 @@ enum {
     CHUNK_RICH = 128 /* a stream of rich samples (rich.h) */
 };
 
-/* One reference. NULL when out of memory. */
-struct chunk *chunk_new(uint32_t times_bytes, uint32_t value_bytes);
+/* One reference. From the pool (may be NULL) where it has room, else from the heap. NULL when out of memory.
+ */
+struct chunk *chunk_new(struct chunk_pool *pool, uint32_t times_bytes, uint32_t value_bytes);
 struct chunk *chunk_ref(struct chunk *c);
 void chunk_unref(struct chunk *c); /* accepts NULL */
 static inline size_t chunk_bytes(const struct chunk *c)
 {
     return sizeof(*c) + c->times_bytes + c->value_bytes;
+}
+
+/* Of the process's own memory. */
+static inline size_t chunk_heap_bytes(const struct chunk *c)
+{
+    return c->segment ? 0 : chunk_bytes(c);
 }
 
 /* ret_v has count items. Errors: CORRUPT; OOM of rich chunks. */

@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum err head_new(struct tenant *t, struct head **ret_h)
+enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h)
 {
     struct head *h = mem_zalloc(sizeof(*h));
     if (!h || index_new(&h->index) != ERR_OK) {
@@ -12,6 +12,7 @@ enum err head_new(struct tenant *t, struct head **ret_h)
         return ERR_OOM;
     }
     h->tenant = t;
+    h->pool = pool;
     h->min_ts = INT64_MAX;
     h->max_ts = INT64_MIN;
     *ret_h = h;
@@ -23,7 +24,7 @@ static void series_done(struct head *h, struct series *s)
     for (struct chunk *c = s->sealed, *older; c; c = older) {
         older = c->older;
         h->chunk_count--;
-        h->chunk_bytes -= chunk_bytes(c);
+        h->chunk_bytes -= chunk_heap_bytes(c);
         chunk_unref(c);
     }
     if (s->ext) {

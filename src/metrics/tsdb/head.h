@@ -79,6 +79,7 @@ enum {
 
 struct head {
     struct tenant *tenant;
+    struct chunk_pool *pool; /* where chunks are sealed to */
     struct index *index;
     struct series **pages; /* of SERIES_PAGE; addresses stay */
     size_t page_count, page_cap;
@@ -93,11 +94,13 @@ struct head {
     uint32_t *free_clocks;
     size_t free_clock_count, free_clock_cap;
     size_t dropped; /* series removed since the index was built */
-    size_t chunk_count, chunk_bytes, tail_bytes, late_count;
+    size_t chunk_count, tail_bytes, late_count;
+    size_t chunk_bytes;   /* of those on the heap */
     ts_ms min_ts, max_ts; /* of the samples; INT64_MAX, INT64_MIN when there are none */
 };
 
-MUST_USE enum err head_new(struct tenant *t, struct head **ret_h);
+/* The pool outlives the head; NULL = chunks on the heap. */
+MUST_USE enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h);
 void head_free(struct head *h); /* accepts NULL */
 size_t head_bytes(const struct head *h);
 
@@ -128,9 +131,9 @@ MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, con
 void head_tail_clear(struct series *s);
 /* Turns the tail into a chunk. */
 MUST_USE enum err head_seal(struct head *h, struct series *s);
-/* The tail as a chunk outside the series' list, for readers; memory from the arena when `a` is given (it is
- * never unreferenced then). NULL when there is no memory. */
-struct chunk *head_tail_copy(const struct series *s, struct arena *a);
+/* The tail as a chunk outside the series' list; memory from the arena when `a` is given (it is never
+ * unreferenced then), else from the pool, which may be NULL, or the heap. NULL when there is no memory. */
+struct chunk *head_tail_copy(const struct series *s, struct chunk_pool *pool, struct arena *a);
 
 /* All late samples there are belong to the flush that begins. */
 void head_keep_fresh(struct head *h);

@@ -284,17 +284,19 @@ static void chunk_fill(struct chunk *c, const struct series *s)
     }
 }
 
-struct chunk *head_tail_copy(const struct series *s, struct arena *a)
+struct chunk *head_tail_copy(const struct series *s, struct chunk_pool *pool, struct arena *a)
 {
     uint32_t times = s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0;
     bool rich = (s->flags & SERIES_RICH) != 0;
     uint32_t values = rich ? (uint32_t)s->ext->rich->stream.n : (s->xor.bits + 7) / 8;
-    struct chunk *c = a ? arena_alloc(a, sizeof(*c) + times + values) : chunk_new(times, values);
+    struct chunk *c = a ? arena_alloc(a, sizeof(*c) + times + values) : chunk_new(pool, times, values);
     if (!c) {
         return NULL;
     }
-    *c = (struct chunk){.times_bytes = times, .value_bytes = values};
-    atomic_init(&c->refs, 1);
+    if (a) {
+        *c = (struct chunk){.times_bytes = times, .value_bytes = values};
+        atomic_init(&c->refs, 1);
+    }
     chunk_fill(c, s);
     c->mode = rich ? CHUNK_RICH : VALUES_XOR;
     memcpy(c->data + times, rich ? (const void *)s->ext->rich->stream.p : s->tail, values);
@@ -306,7 +308,7 @@ static void sealed_enter(struct head *h, struct series *s, struct chunk *c)
     c->older = s->sealed;
     s->sealed = c;
     h->chunk_count++;
-    h->chunk_bytes += chunk_bytes(c);
+    h->chunk_bytes += chunk_heap_bytes(c);
     head_tail_clear(s);
 }
 
@@ -316,7 +318,7 @@ enum err head_seal(struct head *h, struct series *s)
         return ERR_OK;
     }
     if (s->flags & SERIES_RICH) { /* the stream is as good as it gets */
-        struct chunk *as_is = head_tail_copy(s, NULL);
+        struct chunk *as_is = head_tail_copy(s, h->pool, NULL);
         if (as_is) {
             sealed_enter(h, s, as_is);
         }
@@ -328,7 +330,7 @@ enum err head_seal(struct head *h, struct series *s)
     ASSERT(e == ERR_OK);
     uint8_t mode = VALUES_XOR;
     size_t n = values_encode(values, s->tail_count, coded, &mode);
-    struct chunk *c = chunk_new(s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0, (uint32_t)n);
+    struct chunk *c = chunk_new(h->pool, s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0, (uint32_t)n);
     if (!c) {
         return ERR_OOM;
     }
@@ -384,7 +386,7 @@ bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint
         }
     }
     if (s->tail_count > 0 && ts >= s->tail_ts && ts <= s->last_ts) {
-        struct chunk *c = head_tail_copy(s, NULL);
+        struct chunk *c = head_tail_copy(s, NULL, NULL);
         bool found = c && chunk_sample_at(h, c, ts, ret_identity);
         chunk_unref(c);
         if (found) {

@@ -44,7 +44,7 @@ static struct chunk *rich_suffix(const struct head *h, const struct chunk *c, ts
         rich_write(&stream, &state, &(struct sample_value){bits[i], starts[i], histograms[i]});
     }
     size_t n = c->clock == CLOCK_NONE ? times_encode(ts + skip, c->count - skip, times) : 0;
-    struct chunk *out = stream.err == ERR_OK ? chunk_new((uint32_t)n, (uint32_t)stream.n) : NULL;
+    struct chunk *out = stream.err == ERR_OK ? chunk_new(h->pool, (uint32_t)n, (uint32_t)stream.n) : NULL;
     if (out) {
         suffix_place(out, c, skip, ts[skip]);
         out->mode = CHUNK_RICH;
@@ -77,7 +77,7 @@ static struct chunk *chunk_suffix(const struct head *h, const struct chunk *c, t
     uint8_t mode = 0;
     size_t bytes = values_encode(values + skip, n, coded, &mode);
     size_t times_bytes = c->clock == CLOCK_NONE ? times_encode(ts + skip, n, times) : 0;
-    struct chunk *out = chunk_new((uint32_t)times_bytes, (uint32_t)bytes);
+    struct chunk *out = chunk_new(h->pool, (uint32_t)times_bytes, (uint32_t)bytes);
     if (!out) {
         return NULL;
     }
@@ -103,12 +103,12 @@ static void trim_sealed(struct head *h, struct series *s, ts_ms before)
                 continue;
             }
             rest->older = c->older;
-            h->chunk_bytes += chunk_bytes(rest);
+            h->chunk_bytes += chunk_heap_bytes(rest);
             h->chunk_count++;
         }
         *at = rest ? rest : c->older;
         at = rest ? &rest->older : at;
-        h->chunk_bytes -= chunk_bytes(c);
+        h->chunk_bytes -= chunk_heap_bytes(c);
         h->chunk_count--;
         chunk_unref(c);
     }

@@ -6,9 +6,12 @@ enum {
     PARTITIONS = 64,         /* fixed for ever: part of names and records (DESIGN.md section 8) */
     CHUNK_SAMPLES_MAX = 120, /* half an hour at 15 s; small enough that a read decodes little in excess */
     RICH_TAIL_BYTES_MAX =
-        16 << 10,              /* of histograms in an open tail: sealed beyond, so that reads decode little */
-    CLOCK_SERIES_MIN = 4,      /* fewer series than this do not pay for a clock of their own */
-    CUT_SAMPLES_MIN = 32,      /* a chunk this long is sealed at a gap; a shorter one gets own timestamps */
+        16 << 10,         /* of histograms in an open tail: sealed beyond, so that reads decode little */
+    CLOCK_SERIES_MIN = 4, /* fewer series than this do not pay for a clock of their own */
+    CUT_SAMPLES_MIN = 32, /* a chunk this long is sealed at a gap; a shorter one gets own timestamps */
+    CHUNK_SEGMENT_BYTES_MIN =
+        1 << 20, /* the first; later ones double, so that a small store takes little disk */
+    CHUNK_SEGMENT_BYTES_MAX = 16 << 20,
     LABELS_MAX = 256,          /* of a series */
     LABEL_BYTES_MAX = 1 << 16, /* of a name or a value */
     SLOTS_MAX = 1 << 26,       /* series of one tenant in one partition */

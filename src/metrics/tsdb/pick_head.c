@@ -115,7 +115,7 @@ static enum err pick_samples(struct picker *p, struct picked *s, const struct se
         }
     }
     if (e == ERR_OK && in->tail_count && overlaps(p->c, in->tail_ts, in->last_ts)) {
-        struct chunk *k = head_tail_copy(in, &p->c->part);
+        struct chunk *k = head_tail_copy(in, NULL, &p->c->part);
         e = k ? add_run(p, s, k) : arena_err(&p->c->part);
     }
     return e == ERR_OK && in->ext && in->ext->late_count ? pick_late(p, s, in->ext) : e;

@@ -55,7 +55,7 @@ static enum err apply(struct tsdb *db, unsigned partition, uint64_t offset, stru
     struct partition *p = &db->partitions[partition];
     bool flushed = offset < db->store.flushed_offset[partition];
     enum err e = tenant_get(db, name, true, &t);
-    e = e == ERR_OK ? partition_head(p, t, &h) : e;
+    e = e == ERR_OK ? partition_head(p, t, &db->pool, &h) : e;
     if (e != ERR_OK) {
         return e;
     }

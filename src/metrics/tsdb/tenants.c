@@ -50,7 +50,7 @@ enum err tenant_get(struct tsdb *db, struct str name, bool make, struct tenant *
     return e;
 }
 
-enum err partition_head(struct partition *p, struct tenant *t, struct head **ret_h)
+enum err partition_head(struct partition *p, struct tenant *t, struct chunk_pool *pool, struct head **ret_h)
 {
     size_t cap = p->head_cap;
     if (vec_reserve((void **)&p->heads, &p->head_cap, t->number + 1u, sizeof(*p->heads)) != ERR_OK) {
@@ -60,7 +60,7 @@ enum err partition_head(struct partition *p, struct tenant *t, struct head **ret
         memset(p->heads + cap, 0, (p->head_cap - cap) * sizeof(struct head *));
     }
     if (!p->heads[t->number]) {
-        enum err e = head_new(t, &p->heads[t->number]);
+        enum err e = head_new(t, pool, &p->heads[t->number]);
         if (e != ERR_OK) {
             return e;
         }

@@ -84,6 +84,7 @@ static struct tsdb *db_new(const struct tsdb_options *o)
         db->partitions[i].record.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX;
     }
     db->dir = mem_dup(o->dir, strlen(o->dir));
+    chunk_pool_init(&db->pool, db->dir);
     db->marks = mem_array(MARKS_MAX, sizeof(*db->marks));
     if (!db->dir || !db->marks) {
         tsdb_close(db);
@@ -172,6 +173,7 @@ void tsdb_close(struct tsdb *db)
         mutex_done(&p->lock);
         mutex_done(&p->writer);
     }
+    chunk_pool_done(&db->pool);
     for (size_t i = 0; i < db->tenant_count; i++) {
         struct tenant *t = db->tenants[i];
         side_done(t);

@@ -69,6 +69,7 @@ struct tsdb {
     struct mutex tenants_lock;
     struct tenant **tenants;
     size_t tenant_count, tenant_cap;
+    struct chunk_pool pool; /* of all heads */
     struct partition partitions[PARTITIONS];
     atomic_uint_fast64_t epoch;      /* of series references */
     atomic_uint_fast64_t generation; /* of the past */
@@ -98,7 +99,8 @@ uint64_t series_target(struct str tenant, struct labels ls, uint64_t hash);
 /* The tenant, made when absent (or NULL when `make` is false and it is). Errors: OOM, LIMIT, INVALID. */
 MUST_USE enum err tenant_get(struct tsdb *db, struct str name, bool make, struct tenant **ret_t);
 /* The partition's head of the tenant, made when absent. Under the partition's lock. */
-MUST_USE enum err partition_head(struct partition *p, struct tenant *t, struct head **ret_h);
+MUST_USE enum err partition_head(struct partition *p, struct tenant *t, struct chunk_pool *pool,
+                                 struct head **ret_h);
 static inline struct head *partition_head_find(const struct partition *p, const struct tenant *t)
 {
     return t->number < p->head_count ? p->heads[t->number] : NULL;
