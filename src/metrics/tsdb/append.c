@@ -5,10 +5,13 @@
  * record is placed; then the log is waited for once; then the samples are applied. So nothing is visible, and
  * nothing counts as a duplicate, before it is as durable as the mode promises, and a refused record leaves
  * only series without samples behind. */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "metrics/model/histogram_ops.h"
 #include "metrics/model/value.h"
+#include "metrics/tsdb/memory.h"
 #include "metrics/tsdb/record.h"
 #include "metrics/tsdb/side.h"
 #include "metrics/tsdb/tsdb_int.h"
@@ -79,6 +82,14 @@ static COLD void explain(struct appender *a, const struct sink_sample *m)
         return;
     }
     const char *why = refusals[m->status];
+    char full[384], memory[256];
+    if (m->status == SAMPLE_LIMIT && memory_full(a->db)) {
+        memory_explain(a->db, memory, sizeof(memory));
+        (void)snprintf(full, sizeof(full),
+                       "no memory for new series (setting memory: %s); drop labels or series, or raise it",
+                       memory);
+        why = full;
+    }
     if (m->status == SAMPLE_INVALID && m->histogram && histogram_check(m->histogram, &flaw) != ERR_OK) {
         why = flaw.message;
     }
@@ -239,7 +250,8 @@ static enum err series_make(struct appender *a, struct head *h, uint32_t index,
         *ret_status = SAMPLE_INVALID;
         return ERR_OK;
     }
-    if (atomic_load_explicit(&a->tenant->series, memory_order_relaxed) >= a->db->o.series_max) {
+    if (atomic_load_explicit(&a->tenant->series, memory_order_relaxed) >= a->db->o.series_max ||
+        memory_full(a->db)) {
         *ret_status = SAMPLE_LIMIT;
         return ERR_OK;
     }
@@ -260,6 +272,7 @@ static enum err series_make(struct appender *a, struct head *h, uint32_t index,
     }
     head_series(h, slot)->order = a->created_from + index;
     atomic_fetch_add_explicit(&a->tenant->series, 1, memory_order_relaxed);
+    memory_series_made(a->db, s->labels);
     a->result->new_series++;
     a->slot_of[index] = slot;
     *ret_status = SAMPLE_STORED;

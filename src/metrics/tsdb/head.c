@@ -4,6 +4,10 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+enum {
+    MALLOC_BYTES = 16 /* that an allocation takes besides itself, about */
+};
+
 enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h)
 {
     struct head *h = mem_zalloc(sizeof(*h));
@@ -71,15 +75,20 @@ void head_free(struct head *h)
     mem_free(h);
 }
 
-size_t head_bytes(const struct head *h)
+struct head_bytes head_bytes(const struct head *h)
 {
-    size_t clocks = h->clock_cap * sizeof(*h->clocks);
+    struct head_bytes b = {.index = index_bytes(h->index)};
+    b.series = sizeof(*h) + h->page_count * SERIES_PAGE * sizeof(struct series) +
+               h->table_cap * sizeof(*h->table) + h->free_cap * sizeof(*h->free_slots) +
+               h->page_cap * sizeof(struct series *);
+    b.clocks = h->clock_cap * sizeof(*h->clocks);
     for (size_t i = 0; i < h->clock_count; i++) {
-        clocks += h->clocks[i].cap * sizeof(ts_ms);
+        b.clocks += h->clocks[i].cap * sizeof(ts_ms);
     }
-    return sizeof(*h) + index_bytes(h->index) + h->page_count * SERIES_PAGE * sizeof(struct series) +
-           h->table_cap * sizeof(*h->table) + clocks + h->chunk_bytes + h->tail_bytes +
-           h->late_count * sizeof(struct late_sample);
+    b.tails = h->tail_bytes + h->series_count * MALLOC_BYTES;
+    b.chunks = h->chunk_bytes;
+    b.late = h->late_count * sizeof(struct late_sample);
+    return b;
 }
 
 uint32_t head_find(const struct head *h, struct labels ls, uint64_t hash)

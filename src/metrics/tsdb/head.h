@@ -102,7 +102,11 @@ struct head {
 /* The pool outlives the head; NULL = chunks on the heap. */
 MUST_USE enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h);
 void head_free(struct head *h); /* accepts NULL */
-size_t head_bytes(const struct head *h);
+/* Memory by purpose; what the allocator adds is guessed. */
+struct head_bytes {
+    size_t series, index, tails, clocks, chunks, late;
+};
+struct head_bytes head_bytes(const struct head *h);
 
 static inline struct series *head_series(const struct head *h, uint32_t slot)
 {

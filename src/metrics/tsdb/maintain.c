@@ -4,12 +4,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "metrics/tsdb/flush.h"
+#include "metrics/tsdb/memory.h"
 
 enum {
     MAINTAIN_EVERY_MS = 5000,
     MERGE_FACTOR = 4, /* blocks of a level become one of the next */
     MERGE_LEVELS = 4,
-    PRESSURE_KEEP_MS = 5 * 60 * 1000 /* of the newest samples, when memory is short */
+    MINUTE_MS = 60 * 1000,
+    PRESSURE_KEEP_MS = 5 * MINUTE_MS,  /* of the newest samples, when memory is short */
+    PRESSURE_EVERY_MS = 15 * MINUTE_MS /* of data, between such flushes */
 };
 
 static const int64_t BLOCK_SPAN_MS_MAX = INT64_C(31) * 24 * 3600 * 1000;
@@ -24,13 +27,16 @@ static enum err flush_due(struct tsdb *db, struct err_info *info)
 {
     struct tsdb_stats s;
     tsdb_stats(db, &s);
+    memory_measure(db, s.head_bytes);
     if (s.min_time > s.max_time || s.max_time < INT64_MIN / 2) {
         return ERR_OK;
     }
     int64_t block = db->o.block_ms;
     ts_ms bound = align_down(s.max_time - block / 2, block);
-    if (db->o.memory_bytes && s.head_bytes > db->o.memory_bytes && s.max_time - PRESSURE_KEEP_MS > bound) {
-        bound = align_down(s.max_time - PRESSURE_KEEP_MS, 60 * 1000);
+    if (s.head_bytes > memory_soft_bytes(db)) {
+        ts_ms early = align_down(s.max_time - PRESSURE_KEEP_MS, MINUTE_MS);
+        /* Series that are alive stay however often that is done: only time lets any go. */
+        bound = early > bound && early >= db->store.flushed_before + PRESSURE_EVERY_MS ? early : bound;
     }
     if (bound <= db->store.flushed_before || s.min_time >= bound) {
         return ERR_OK;
@@ -96,7 +102,7 @@ static enum err retention_due(struct tsdb *db, struct err_info *info)
     struct block **gone = mem_array(set->block_count + 1, sizeof(*gone));
     struct tombstone **kept = mem_array(set->tombstone_count + 1, sizeof(*kept));
     size_t gone_count = 0, kept_count = 0;
-    uint64_t bytes = ingest_log_bytes(db->log);
+    uint64_t bytes = ingest_log_bytes(db->log) + atomic_load_explicit(&db->pool.bytes, memory_order_relaxed);
     ts_ms newest = INT64_MIN;
     for (size_t i = 0; i < set->block_count; i++) {
         bytes += set->blocks[i]->bytes;

@@ -8,6 +8,7 @@
 #include "disk/file.h"
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/maintain.h"
+#include "metrics/tsdb/memory.h"
 #include "metrics/tsdb/replay.h"
 #include "metrics/tsdb/side.h"
 #include "metrics/tsdb/source_int.h"
@@ -15,6 +16,10 @@
 
 static const int64_t RETENTION_MS = INT64_C(15) * 24 * 3600 * 1000;
 static const int64_t HOUR_MS = 3600 * 1000;
+
+enum {
+    SERIES_BYTES_MIN = 192 /* no series takes less */
+};
 
 ts_ms tsdb_mutable_from(struct tsdb *db)
 {
@@ -56,7 +61,8 @@ static void options_fill(struct tsdb_options *o, const struct tsdb_options *in)
     o->retention_ms = in->retention_ms ? in->retention_ms : RETENTION_MS;
     o->late_window_ms = in->late_window_ms ? in->late_window_ms : HOUR_MS;
     o->block_ms = in->block_ms ? in->block_ms : 2 * HOUR_MS;
-    o->series_max = in->series_max ? in->series_max : 1000000;
+    o->memory_bytes = in->memory_bytes ? in->memory_bytes : memory_default_bytes();
+    o->series_max = in->series_max ? in->series_max : o->memory_bytes / SERIES_BYTES_MIN + 1;
     o->disk_reserve_bytes = in->disk_reserve_bytes ? in->disk_reserve_bytes : UINT64_C(256) << 20;
 }
 
@@ -75,6 +81,7 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     atomic_init(&db->generation, 1);
     atomic_init(&db->flushing_before, INT64_MIN);
     mutex_init(&db->tenants_lock);
+    mutex_init(&db->memory.lock);
     mutex_init(&db->maintenance);
     mutex_init(&db->thread_lock);
     cond_init(&db->wake);
@@ -183,6 +190,7 @@ void tsdb_close(struct tsdb *db)
     }
     mem_free(db->tenants);
     mutex_done(&db->tenants_lock);
+    mutex_done(&db->memory.lock);
     dir_unlock(db->lock_fd);
     mem_free(db->dir);
     mem_free(db);
@@ -203,7 +211,14 @@ static void head_stats(const struct head *h, struct tsdb_stats *s)
     s->series += h->series_count;
     s->chunks += h->chunk_count;
     s->label_pairs += h->index->pair_count;
-    s->head_bytes += head_bytes(h);
+    struct head_bytes b = head_bytes(h);
+    s->series_bytes += b.series;
+    s->index_bytes += b.index;
+    s->tail_bytes += b.tails;
+    s->clock_bytes += b.clocks;
+    s->chunk_bytes += b.chunks;
+    s->late_bytes += b.late;
+    s->head_bytes += b.series + b.index + b.tails + b.clocks + b.chunks + b.late;
     s->min_time = h->min_ts < s->min_time ? h->min_ts : s->min_time;
     s->max_time = h->max_ts > s->max_time ? h->max_ts : s->max_time;
 }
@@ -222,6 +237,8 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         mutex_unlock(&p->lock);
     }
     s.oldest_time = s.min_time;
+    s.memory_bytes = db->o.memory_bytes;
+    s.chunk_file_bytes = atomic_load_explicit(&db->pool.bytes, memory_order_relaxed);
     struct store_set *set = store_view(&db->store);
     for (size_t i = 0; i < set->block_count; i++) {
         s.blocks++;

@@ -19,8 +19,10 @@ struct tsdb_options {
     uint64_t retention_bytes;   /* 0 = no limit; over everything in dir */
     int64_t late_window_ms;     /* out-of-order window; 0 = 1 h, < 0 = none */
     int64_t block_ms;           /* head span that is flushed to one block; 0 = 2 h */
-    uint64_t memory_bytes; /* soft limit of the head; 0 = a quarter of the host, or half of a cgroup limit */
-    uint64_t series_max;   /* per tenant; 0 = 1,000,000 */
+    /* What the heads may use; 0 = a quarter of the host, or half of a cgroup limit. Above a half of it heads
+     * are flushed early, above three quarters new series are refused. */
+    uint64_t memory_bytes;
+    uint64_t series_max;         /* per tenant; 0 = as many as memory_bytes has room for */
     uint64_t disk_reserve_bytes; /* refuse writes below this much free disk; 0 = 256 MiB */
 };
 
@@ -51,8 +53,12 @@ struct tsdb_stats {
     uint64_t series, chunks, label_pairs; /* of the head */
     uint64_t samples_appended, samples_refused[SAMPLE_STATUS_COUNT];
     uint64_t head_bytes, wal_bytes, block_bytes, blocks;
-    ts_ms min_time, max_time; /* of the head; INT64_MAX, INT64_MIN when empty */
-    ts_ms oldest_time;        /* of everything */
+    /* head_bytes by purpose */
+    uint64_t series_bytes, index_bytes, tail_bytes, clock_bytes, chunk_bytes, late_bytes;
+    uint64_t chunk_file_bytes; /* scratch files of sealed chunks: on disk, mapped */
+    uint64_t memory_bytes;     /* the promise */
+    ts_ms min_time, max_time;  /* of the head; INT64_MAX, INT64_MIN when empty */
+    ts_ms oldest_time;         /* of everything */
     uint64_t wal_bad_segments, blocks_bad;
     bool read_only;
     char read_only_reason[256];

@@ -48,6 +48,13 @@ struct mark {
     ts_ms max_ts;
 };
 
+/* See memory.h. */
+struct memory_watch {
+    atomic_uint_fast64_t measured, made; /* bytes of the heads; of series made since. Sums, order nothing */
+    struct mutex lock;                   /* guards offender */
+    char offender[192];
+};
+
 struct tsdb {
     struct metric_sink sink;
     struct metric_source source;
@@ -70,11 +77,13 @@ struct tsdb {
     struct tenant **tenants;
     size_t tenant_count, tenant_cap;
     struct chunk_pool pool; /* of all heads */
+    struct memory_watch memory;
     struct partition partitions[PARTITIONS];
     atomic_uint_fast64_t epoch;      /* of series references */
     atomic_uint_fast64_t generation; /* of the past */
     atomic_uint_fast64_t appended, refused[SAMPLE_STATUS_COUNT];
-    uint64_t wal_bad_segments, wal_orphans; /* orphans: samples without a series, senseless records */
+    uint64_t wal_bad_segments;
+    atomic_uint_fast64_t wal_orphans; /* samples without a series, senseless records */
 };
 
 static inline struct tsdb *tsdb_of_sink(struct metric_sink *s)

@@ -1,0 +1,31 @@
+/* The memory promise of the store: what it may use, how near it is, and who used it up.
+ *
+ * Housekeeping measures the heads every few seconds (memory_measure); appenders add what they made since and
+ * ask before they make a series (memory_full). Existing series always go on. */
+#ifndef CAIRN_METRICS_TSDB_MEMORY_H
+#define CAIRN_METRICS_TSDB_MEMORY_H
+
+#include "metrics/tsdb/tsdb_int.h"
+
+/* A quarter of the host's memory, or half of the smallest limit of the cgroups the process is in. */
+uint64_t memory_default_bytes(void);
+/* Heads above it are flushed early. */
+static inline uint64_t memory_soft_bytes(const struct tsdb *db)
+{
+    return db->o.memory_bytes / 2;
+}
+/* Above it no series is made. */
+static inline uint64_t memory_hard_bytes(const struct tsdb *db)
+{
+    return db->o.memory_bytes / 4 * 3;
+}
+
+/* Takes the heads' size as measured; where the limit is near, finds the metric with the most series. */
+void memory_measure(struct tsdb *db, uint64_t head_bytes);
+/* A series was made. Any thread. */
+void memory_series_made(struct tsdb *db, struct labels ls);
+bool memory_full(const struct tsdb *db);
+/* "42 of 41 MiB; most series has NAME (N)". Any thread. */
+void memory_explain(struct tsdb *db, char *text, size_t text_bytes);
+
+#endif
