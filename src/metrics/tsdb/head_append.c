@@ -9,6 +9,7 @@
 
 enum {
     TAIL_BYTES_FIRST = 32,
+    TAIL_BYTES_MORE = 8,
     TIME_BYTES_MAX = 10 /* of a varint */
 };
 
@@ -26,7 +27,7 @@ static enum err tail_reserve(struct head *h, struct series *s)
     if (need <= s->tail_cap) {
         return ERR_OK;
     }
-    size_t cap = s->tail_cap ? s->tail_cap + s->tail_cap / 2u : TAIL_BYTES_FIRST;
+    size_t cap = s->tail_cap ? s->tail_cap + s->tail_cap / 4u + TAIL_BYTES_MORE : TAIL_BYTES_FIRST;
     cap = cap < need ? need : cap;
     uint8_t *p = mem_realloc(s->tail, cap);
     if (!p) {
@@ -239,9 +240,22 @@ static enum err push_plain(struct head *h, struct series *s, ts_ms ts, uint64_t 
     return ERR_OK;
 }
 
+/* A tail ends with CHUNK_SAMPLES_MAX samples, or where its target's chunks end. That is another tick for
+ * every target, so that sealing is spread over time and tails are half full on average, not all full at once.
+ */
+static bool tail_full(const struct head *h, const struct series *s)
+{
+    if (s->tail_count < CUT_SAMPLES_MIN || (s->flags & SERIES_OWN_TIMES)) {
+        return s->tail_count == CHUNK_SAMPLES_MAX;
+    }
+    uint32_t phase = (uint32_t)(h->clocks[s->clock].target % CHUNK_SAMPLES_MAX);
+    return s->tail_count == CHUNK_SAMPLES_MAX ||
+           (s->tail_tick + s->tail_count + phase) % CHUNK_SAMPLES_MAX == 0;
+}
+
 enum err head_push(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v, ts_ms batch_tick)
 {
-    if (s->tail_count == CHUNK_SAMPLES_MAX && head_seal(h, s) != ERR_OK) {
+    if (tail_full(h, s) && head_seal(h, s) != ERR_OK) {
         return ERR_OOM;
     }
     bool rich = value_is_rich(v) || (s->tail_count > 0 && (s->flags & SERIES_RICH));
@@ -303,6 +317,17 @@ struct chunk *head_tail_copy(const struct series *s, struct chunk_pool *pool, st
     return c;
 }
 
+/* What a full tail needed the next one will need only when it is full again. */
+static void tail_shrink(struct head *h, struct series *s)
+{
+    uint8_t *p = s->tail_cap > TAIL_BYTES_FIRST ? mem_realloc(s->tail, TAIL_BYTES_FIRST) : NULL;
+    if (p) {
+        h->tail_bytes -= s->tail_cap - TAIL_BYTES_FIRST;
+        s->tail = p;
+        s->tail_cap = TAIL_BYTES_FIRST;
+    }
+}
+
 static void sealed_enter(struct head *h, struct series *s, struct chunk *c)
 {
     c->older = s->sealed;
@@ -310,6 +335,7 @@ static void sealed_enter(struct head *h, struct series *s, struct chunk *c)
     h->chunk_count++;
     h->chunk_bytes += chunk_heap_bytes(c);
     head_tail_clear(s);
+    tail_shrink(h, s);
 }
 
 enum err head_seal(struct head *h, struct series *s)
