@@ -128,6 +128,10 @@ static const struct row rows[] = {
      "Total number of update events received from the SD providers."},
     {"prometheus_sd_file_read_errors_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.file_read_errors),
      "The number of File-SD read errors."},
+    {"prometheus_sd_dns_lookups_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.dns_lookups),
+     "The number of DNS-SD lookups."},
+    {"prometheus_sd_dns_lookup_failures_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.dns_failures),
+     "The number of DNS-SD lookup failures."},
     {"prometheus_sd_http_failures_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.http_failures),
      "Number of HTTP service discovery refresh failures."},
     {"cairn_scrapes_total", CAIRN_COUNTER, ROW_U64, AT(scrape.scrapes),
@@ -262,7 +266,7 @@ static void emit_discovered(struct cairn_emit *emit, void *context)
 static void emit_refresh_failures(struct cairn_emit *emit, void *context)
 {
     const struct metrics_self *s = context;
-    for (unsigned k = SD_FILE; k <= SD_HTTP; k++) {
+    for (unsigned k = SD_FILE; k < SD_KIND_COUNT; k++) {
         const char *values[] = {sd_mechanism_name((enum sd_kind)k)};
         cairn_emit(emit, values, (double)s->now.scrape.discovery.refresh_failures[k]);
     }

@@ -105,6 +105,17 @@ static CURLcode set_method(CURL *easy, const struct http_call *call, bool copy_b
                : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
+static CURLcode set_unix_socket(CURL *easy, struct str path)
+{
+    if (path.n == 0) {
+        return CURLE_OK;
+    }
+    char *text = mem_dup(path.p, path.n);
+    CURLcode code = text ? curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, text) : CURLE_OUT_OF_MEMORY;
+    mem_free(text);
+    return code;
+}
+
 static CURLcode set_url(CURL *easy, struct str url)
 {
     if (url.n == 0 || str_find_char(url, '\0', 0) != STR_NPOS) {
@@ -151,6 +162,7 @@ enum err http_running_prepare(struct http_running *run, const struct http_call *
         (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, zstd");
     }
     CURLcode code = set_url(easy, call->url);
+    code = code == CURLE_OK ? set_unix_socket(easy, call->unix_socket) : code;
     code = code == CURLE_OK ? set_method(easy, call, copy_body) : code;
     if (code != CURLE_OK) {
         return http_running_result(run, code, info);

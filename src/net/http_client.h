@@ -26,6 +26,7 @@ struct http_call {
     const struct http_client_config *config; /* may be NULL */
     bool accept_compressed;                  /* ask for gzip/zstd and decode */
     bool follow_redirects;
+    struct str unix_socket; /* path of the socket to dial instead of the URL's host; empty = none */
 };
 
 struct http_answer {

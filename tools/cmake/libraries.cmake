@@ -30,3 +30,4 @@ set(LIB_roaring ${ROARING_LIBRARY})
 set(LIB_snappy ${SNAPPY_LIBRARY})
 set(LIB_crypt ${CRYPT_LIBRARY})
 set(LIB_m m)
+set(LIB_resolv resolv) # of libc

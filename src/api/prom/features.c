@@ -102,7 +102,7 @@ static void discovery_category(struct json_writer *w)
 {
     json_key(w, "service_discovery_providers");
     json_object_begin(w);
-    for (unsigned k = SD_STATIC; k <= SD_HTTP; k++) {
+    for (unsigned k = SD_STATIC; k < SD_KIND_COUNT; k++) {
         json_key(w, sd_mechanism_name((enum sd_kind)k));
         json_bool(w, true);
     }

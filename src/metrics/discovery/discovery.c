@@ -68,8 +68,9 @@ static void refresh(struct sd_provider *p)
 {
     struct target_groups *g = NULL, *old = sd_provider_groups(p);
     struct err_info info = {0};
-    enum err e =
-        p->config->kind == SD_FILE ? sd_file_refresh(p, old, &g, &info) : sd_http_refresh(p, &g, &info);
+    enum err e = p->config->kind == SD_FILE   ? sd_file_refresh(p, old, &g, &info)
+                 : p->config->kind == SD_HTTP ? sd_http_refresh(p, &g, &info)
+                                              : sd_dns_refresh(p, &g, &info);
     target_groups_unref(old);
     if (e) {
         atomic_fetch_add(&p->d->refresh_failures[p->config->kind], 1);
@@ -295,8 +296,10 @@ void discovery_stats(struct discovery *d, struct discovery_stats *ret_stats)
 {
     *ret_stats = (struct discovery_stats){.file_read_errors = atomic_load(&d->file_read_errors),
                                           .http_failures = atomic_load(&d->http_failures),
+                                          .dns_lookups = atomic_load(&d->dns_lookups),
+                                          .dns_failures = atomic_load(&d->dns_failures),
                                           .updates = atomic_load(&d->updates)};
-    for (size_t i = 0; i <= SD_HTTP; i++) {
+    for (size_t i = 0; i < SD_KIND_COUNT; i++) {
         ret_stats->refresh_failures[i] = atomic_load(&d->refresh_failures[i]);
     }
 }

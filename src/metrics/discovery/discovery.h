@@ -17,8 +17,8 @@ struct discovery_options {
 };
 
 struct discovery_stats {
-    uint64_t refresh_failures[SD_HTTP + 1]; /* by kind */
-    uint64_t file_read_errors, http_failures, updates;
+    uint64_t refresh_failures[SD_KIND_COUNT]; /* by kind */
+    uint64_t file_read_errors, http_failures, dns_lookups, dns_failures, updates;
 };
 
 MUST_USE enum err discovery_new(const struct discovery_options *o, struct discovery **ret_discovery);

@@ -35,8 +35,8 @@ struct discovery {
     struct sd_provider *providers;
     bool stopping;
     int wake_fd, inotify_fd;
-    _Atomic uint64_t refresh_failures[SD_HTTP + 1];
-    _Atomic uint64_t file_read_errors, http_failures, updates;
+    _Atomic uint64_t refresh_failures[SD_KIND_COUNT];
+    _Atomic uint64_t file_read_errors, http_failures, dns_lookups, dns_failures, updates;
 };
 
 /* One mechanism: the groups as they are now; `old` (may be NULL) is what a broken part keeps. */
@@ -44,5 +44,7 @@ MUST_USE enum err sd_file_refresh(struct sd_provider *p, struct target_groups *o
                                   struct target_groups **ret_groups, struct err_info *info);
 MUST_USE enum err sd_http_refresh(struct sd_provider *p, struct target_groups **ret_groups,
                                   struct err_info *info);
+MUST_USE enum err sd_dns_refresh(struct sd_provider *p, struct target_groups **ret_groups,
+                                 struct err_info *info);
 
 #endif

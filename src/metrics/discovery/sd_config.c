@@ -7,7 +7,7 @@
 typedef enum err read_fn(struct arena *a, const struct yaml_node *n, struct sd_config *c,
                          struct err_info *info);
 
-static read_fn read_file, read_http;
+static read_fn read_file, read_http, read_dns;
 
 const char *const sd_config_keys[] = {"static_configs",          "file_sd_configs",
                                       "http_sd_configs",         "aws_sd_configs",
@@ -34,6 +34,7 @@ static const struct {
 } running[] = {
     {"file_sd_configs", "file", SD_FILE, read_file},
     {"http_sd_configs", "http", SD_HTTP, read_http},
+    {"dns_sd_configs", "dns", SD_DNS, read_dns},
 };
 
 const char *sd_mechanism_name(enum sd_kind kind)
@@ -122,6 +123,38 @@ static enum err read_http(struct arena *a, const struct yaml_node *n, struct sd_
         return yaml_error(yaml_get(n, "url"), info, "URL scheme must be 'http' or 'https'");
     }
     return e ? e : http_config_parse(n, &c->http, info);
+}
+
+static enum err read_dns(struct arena *a, const struct yaml_node *n, struct sd_config *c,
+                         struct err_info *info)
+{
+    static const char *const keys[] = {"names", "refresh_interval", "type", "port", NULL};
+    static const struct {
+        const char *name;
+        int number;
+    } types[] = {{"A", 1}, {"NS", 2}, {"MX", 15}, {"AAAA", 28}, {"SRV", 33}};
+    struct str type = STR("SRV");
+    uint64_t port = 0;
+    c->refresh_ms = 30 * MS_PER_S;
+    enum err e = yaml_check_keys(n, "dns_sd_config", keys, info);
+    e = e ? e : yaml_duration(yaml_get(n, "refresh_interval"), false, &c->refresh_ms, info);
+    e = e ? e : yaml_str_list(a, yaml_get(n, "names"), &c->files, &c->file_count, info);
+    e = e ? e : yaml_str(yaml_get(n, "type"), &type, info);
+    e = e ? e : yaml_u64(yaml_get(n, "port"), &port, info);
+    if (!e && c->file_count == 0) {
+        return yaml_error(n, info, "DNS-SD config must contain at least one SRV record name");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        c->dns_type = str_ieq(type, str_c(types[i].name)) ? types[i].number : c->dns_type;
+    }
+    if (!e && c->dns_type == 0) {
+        return yaml_error(yaml_get(n, "type"), info, "invalid DNS-SD records type %.*s", STR_FMT(type));
+    }
+    if (!e && (port > 65535 || (port == 0 && c->dns_type != 33))) {
+        return yaml_error(n, info, "a port is required in DNS-SD configs for all record types except SRV");
+    }
+    c->port = (unsigned)port;
+    return e;
 }
 
 static enum err add(struct arena *a, struct sd_configs *s, struct sd_config **ret_config,

@@ -12,14 +12,18 @@
 enum sd_kind {
     SD_STATIC = 0,
     SD_FILE,
-    SD_HTTP
+    SD_HTTP,
+    SD_DNS,
+    SD_KIND_COUNT
 };
 
 struct sd_config {
     enum sd_kind kind;
     struct target_groups *groups; /* static: the groups themselves */
-    const struct str *files;      /* file: patterns, resolved against the configuration file */
+    const struct str *files;      /* file: patterns, resolved against the configuration file; dns: names */
     size_t file_count;
+    int dns_type;   /* as the protocol numbers it: 33 is SRV */
+    unsigned port;  /* dns */
     struct str url; /* http */
     struct http_client_config *http;
     int64_t refresh_ms;

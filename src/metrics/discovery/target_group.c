@@ -100,6 +100,19 @@ static enum err set_labels(struct target_groups *g, struct target_group *group, 
     return e;
 }
 
+enum err target_groups_add_target(struct target_groups *g, struct labels target, struct str source,
+                                  struct err_info *reterr_info)
+{
+    struct target_group *group = NULL;
+    enum err e = add_group(g, 1, &group, reterr_info);
+    e = e ? e : labels_dup(&g->memory, target, &group->targets[0]);
+    if (!e) {
+        group->target_count = 1;
+        group->source = arena_str(&g->memory, source);
+    }
+    return e || group->source.p ? e : no_memory(g, reterr_info);
+}
+
 enum err target_groups_copy(struct target_groups *to, const struct target_groups *from, struct str source)
 {
     enum err e = ERR_OK;

@@ -37,6 +37,9 @@ void target_groups_unref(struct target_groups *g); /* accepts NULL */
  * LIMIT, OOM. */
 MUST_USE enum err target_groups_add_yaml(struct target_groups *g, const struct yaml_node *list,
                                          struct label extra, struct err_info *reterr_info);
+/* One target as a group of its own; labels are copied. */
+MUST_USE enum err target_groups_add_target(struct target_groups *g, struct labels target, struct str source,
+                                           struct err_info *reterr_info);
 /* A deep copy of the groups of `from` whose source is `source`. Errors: LIMIT, OOM. */
 MUST_USE enum err target_groups_copy(struct target_groups *to, const struct target_groups *from,
                                      struct str source);

@@ -272,9 +272,6 @@ static enum err note_unused_parts(struct config_reader *r, const struct scrape_j
     for (size_t i = 0; i < j->sd.unused_count && !e; i++) {
         e = config_note_unused(r, "scrape_configs", j->sd.unused[i]);
     }
-    if (!e && j->d.failure_log_file.n) {
-        e = config_note_unused(r, "scrape_configs", "scrape_failure_log_file");
-    }
     if (!e && j->d.convert_classic_histograms) {
         e = config_note_unused(r, "scrape_configs", "convert_classic_histograms_to_nhcb");
     }

@@ -153,6 +153,9 @@ void pools_sync_task(void *manager); /* for a worker: what discovery changed */
 void pools_free(struct scrape_manager *m);
 MUST_USE enum err pools_apply(struct scrape_manager *m, struct prom_config *c, struct err_info *info);
 
+/* failure_log.c. Nothing when the job has no such file. */
+void scrape_failure_log(const struct scrape_job *job, struct str url, const char *error);
+
 /* negotiate.c: the Accept header of a job's protocols. p == NULL: out of memory. */
 struct str scrape_accept(struct arena *a, const struct scrape_job *job, bool native_histograms);
 

@@ -257,6 +257,7 @@ static void finish(struct scrape_target *t, struct body_reader *r, enum err e, s
         mutex_unlock(&t->status_lock);
     } else {
         COUNT(t->m, scrapes_failed, 1);
+        scrape_failure_log(r->job, t->url, info->message);
         LOG_EVENT(LVL_DEBUG, "scrape_failed", F_STR("target", t->url), F_C("err", info->message));
     }
     set_status(t, up, info->message, seconds);
@@ -371,6 +372,7 @@ void scrape_start(struct scrape_target *t)
                                    .response_bytes_max =
                                        limit ? (size_t)limit - 1 + (limit == 1) : SCRAPE_BODY_BYTES_MAX,
                                    .config = job->http,
+                                   .unix_socket = t->unix_socket,
                                    .accept_compressed = job->compression,
                                    .follow_redirects = true};
     struct err_info info = {0};

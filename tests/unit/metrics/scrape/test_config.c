@@ -224,3 +224,21 @@ TEST(memory_may_be_short_at_any_place)
         "alerting: {alertmanagers: [{static_configs: [{targets: [y]}]}]}\nremote_write: [{url: 'http://x'}]";
     test_fail_each(FAULT_ALLOC, parse_once, text);
 }
+
+TEST(dns_discovery_needs_names_and_a_port)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {{"[{names: [x], type: A}]", "a port is required"},
+                 {"[{names: [x], type: TXT, port: 1}]", "invalid DNS-SD records type TXT"},
+                 {"[{type: SRV}]", "must contain at least one SRV record name"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena a AUTO_ARENA = {0};
+        struct prom_config *c = NULL;
+        struct err_info info = {0};
+        struct str yaml =
+            arena_printf(&a, "scrape_configs: [{job_name: a, dns_sd_configs: %s}]", cases[i].text);
+        CHECK_EQ(prom_config_parse(yaml, "p.yml", &c, &info), ERR_INVALID);
+        CHECK(str_find(str_c(info.message), str_c(cases[i].want), 0) != STR_NPOS);
+    }
+}
