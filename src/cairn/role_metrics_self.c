@@ -45,6 +45,8 @@ struct row {
 static const struct row rows[] = {
     {"prometheus_web_federation_errors_total", CAIRN_COUNTER, ROW_U64, AT(federation_errors),
      "Total number of errors that occurred while sending federation responses."},
+    {"prometheus_remote_storage_highest_timestamp_in_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.max_time),
+     "Highest timestamp that has come into the store."},
     {"prometheus_ready", CAIRN_GAUGE, ROW_U64, AT(ready),
      "Whether Prometheus startup was fully completed and the server is ready for normal operation."},
     {"prometheus_config_last_reload_successful", CAIRN_GAUGE, ROW_U64, AT(reload_ok),
@@ -109,9 +111,6 @@ static const struct row rows[] = {
      AT(scrape.sample_limit_hits), "Total number of scrapes that hit the sample limit and were rejected."},
     {"prometheus_target_scrapes_exceeded_body_size_limit_total", CAIRN_COUNTER, ROW_U64,
      AT(scrape.body_limit_hits), "Total number of scrapes that hit the body size limit."},
-    {"prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total", CAIRN_COUNTER, ROW_U64,
-     AT(scrape.bucket_limit_hits),
-     "Total number of scrapes that hit the native histogram bucket limit and were rejected."},
     {"prometheus_target_scrapes_sample_duplicate_timestamp_total", CAIRN_COUNTER, ROW_U64,
      AT(scrape.duplicates),
      "Total number of samples rejected due to duplicate timestamps but different values."},
@@ -187,8 +186,7 @@ struct metrics_self {
     struct snapshot now;
     struct arena memory;
     struct bound_row bound[ARRAY_LEN(rows)];
-    struct cairn_family *requests, *durations, *sizes, *intervals, *interval_histogram, *queries,
-        *handler_requests;
+    struct cairn_family *requests, *durations, *sizes, *intervals, *queries, *handler_requests;
 };
 
 /* -- values read for an answer --------------------------------------------------------------------------- */
@@ -284,6 +282,33 @@ static void emit_remotes(struct cairn_emit *emit, const struct metrics_self *s, 
         memcpy(&v, (const char *)&stats + offset, sizeof(v));
         const char *values[] = {r->name, r->config->remote_write[r->index].url.p};
         cairn_emit(emit, values, (double)v * scale);
+    }
+    mutex_unlock(&m->remotes_lock);
+}
+
+static void emit_remote_max_shards(struct cairn_emit *emit, void *context)
+{
+    const struct metrics_self *s = context;
+    struct metrics_role *m = s->m;
+    mutex_lock(&m->remotes_lock);
+    for (size_t i = 0; i < m->remote_count; i++) {
+        const struct remote_write_config *c = &m->remotes[i].config->remote_write[m->remotes[i].index];
+        const char *values[] = {m->remotes[i].name, c->url.p};
+        cairn_emit(emit, values, (double)c->max_shards);
+    }
+    mutex_unlock(&m->remotes_lock);
+}
+
+/* A writer is one connection. */
+static void emit_remote_shards(struct cairn_emit *emit, void *context)
+{
+    const struct metrics_self *s = context;
+    struct metrics_role *m = s->m;
+    mutex_lock(&m->remotes_lock);
+    for (size_t i = 0; i < m->remote_count; i++) {
+        const char *values[] = {m->remotes[i].name,
+                                m->remotes[i].config->remote_write[m->remotes[i].index].url.p};
+        cairn_emit(emit, values, 1);
     }
     mutex_unlock(&m->remotes_lock);
 }
@@ -417,6 +442,25 @@ static enum cairn_err add_collectors(struct metrics_self *s)
          .label_count = 2,
          .collect = emit_remote_bytes},
         {.type = CAIRN_GAUGE,
+         .name = "prometheus_remote_storage_shards",
+         .help = "The number of shards used for parallel sending to the remote storage.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_shards},
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_remote_storage_shards_desired",
+         .help = "The number of shards that the queues shard calculation wants to run based on the rate of "
+                 "samples in vs. samples out.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_shards},
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_remote_storage_shards_max",
+         .help = "The maximum number of shards that the queue is allowed to run.",
+         .label_names = remote,
+         .label_count = 2,
+         .collect = emit_remote_max_shards},
+        {.type = CAIRN_GAUGE,
          .name = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
          .help = "Timestamp up to which everything was sent or given up.",
          .label_names = remote,
@@ -444,8 +488,7 @@ static enum cairn_err add_kept(struct metrics_self *s)
 {
     static const double durations[] = {.1, .2, .4, 1, 3, 8, 20, 60, 120},
                         sizes[] = {100, 1000, 10000, 100000, 1e6, 1e7, 1e8, 1e9},
-                        quantiles[] = {.01, .05, .5, .9, .99}, query_quantiles[] = {.5, .9, .99},
-                        intervals[] = {.01, .1, 1, 5, 10, 15, 30, 60, 120, 300, 600};
+                        quantiles[] = {.01, .05, .5, .9, .99}, query_quantiles[] = {.5, .9, .99};
     static const char *const handler_code[] = {"handler", "code"}, *const handler[] = {"handler"},
                              *const interval[] = {"interval"}, *const slice[] = {"slice"},
                              *const code[] = {"code"};
@@ -483,14 +526,6 @@ static enum cairn_err add_kept(struct metrics_self *s)
           .quantiles = quantiles,
           .quantile_count = ARRAY_LEN(quantiles)},
          &s->intervals},
-        {{.type = CAIRN_HISTOGRAM,
-          .name = "prometheus_target_interval_length_histogram_seconds",
-          .help = "Actual intervals between scrapes.",
-          .label_names = interval,
-          .label_count = 1,
-          .bounds = intervals,
-          .bound_count = ARRAY_LEN(intervals)},
-         &s->interval_histogram},
         {{.type = CAIRN_SUMMARY,
           .name = "prometheus_engine_query_duration_seconds",
           .help = "Query timings.",
@@ -579,7 +614,6 @@ void metrics_self_interval(void *self, int64_t interval_ms, double seconds)
     if (!text.err) {
         const char *values[] = {text.p};
         cairn_summary_observe(cairn_summary(s->intervals, values), seconds);
-        cairn_histogram_observe(cairn_histogram(s->interval_histogram, values), seconds);
     }
 }
 
