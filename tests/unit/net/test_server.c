@@ -528,7 +528,9 @@ TEST(a_forwarded_request_runs_the_other_servers_handler)
     CHECK(wire_get(port, "/inline/echo", NULL, &a));
     CHECK_EQ(wire_status(&a), 503);
     pair_stop(&p);
-    CHECK(str_starts(buf_view(&log), STR("/label/{name}/values GET 200 34 1;/form POST 200")));
+    /* a request is over a moment after its answer came: not always before the next one is */
+    CHECK(str_find(buf_view(&log), STR("/label/{name}/values GET 200 34 1;"), 0) != STR_NPOS);
+    CHECK(str_find(buf_view(&log), STR("/form POST 200"), 0) != STR_NPOS);
 }
 
 TEST(a_forwarded_request_may_stream_and_detach)
