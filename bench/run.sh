@@ -24,6 +24,7 @@ part() { # part TITLE COMMAND...
     part "queries, 20 targets, 4 hours" bench/queries.py 20 960 60
     part "libcairn" build/bench/client_bench
     part "sample application" bench/demo_wrk.sh
+    part "agent" bench/agent.py "${CAIRN:-build/cairn}"
     for program in build/bench/*_bench; do
         case $program in */write_load_bench | */values_bench | */client_bench) continue ;; esac
         part "$(basename "$program" _bench)" "$program"
