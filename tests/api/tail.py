@@ -107,7 +107,7 @@ def nothing_twice(cases, stack):
 def slow_reader(cases, stack):
     with Tail(stack, query='{job="slow"}', limit=1) as tail:
         text = "x" * 20_000
-        for batch in range(8):
+        for batch in range(24):  # more than sockets and queues hold
             stack.push_lines({"job": "slow"}, [(time.time_ns() + i, f"{batch} {i} {text}") for i in range(100)])
         lines, dropped = tail.until(lambda _, lost: lost)
         cases.check("a reader that does not keep up is told what it lost", dropped[0]["labels"]["job"] == "slow",
