@@ -59,6 +59,8 @@ static void json_stats(struct prom_call *c, const struct promql_result *r, doubl
     json_object_begin(w);
     json_key(w, "totalQueryableSamples");
     json_u64(w, r->samples_total);
+    json_key(w, "samplesRead");
+    json_u64(w, r->samples_read);
     json_key(w, "peakSamples");
     json_u64(w, r->samples_peak);
     json_object_end(w);

@@ -129,6 +129,7 @@ static enum err rows_of(struct run *r, const struct value *v, bool by_labels, st
 static enum err finish(struct run *r, struct promql_result *out)
 {
     out->samples_total = r->usage.total;
+    out->samples_read = r->usage.read;
     out->samples_peak = r->usage.peak;
     return notes_finish(&r->eval, out);
 }

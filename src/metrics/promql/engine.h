@@ -48,7 +48,7 @@ struct promql_result {
     ts_ms ts;                           /* of scalar and string */
     const struct str *warnings, *infos; /* annotations with place, as Prometheus words them */
     size_t warning_count, info_count;
-    uint64_t samples_total, samples_peak; /* for stats=all */
+    uint64_t samples_total, samples_read, samples_peak; /* for stats=all */
 };
 
 /* Instant query at `at_ms`. Errors: INVALID (parse or type error; info->message is Prometheus' own text

@@ -158,26 +158,60 @@ enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value
     return n->shared ? share_eval(e, n, ret_value) : eval_fresh(e, n, ret_value);
 }
 
+/* Evaluated step by step from whole operands: while the last step is, its elements are held once more. */
+static bool gathers(const struct node *n)
+{
+    static const char *const not [] = {"label_replace", "label_join", "info"};
+    if (n->kind != N_CALL) {
+        return n->kind == N_BINARY || (n->kind == N_AGGREGATE && n->aggregate == AGG_COUNT_VALUES);
+    }
+    bool does = !n->function->range;
+    for (size_t i = 0; i < ARRAY_LEN(not ); i++) {
+        does &= !str_eq_c(str_c(n->function->name), not [i]);
+    }
+    return does;
+}
+
+/* Counts what the evaluation held; then the operands are gone, and the value is held. */
+static enum err hold(struct eval *e, const struct node *n, const struct value *v, uint64_t before)
+{
+    struct usage *u = e->usage;
+    uint64_t points = value_points(e, v);
+    enum err err = gathers(n) ? eval_peak(e, points + u->gathered) : ERR_OK;
+    u->current = before;
+    err = err ? err : eval_peak(e, points);
+    u->current = before + points;
+    return err;
+}
+
+static enum err eval_once(struct eval *e, const struct node *n, struct value *ret_value)
+{
+    struct eval once = *e;
+    uint64_t before = e->usage->current, total = e->usage->total;
+    once.steps = 1;
+    once.single = true;
+    enum err err = dispatch(&once, n, ret_value);
+    e->usage->total += (e->usage->total - total) * (e->steps - 1); /* as if at each step */
+    err = err ? err : hold(&once, n, ret_value, before);
+    return err ? err : spread(e, ret_value);
+}
+
 enum err eval_fresh(struct eval *e, const struct node *n, struct value *ret_value)
 {
+    bool once = n->invariant && !e->single;
+    uint64_t before = e->usage->current, gathered = e->usage->gathered;
     enum err err = query_ctx_check(e->q, e->info);
-    uint64_t before = e->usage->current;
     *ret_value = (struct value){0};
-    if (!err && n->invariant && !e->single) {
-        struct eval once = *e;
-        once.steps = 1;
-        once.single = true;
-        err = dispatch(&once, n, ret_value);
-        err = err ? err : spread(e, ret_value);
-    } else if (!err) {
-        err = dispatch(e, n, ret_value);
-    }
     if (err) {
         return err;
     }
-    e->usage->current = before;
-    uint64_t points = value_points(e, ret_value);
-    err = eval_peak(e, points);
-    e->usage->current = before + points;
+    e->usage->gathered = 0;
+    err = once ? eval_once(e, n, ret_value) : dispatch(e, n, ret_value);
+    if (once) { /* its operands are gone */
+        e->usage->gathered = 0;
+        e->usage->current = before;
+    }
+    err = err ? err : hold(e, n, ret_value, before);
+    e->usage->gathered = err ? 0 : gathered + value_last(e, ret_value);
     return err;
 }

@@ -41,7 +41,8 @@ struct eval {
     ts_ms start; /* of the grid */
     int64_t step;
     size_t steps;
-    bool single; /* the grid begins and ends at one time: the order of an answer is kept */
+    bool continues; /* the steps before those of the grid are another part's */
+    bool single;    /* the grid begins and ends at one time: the order of an answer is kept */
     struct notes *notes;
     struct usage *usage;
 };
@@ -49,6 +50,8 @@ struct eval {
 /* Samples held and looked at, as the original counts them. */
 struct usage {
     uint64_t current, peak, total;
+    uint64_t read;     /* those of a window that the step before did not see yet */
+    uint64_t gathered; /* elements at the last step of the operands evaluated so far */
 };
 
 /* The samples a range function sees at one step: (from, to], and for anchored and smoothed ranges those of
@@ -211,6 +214,8 @@ MUST_USE enum err value_merge_now(struct eval *e, struct value *v);
 /* EXECUTION when two series have equal labels. Names that go later are still there and differ. */
 MUST_USE enum err value_unique(struct eval *e, struct value *v);
 size_t value_points(const struct eval *e, const struct value *v);
+/* Elements at the last step. */
+size_t value_last(const struct eval *e, const struct value *v);
 
 enum err eval_no_memory(struct eval *e);
 /* Counts samples looked at and held against the query's limit, and looks at its deadline. */

@@ -40,7 +40,7 @@ struct range_job {
     struct range_grid grid;      /* its bounds are those in `floats` */
     uint32_t grid_count;
     bool grid_old; /* the batch is another one */
-    uint64_t grid_looked_at, grid_widest;
+    uint64_t grid_looked_at, grid_widest, grid_read, grid_held;
     struct str noted; /* the metric last found to be no counter; its text is in the arena */
 };
 
@@ -147,8 +147,9 @@ static enum err blank_row(struct range_job *j, struct series **ret_row)
     return j->row.v && j->row.has ? ERR_OK : eval_no_memory(e);
 }
 
-/* The filled row goes into the value, or to the consumer; an empty one stays at hand. */
-static enum err take_row(struct range_job *j, const struct samples *s, size_t points)
+/* The filled row goes into the value, or to the consumer; an empty one stays at hand. `held`: samples in the
+ * last window. */
+static enum err take_row(struct range_job *j, const struct samples *s, size_t points, uint64_t held)
 {
     struct eval *e = j->e;
     if (points == 0) {
@@ -157,7 +158,7 @@ static enum err take_row(struct range_job *j, const struct samples *s, size_t po
     if (j->use->call && j->use->call->function->wants_counter && any_float(e, &j->row)) {
         note_no_counter(j, s->labels);
     }
-    enum err err = eval_peak(e, points);
+    enum err err = eval_peak(e, points + held);
     e->usage->current += points; /* as if it were kept: the limit is on what the query looks at */
     if (err) {
         return err;
@@ -177,14 +178,36 @@ static enum err take_row(struct range_job *j, const struct samples *s, size_t po
     return err;
 }
 
-/* In samples; a histogram weighs as much as its size. */
-static uint64_t window_cost(const struct window *w)
+static uint64_t histograms_cost(const struct window *w, size_t i)
 {
-    uint64_t cost = w->n;
-    for (size_t i = 0; i < w->histogram_count; i++) {
+    uint64_t cost = 0;
+    for (; i < w->histogram_count; i++) {
         cost += histogram_point_cost(w->histograms[i]);
     }
     return cost;
+}
+
+/* In samples; a histogram weighs as much as its size. */
+static uint64_t window_cost(const struct window *w)
+{
+    return w->n + histograms_cost(w, 0);
+}
+
+/* Of that, what the window of the step before did not see. */
+static uint64_t window_news(const struct range_job *j, const struct window *w, size_t i)
+{
+    size_t floats = w->n, histograms = w->histogram_count;
+    if (!j->selector || (i && j->selector->at != AT_NONE)) {
+        return 0;
+    }
+    ts_ms seen = i || j->e->continues ? j->high[i] - j->e->step : INT64_MIN;
+    while (floats && w->ts[floats - 1] > seen) {
+        floats--;
+    }
+    while (histograms && w->histogram_ts[histograms - 1] > seen) {
+        histograms--;
+    }
+    return w->n - floats + histograms_cost(w, histograms);
 }
 
 /* Runs the function over one series. `floats` are bounds in a column that starts `shift` ticks earlier. */
@@ -193,15 +216,16 @@ static enum err run_windows(struct range_job *j, const struct samples *s, const 
 {
     struct eval *e = j->e;
     struct series *row;
-    uint64_t looked_at = 0, widest = 0;
+    uint64_t looked_at = 0, widest = 0, read = 0, held = 0;
     size_t points = 0;
     enum err err = blank_row(j, &row);
     for (size_t i = 0; i < e->steps && !err; i++) {
         struct window w;
         struct point p = {0};
         window_at(j, s, floats, shift, i, &w);
-        uint64_t held = window_cost(&w);
+        held = window_cost(&w);
         looked_at += held;
+        read += window_news(j, &w, i);
         widest = held > widest ? held : widest;
         if (w.n + (j->use->histograms ? w.histogram_count : 0) == 0 || !j->use->fn(&w, &p)) {
             continue;
@@ -210,8 +234,9 @@ static enum err run_windows(struct range_job *j, const struct samples *s, const 
         err = series_put(e, row, i, p);
     }
     e->usage->total += looked_at;
+    e->usage->read += read;
     err = err ? err : eval_peak(e, widest);
-    err = err ? err : take_row(j, s, points);
+    err = err ? err : take_row(j, s, points, held);
     return err ? err : query_ctx_check(e->q, e->info);
 }
 
@@ -226,7 +251,12 @@ static void grid_find(struct range_job *j, const struct metric_batch *b, const s
     j->grid.ts = b->ts + s->clock_first;
     j->grid_count = s->count;
     j->grid_old = false;
-    j->grid_looked_at = j->grid_widest = 0;
+    j->grid_looked_at = j->grid_widest = j->grid_read = 0;
+    bool fixed = j->selector->at != AT_NONE;
+    size_t seen = 0;
+    while (j->e->continues && seen < s->count && j->grid.ts[seen] <= j->high[0] - j->e->step) {
+        seen++;
+    }
     j->grid.low = s->count;
     j->grid.high = 0;
     for (size_t i = 0; i < j->e->steps; i++) {
@@ -236,6 +266,10 @@ static void grid_find(struct range_job *j, const struct metric_batch *b, const s
         j->grid.low = n && first < j->grid.low ? first : j->grid.low;
         j->grid.high = n && first + n > j->grid.high ? first + n : j->grid.high;
         j->grid_looked_at += n;
+        seen = seen < first ? first : seen;
+        j->grid_read += i && fixed ? 0 : first + n - seen;
+        seen = first + n;
+        j->grid_held = n;
         j->grid_widest = n > j->grid_widest ? n : j->grid_widest;
     }
     if (j->kernel->extrapolates) {
@@ -257,8 +291,9 @@ static enum err run_kernel(struct range_job *j, const struct metric_batch *b, co
     grid_find(j, b, s);
     size_t points = j->kernel->fn(&j->grid, s->values, s->count, scratch, row->v, row->has);
     e->usage->total += j->grid_looked_at;
+    e->usage->read += j->grid_read;
     err = eval_peak(e, j->grid_widest);
-    err = err ? err : take_row(j, all, points);
+    err = err ? err : take_row(j, all, points, j->grid_held);
     return err ? err : query_ctx_check(e->q, e->info);
 }
 
@@ -496,7 +531,9 @@ static enum err range_subquery(struct range_job *j, const struct node *n)
     if (err || inner.steps == 0) {
         return err;
     }
+    uint64_t total = j->e->usage->total;
     err = eval_node(&inner, n->args[0], &v);
+    j->e->usage->total = total; /* the windows count instead */
     for (size_t k = 0; !err && k < v.n; k++) {
         err = subquery_series(j, &inner, &v.s[k]);
     }

@@ -16,7 +16,7 @@ struct shared {
     bool single;
     struct value value;
     struct notes notes;
-    uint64_t total, above; /* samples looked at; and held at most, above what was held before */
+    uint64_t total, read, above; /* samples looked at; and held at most, above what was held before */
 };
 
 struct shared_list {
@@ -137,6 +137,7 @@ static enum err first_use(struct eval *e, const struct node *n, struct shared *s
     usage->peak = usage->current;
     enum err err = eval_fresh(&own, n, ret_value);
     s->total = usage->total - before.total;
+    s->read = usage->read - before.read;
     s->above = usage->peak - before.current;
     usage->peak = usage->peak > before.peak ? usage->peak : before.peak;
     notes_tell(e, &s->notes, n->pos, n->pos);
@@ -159,6 +160,7 @@ static enum err next_use(struct eval *e, const struct node *n, struct shared *s,
     enum err err = eval_peak(e, s->above);
     notes_tell(e, &s->notes, s->node->pos, n->pos);
     e->usage->total += s->total;
+    e->usage->read += s->read;
     if (s->used == s->uses) { /* nobody comes after */
         *ret_value = s->value;
         s->filled = false;
@@ -166,7 +168,10 @@ static enum err next_use(struct eval *e, const struct node *n, struct shared *s,
     } else if (!err) {
         err = copy_value(e, &s->value, ret_value);
     }
-    e->usage->current += err ? 0 : value_points(e, ret_value);
+    if (!err) {
+        e->usage->current += value_points(e, ret_value);
+        e->usage->gathered += value_last(e, ret_value);
+    }
     return err;
 }
 

@@ -51,6 +51,7 @@ static void part_init(struct part *p, const struct stream *s, size_t first, size
     p->eval.usage = &p->usage;
     p->eval.start = step_time(e, first);
     p->eval.steps = end - first;
+    p->eval.continues = first > 0;
     p->stream.e = &p->eval;
 }
 
@@ -96,6 +97,7 @@ static enum err put_part(struct stream *s, const struct part *p, const struct us
     s->other |= p->stream.other;
     s->unordered |= p->stream.unordered;
     e->usage->total += p->usage.total - before->total;
+    e->usage->read += p->usage.read - before->read;
     e->usage->current += p->usage.current - before->current;
     notes_tell(e, &p->notes, 0, 0);
     enum err err = eval_peak(e, above);

@@ -28,6 +28,7 @@ enum err eval_peak(struct eval *e, uint64_t samples)
 enum err eval_charge(struct eval *e, uint64_t samples)
 {
     e->usage->total += samples;
+    e->usage->read += samples;
     atomic_fetch_add_explicit(&e->q->samples, samples, memory_order_relaxed);
     enum err err = eval_peak(e, samples);
     e->usage->current += samples;
@@ -127,6 +128,15 @@ size_t value_points(const struct eval *e, const struct value *v)
     size_t n = v->type == TYPE_SCALAR ? e->steps : 0;
     for (size_t k = 0; k < v->n; k++) {
         n += series_points(e, &v->s[k]);
+    }
+    return n;
+}
+
+size_t value_last(const struct eval *e, const struct value *v)
+{
+    size_t n = v->type == TYPE_SCALAR;
+    for (size_t k = 0; k < v->n; k++) {
+        n += v->s[k].has[e->steps - 1];
     }
     return n;
 }

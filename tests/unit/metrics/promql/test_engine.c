@@ -110,7 +110,7 @@ static void compare(struct world *w, const char *query, ts_ms start, ts_ms end, 
     if (ex && same) {
         same = str_eq(str_c(xi.message), str_c(yi.message));
     }
-    same = same && x.samples_total == y.samples_total;
+    same = same && x.samples_total == y.samples_total && x.samples_read == y.samples_read;
     if (!same) {
         printf("# %s from %lld to %lld step %lld: %s / %s\n", query, (long long)start, (long long)end,
                (long long)step, ex ? xi.message : "ok", ey ? yi.message : "ok");
