@@ -78,6 +78,18 @@ static void settings_only(struct buf *out, struct str sub_path)
     json_object_end(&w);
 }
 
+/* Scripts are the program's own and the page's by their hash; styles may stand in the page (editors make
+ * theirs); pictures of text panels may come from elsewhere. */
+static struct str policy(const struct page *p, struct http_req *r)
+{
+    struct str text = arena_printf(
+        http_req_arena(r),
+        "default-src 'self'; script-src 'self'%s; style-src 'self' 'unsafe-inline'; img-src * data:; "
+        "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; form-action 'self'%s",
+        ui_inline_scripts, p->allow_embedding ? "" : "; frame-ancestors 'none'");
+    return text.p ? text : STR("default-src 'self'");
+}
+
 static void send_page(const struct page *p, struct http_req *r)
 {
     const struct ui_asset *index = find_asset(STR("/index.html"));
@@ -107,6 +119,7 @@ static void send_page(const struct page *p, struct http_req *r)
     http_res_header(r, "Cache-Control", STR("no-store"));
     http_res_header(r, "X-Content-Type-Options", STR("nosniff"));
     http_res_header(r, "Referrer-Policy", STR("same-origin"));
+    http_res_header(r, "Content-Security-Policy", policy(p, r));
     if (!p->allow_embedding) {
         http_res_header(r, "X-Frame-Options", STR("deny"));
     }

@@ -17,5 +17,7 @@ struct ui_asset {
 
 extern const struct ui_asset ui_assets[];
 extern const size_t ui_asset_count;
+/* Hashes of the page's inline scripts, as a content security policy writes them; a space before each. */
+extern const char ui_inline_scripts[];
 
 #endif

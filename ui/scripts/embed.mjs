@@ -1,6 +1,7 @@
 // embed.mjs DIST OUT_S OUT_C: compresses every file of DIST (gzip 9, brotli 11) and writes an assembler file that holds
 // the results (.incbin) and a C file with the table that src/api/ui_assets.h declares. index.html stays uncompressed,
 // because the server writes the boot data into it.
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative, resolve } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -66,9 +67,13 @@ files(dist).forEach((path, i) => {
 });
 asm.push('.section .note.GNU-stack,"",%progbits', "");
 
+/* The page's inline scripts by their hashes, for its content security policy. Data blocks (with a type) are not run. */
+const inline = [...readFileSync(join(dist, "index.html"), "utf8").matchAll(/<script>([\s\S]*?)<\/script>/g)];
+const hashes = inline.map((m) => ` 'sha256-${createHash("sha256").update(m[1]).digest("base64")}'`).join("");
+
 writeFileSync(outS, asm.join("\n"));
 writeFileSync(
   outC,
-  `/* made by ui/scripts/embed.mjs */\n#include "api/ui_assets.h"\n\n${externs.join("\n")}\n\nconst struct ui_asset ui_assets[] = {\n${rows.join("\n")}\n};\nconst size_t ui_asset_count = ${rows.length};\n`,
+  `/* made by ui/scripts/embed.mjs */\n#include "api/ui_assets.h"\n\n${externs.join("\n")}\n\nconst struct ui_asset ui_assets[] = {\n${rows.join("\n")}\n};\nconst size_t ui_asset_count = ${rows.length};\nconst char ui_inline_scripts[] = ${JSON.stringify(hashes)};\n`,
 );
 console.log(`web app: ${rows.length} files, ${(total / 1024).toFixed(0)} KiB embedded`);
