@@ -344,7 +344,8 @@ static enum err sample(struct body_reader *r, const struct exposition_item *item
     r->batch->has_timestamps |= timed;
     r->counts.added++;
     r->counts.series_added += fresh;
-    if (!fresh && s->ref == 0) { /* it was never stored */
+    /* It was never stored; or exemplars, which are kept by labels, come with it. */
+    if (!fresh && (s->ref == 0 || item->has_exemplar)) {
         e = scrape_body_labels_again(r, s, &ls);
     }
     const struct histogram *h = NULL;

@@ -260,6 +260,9 @@ TEST(metadata_and_exemplars_are_kept)
     CHECK_EQ(f.batch.exemplar_count, 1);
     CHECK_EQ(f.batch.exemplars[0].ts, 3250);
     CHECK_STR(labels_get(f.batch.exemplars[0].labels, STR("trace")), "t");
+    (void)scrape(&f, EXPOSITION_OPENMETRICS, "a_seconds_total 2 # {trace=\"u\"} 0.5 4.25\n# EOF\n", ERR_OK);
+    CHECK_EQ(f.batch.exemplar_count, 1);
+    CHECK_EQ(f.batch.series[0].labels.n, 3); /* a known series: its exemplar needs them */
     fixture_done(&f);
 }
 
@@ -292,4 +295,42 @@ TEST(the_cache_follows_a_random_exposition)
         memcpy(there, now, sizeof(now));
     }
     fixture_done(&f);
+}
+
+static enum err scrape_once(void *ctx)
+{
+    struct fixture f = {.now = 1000000};
+    enum err e = prom_config_parse(
+        STR("scrape_configs: [{job_name: j, metric_relabel_configs: [{action: labeldrop, regex: x}]}]"),
+        "p.yml", &f.config, &f.info);
+    if (e) {
+        return e;
+    }
+    for (int round = 0; round < 2 && !e; round++) {
+        f.batch = (struct scrape_batch){.a = &f.arena};
+        f.reader = (struct body_reader){.job = &f.config->jobs[0],
+                                        .target = {target_labels, 2},
+                                        .ts = f.now + round,
+                                        .cache = &f.cache,
+                                        .metadata = &f.metadata,
+                                        .batch = &f.batch};
+        scrape_cache_begin(&f.cache);
+        e = scrape_body_read(&f.reader, EXPOSITION_OPENMETRICS, str_c(ctx), &f.info);
+        if (e) {
+            scrape_cache_rollback(&f.cache);
+        }
+        e = e ? e : scrape_body_mark_stale(&f.reader);
+        if (!e) {
+            scrape_cache_trim(&f.cache);
+        }
+    }
+    fixture_done(&f);
+    return e;
+}
+
+TEST(memory_may_be_short_while_a_body_is_read)
+{
+    char body[] = "# TYPE h histogram\n# HELP h What.\nh_bucket{x=\"y\",le=\"1\"} 1 # {t=\"u\"} "
+                  "1\nh_sum{job=\"z\"} 2\n# EOF\n";
+    test_fail_each(FAULT_ALLOC, scrape_once, body);
 }
