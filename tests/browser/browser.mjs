@@ -220,6 +220,25 @@ async function exploreMetrics(browser, stack, signedIn) {
   await context.close();
 }
 
+/* A stream selector written by choosing from what the editor offers. */
+async function completeLogs(browser, stack, signedIn) {
+  const { context, page, complaints } = await open(browser, { signedIn });
+  await page.goto(stack.url("dashboards", explorePath("loki", "")));
+  const editor = page.getByRole("textbox", { name: "Query A" });
+  const offered = page.locator(".cm-tooltip-autocomplete");
+  await editor.click();
+  await page.keyboard.type("{jo");
+  await offered.getByRole("option", { name: "job" }).first().click();
+  await page.keyboard.type("fl");
+  await offered.getByRole("option", { name: "flask-app" }).click();
+  check("the LogQL editor completes labels and their values", (await editor.innerText()).trim() === '{job="flask-app"}', await editor.innerText());
+  await page.keyboard.press("Shift+Enter");
+  await page.locator(".line-text").first().waitFor();
+  check("what was chosen runs", true);
+  check("the LogQL editor leaves no complaint", complaints.length === 0, complaints.join("; "));
+  await context.close();
+}
+
 async function exploreLogs(browser, stack, signedIn) {
   const { context, page, complaints } = await open(browser, { signedIn, height: 900 });
   const to = Math.floor(Date.now() / 1000) * 1000 - 3000;
@@ -318,6 +337,7 @@ async function main() {
       await run("metrics pages", () => metricsPages(browser, stack));
       await run("dashboard", () => dashboard(browser, stack, signedIn, settled));
       await run("Explore, metrics", () => exploreMetrics(browser, stack, signedIn));
+      await run("the LogQL editor", () => completeLogs(browser, stack, signedIn));
       await run("Explore, logs", () => exploreLogs(browser, stack, signedIn));
       await run("cold paint", () => cold(stack, signedIn));
     }
