@@ -10,6 +10,7 @@ static const struct command table[] = {
     {"demo", "run the sample application alone", command_demo},
     {"check", "check configuration files, of Cairn and of the originals", command_check},
     {"query", "ask a Cairn or a Prometheus: table, graph, CSV, JSON", command_query},
+    {"test", "run PromQL test scripts", command_test},
     {"health", "ask every role whether it is well", command_health},
     {"version", "print the version", command_version},
     {"completion", "print a shell completion script: bash, zsh or fish", command_completion},

@@ -22,6 +22,7 @@ command_fn command_demo;
 command_fn command_query;
 command_fn command_health;
 command_fn command_check;
+command_fn command_test;
 command_fn command_version;
 command_fn command_help;
 command_fn command_completion;
