@@ -19,6 +19,29 @@ static enum err check_rule(const struct yaml_node *n, const struct relabel_rule 
     return ERR_OK;
 }
 
+/* Actions that take some keys only, as Prometheus checks them: a default value passes as absent. */
+static enum err check_others(const struct yaml_node *n, const struct relabel_rule *r, struct str regex,
+                             struct err_info *info)
+{
+    const char *action = relabel_action_name(r->action);
+    bool extras = r->modulus != 0 || !str_eq_c(r->separator, ";") || !str_eq_c(r->replacement, "$1");
+    if ((r->action == RELABEL_LABELDROP || r->action == RELABEL_LABELKEEP) &&
+        (extras || r->source_count || r->target.n)) {
+        return yaml_error(n, info, "%s action requires only 'regex', and no other fields", action);
+    }
+    if ((r->action == RELABEL_KEEPEQUAL || r->action == RELABEL_DROPEQUAL) &&
+        (extras || !str_eq_c(regex, "(.*)"))) {
+        return yaml_error(n, info,
+                          "%s action requires only 'source_labels' and `target_label`, and no other fields",
+                          action);
+    }
+    if ((r->action == RELABEL_LOWERCASE || r->action == RELABEL_UPPERCASE) &&
+        !str_eq_c(r->replacement, "$1")) {
+        return yaml_error(n, info, "'replacement' can not be set for %s action", action);
+    }
+    return ERR_OK;
+}
+
 static enum err parse_rule(struct arena *a, const struct yaml_node *n, struct relabel_rule *r,
                            struct err_info *info)
 {
@@ -41,6 +64,7 @@ static enum err parse_rule(struct arena *a, const struct yaml_node *n, struct re
         return yaml_error(yaml_get(n, "action"), info, "unknown relabel action \"%.*s\"", STR_FMT(action));
     }
     e = check_rule(n, r, info);
+    e = e ? e : check_others(n, r, regex, info);
     if (e) {
         return e;
     }

@@ -76,6 +76,9 @@ static enum err read_external_labels(struct config_reader *r, const struct yaml_
         enum err e = yaml_str(c, &value, r->info);
         l[n].name = c->key;
         e = e ? e : expand_env(r, value, &l[n].value);
+        if (!e && !str_utf8_valid(l[n].value)) {
+            e = yaml_error(c, r->info, "\"%.*s\" is not a valid label value", STR_FMT(l[n].value));
+        }
         if (!e && (c->key.n == 0 || !str_utf8_valid(c->key))) {
             e = yaml_error(c, r->info, "\"%.*s\" is not a valid label name", STR_FMT(c->key));
         }

@@ -108,6 +108,10 @@ static enum err read_names(struct config_reader *r, const struct yaml_node *map,
 static enum err inherit_u64(struct config_reader *r, const struct yaml_node *n, bool size, uint64_t *value)
 {
     uint64_t own = 0;
+    if (size && !yaml_is_null(n) && str_to_u64(n->text, &own) == ERR_OK && own) {
+        return yaml_error(n, r->info, "units: unknown unit in %.*s (write %.*sB, or KB, MB, GB)",
+                          STR_FMT(n->text), STR_FMT(n->text));
+    }
     enum err e = size ? yaml_size(n, &own, r->info) : yaml_u64(n, &own, r->info);
     *value = own ? own : *value;
     return e;

@@ -72,7 +72,8 @@ static enum err check_url(struct config_reader *r, const struct yaml_node *n, st
     if (url.n == 0) {
         return yaml_error(n, r->info, "url for %s is empty", what);
     }
-    if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://"))) {
+    if (str_find(url, STR("://"), 0) != STR_NPOS && !str_starts(url, STR("http://")) &&
+        !str_starts(url, STR("https://"))) {
         return yaml_error(yaml_get(n, "url"), r->info, "url for %s must begin with http:// or https://",
                           what);
     }
@@ -124,6 +125,20 @@ static enum err check_auth_headers(struct config_reader *r, const struct yaml_no
     return ERR_OK;
 }
 
+static enum err check_queue(struct config_reader *r, const struct yaml_node *n,
+                            const struct remote_write_config *w)
+{
+    const char *flaw = w->samples_max == 0             ? "max_samples_per_send must be positive"
+                       : w->max_shards == 0            ? "max_shards must be positive"
+                       : w->min_shards == 0            ? "min_shards must be positive"
+                       : w->capacity == 0              ? "capacity must be positive"
+                       : w->min_shards > w->max_shards ? "min_shards must not be greater than max_shards"
+                       : w->backoff_max_ms < w->backoff_min_ms
+                           ? "max_backoff must not be less than min_backoff"
+                           : NULL;
+    return flaw ? yaml_error(n, r->info, "remote write queue %s", flaw) : ERR_OK;
+}
+
 static enum err read_queue(struct config_reader *r, const struct yaml_node *n, struct remote_write_config *w)
 {
     static const struct config_field queue[] = {
@@ -141,6 +156,7 @@ static enum err read_queue(struct config_reader *r, const struct yaml_node *n, s
                                                    {"max_samples_per_send", CONFIG_U64, 0}};
     enum err e = config_fields(r, yaml_get(n, "queue_config"), "queue_config", queue, ARRAY_LEN(queue),
                                CONFIG_PLAIN, w);
+    e = e || yaml_is_null(yaml_get(n, "queue_config")) ? e : check_queue(r, yaml_get(n, "queue_config"), w);
     return e ? e
              : check_map(r, yaml_get(n, "metadata_config"), "metadata_config", metadata, ARRAY_LEN(metadata));
 }
@@ -235,7 +251,6 @@ static enum err read_remote_write(struct config_reader *r, const struct yaml_nod
     e = e ? e : http_config_parse(n, &w->http, r->info);
     config_canonical(&identity, n, NULL);
     w->identity = identity.err ? (struct str){0} : arena_str(r->a, buf_view(&identity));
-    w->samples_max = w->samples_max ? w->samples_max : 2000;
     e = e || w->identity.p ? e : config_no_memory(r);
     return e ? e : note_write_parts(r, n, w);
 }
@@ -347,6 +362,16 @@ static enum err read_storage(struct config_reader *r, const struct yaml_node *n)
     e = e ? e
           : config_fields(r, yaml_get(n, "exemplars"), "storage.exemplars", exemplars, ARRAY_LEN(exemplars),
                           CONFIG_PLAIN, r->c);
+    struct str floats = STR("xor");
+    const struct yaml_node *encoding = yaml_get(yaml_get(t, "chunk_encoding"), "floats");
+    e = e ? e : yaml_str(encoding, &floats, r->info);
+    if (!e && !str_eq_c(floats, "xor") && !str_eq_c(floats, "xor2")) {
+        return yaml_error(
+            encoding, r->info,
+            "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must be "
+            "omitted entirely, got \"%.*s\"",
+            STR_FMT(floats));
+    }
     e = e ? e : read_retention(r, yaml_get(t, "retention"));
     if (!e && yaml_get(n, "exemplars")) {
         e = config_note_unused(r, "storage", "exemplars");
@@ -365,6 +390,24 @@ static enum err read_storage(struct config_reader *r, const struct yaml_node *n)
 
 /* -- tracing, otlp, runtime ------------------------------------------------------------------------------ */
 
+static enum err check_tracing_parts(struct config_reader *r, const struct yaml_node *n)
+{
+    const struct yaml_node *headers = yaml_get(n, "headers");
+    struct str compression = STR("");
+    enum err e = yaml_str(yaml_get(n, "compression"), &compression, r->info);
+    if (!e && compression.n && !str_eq_c(compression, "gzip")) {
+        return yaml_error(yaml_get(n, "compression"), r->info,
+                          "invalid compression type %.*s provided, valid options: gzip",
+                          STR_FMT(compression));
+    }
+    for (const struct yaml_node *c = headers ? headers->child : NULL; c; c = c->next) {
+        if (str_ieq(c->key, STR("authorization"))) {
+            return yaml_error(c, r->info, "authorization header configuration is not yet supported");
+        }
+    }
+    return e ? e : check_auth_headers(r, headers);
+}
+
 static enum err check_tracing(struct config_reader *r, const struct yaml_node *n)
 {
     static const struct config_field fields[] = {
@@ -378,7 +421,48 @@ static enum err check_tracing(struct config_reader *r, const struct yaml_node *n
     if (!e && yaml_is_null(yaml_get(n, "endpoint"))) {
         return yaml_error(n, r->info, "tracing endpoint must be set");
     }
+    e = e ? e : check_tracing_parts(r, n);
     return e ? e : config_note_unused(r, "tracing", "the whole section");
+}
+
+/* Names of attributes: not empty, each once. */
+static enum err check_names(struct config_reader *r, const struct yaml_node *list, const char *what,
+                            size_t *ret_n)
+{
+    const struct str *names = NULL;
+    enum err e = yaml_str_list(r->a, list, &names, ret_n, r->info);
+    for (size_t i = 0; i < *ret_n && !e; i++) {
+        if (str_trim(names[i]).n == 0) {
+            return yaml_error(list, r->info, "empty %s OTel resource attribute", what);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (str_eq(str_trim(names[k]), str_trim(names[i]))) {
+                return yaml_error(list, r->info, "duplicated %s OTel resource attribute \"%.*s\"", what,
+                                  STR_FMT(str_trim(names[i])));
+            }
+        }
+    }
+    return e;
+}
+
+static enum err check_attributes(struct config_reader *r, const struct yaml_node *n)
+{
+    bool all = false;
+    size_t promoted = 0, ignored = 0;
+    enum err e = yaml_bool(yaml_get(n, "promote_all_resource_attributes"), &all, r->info);
+    e = e ? e : check_names(r, yaml_get(n, "promote_resource_attributes"), "promoted", &promoted);
+    e = e ? e : check_names(r, yaml_get(n, "ignore_resource_attributes"), "ignored", &ignored);
+    if (!e && all && promoted) {
+        return yaml_error(n, r->info,
+                          "'promote_all_resource_attributes' and 'promote_resource_attributes' cannot be "
+                          "configured simultaneously");
+    }
+    if (!e && !all && ignored) {
+        return yaml_error(n, r->info,
+                          "'ignore_resource_attributes' cannot be configured unless "
+                          "'promote_all_resource_attributes' is true");
+    }
+    return e;
 }
 
 static enum err check_otlp(struct config_reader *r, const struct yaml_node *n)
@@ -408,6 +492,7 @@ static enum err check_otlp(struct config_reader *r, const struct yaml_node *n)
         return yaml_error(yaml_get(n, "translation_strategy"), r->info,
                           "unsupported otlp translation strategy \"%.*s\"", STR_FMT(strategy));
     }
+    e = e ? e : check_attributes(r, n);
     return e ? e : config_note_unused(r, "otlp", "the whole section");
 }
 
