@@ -14,7 +14,8 @@ export function Tooltip({ at, chart }: { at: TipAt; chart: TimeChartProps }) {
     const k = at.idxs[i];
     const v = k === null || k === undefined ? null : s.values[k];
     if (s.hidden || s.noTip || v === null || v === undefined || (chart.hideZeros && v === 0)) return [];
-    if (chart.tooltip !== "multi" && i !== at.near) return [];
+    /* a chart that only follows another's cursor has no nearest series */
+    if (chart.tooltip !== "multi" && at.near >= 0 && i !== at.near) return [];
     const axis = chart.axes.find((a) => a.id === s.axis);
     return [{ i, label: s.label, color: s.color, v, text: s.format ? s.format(v) : axis ? axis.format(v) : String(v) }];
   });

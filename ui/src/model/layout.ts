@@ -11,7 +11,10 @@ export interface ScopedValue { value: string; text: string }
 export interface Section { row: Panel | null; key: string; collapsed: boolean; scope: Record<string, ScopedValue>; items: Placed[]; height: number }
 
 export type RepeatValues = (variable: string) => ScopedValue[];
-const posOf = (p: Panel): GridPos => ({ x: p.gridPos?.x ?? 0, y: p.gridPos?.y ?? 0, w: Math.min(p.gridPos?.w || 12, columns), h: p.gridPos?.h || 8 });
+/* Files are written by hand too: what is no sensible number gets the default. */
+const within = (v: unknown, lo: number, hi: number, otherwise: number) => (typeof v === "number" && Number.isFinite(v) ? Math.min(Math.max(Math.round(v), lo), hi) : otherwise);
+const heightMax = 400;
+const posOf = (p: Panel): GridPos => ({ x: within(p.gridPos?.x, 0, columns - 1, 0), y: within(p.gridPos?.y, 0, 1e6, 0), w: within(p.gridPos?.w, 1, columns, 12), h: within(p.gridPos?.h, 1, heightMax, 8) });
 
 /* Sections in reading order. toggled: rows whose collapsed state the reader changed. */
 export function layout(panels: Panel[], toggled: Record<string, boolean>, repeats: RepeatValues): Section[] {
@@ -71,7 +74,8 @@ export function compact(items: Placed[]): Placed[] {
   const done: Placed[] = [];
   for (const item of [...items].sort((a, b) => a.pos.y - b.pos.y || a.pos.x - b.pos.x)) {
     const pos = { ...item.pos, x: Math.max(0, Math.min(item.pos.x, columns - item.pos.w)) };
-    while (pos.y > 0 && !done.some((d) => overlap(d.pos, { ...pos, y: pos.y - 1 }))) pos.y--;
+    const beside = done.filter((d) => d.pos.x < pos.x + pos.w && pos.x < d.pos.x + d.pos.w);
+    if (!beside.some((d) => overlap(d.pos, pos))) pos.y = Math.max(0, ...beside.filter((d) => d.pos.y + d.pos.h <= pos.y).map((d) => d.pos.y + d.pos.h));
     for (let hit = done.find((d) => overlap(d.pos, pos)); hit; hit = done.find((d) => overlap(d.pos, pos))) pos.y = hit.pos.y + hit.pos.h;
     done.push({ ...item, pos });
   }

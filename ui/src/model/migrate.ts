@@ -3,10 +3,12 @@ import type { Custom, FieldConfig, Mapping, Threshold } from "../semantics/frame
 import type { Override } from "../semantics/fieldconfig";
 import type { DashboardJson, OldRow, Panel } from "./types";
 import { columns } from "./layout";
+import { objects, shaped } from "./shape";
 
 type Old = Record<string, any>;
 
-export function migrated(json: DashboardJson): DashboardJson {
+export function migrated(given: DashboardJson): DashboardJson {
+  const json = shaped(given);
   const rows = json.rows?.length ? fromRows(json.rows) : (json.panels ?? []);
   return { ...json, panels: rows.map(panel) };
 }
@@ -57,12 +59,12 @@ const fromStyle = (g: Old): Custom => ({
 });
 
 function fromGraph(g: Panel & Old): Panel {
-  const [left, right] = (g.yaxes ?? []) as Old[];
+  const [left, right] = objects<Old>(g.yaxes);
   const number = (v: unknown) => (v === null || v === undefined || v === "" || v === "auto" ? undefined : Number(v));
   const defaults: FieldConfig = { unit: left?.format, min: number(left?.min), max: number(left?.max), decimals: number(g.decimals ?? left?.decimals), color: { mode: "palette-classic" }, custom: { ...fromStyle(g), axisLabel: left?.label ?? "", ...(left?.logBase > 1 && { scaleDistribution: { type: "log", log: left!.logBase } }), ...(left?.show === false && { axisPlacement: "hidden" }) } };
   const overrides: Override[] = [];
   for (const [name, color] of Object.entries(g.aliasColors ?? {})) overrides.push({ matcher: { id: "byName", options: name }, properties: [{ id: "color", value: { mode: "fixed", fixedColor: color } }] });
-  for (const s of (g.seriesOverrides ?? []) as Old[]) {
+  for (const s of objects<Old>(g.seriesOverrides)) {
     const properties: Override["properties"] = [];
     const add = (id: string, value: unknown) => properties.push({ id, value });
     if (s.color) add("color", { mode: "fixed", fixedColor: s.color });
@@ -87,12 +89,12 @@ function fromGraph(g: Panel & Old): Panel {
 const oldReducers: Record<string, string> = { avg: "mean", current: "lastNotNull", total: "sum", min: "min", max: "max", first: "first", delta: "delta", diff: "diff", range: "range" };
 
 function fromSinglestat(s: Panel & Old): Panel {
-  const colors = (s.colors ?? ["green", "orange", "red"]) as string[];
+  const colors = (Array.isArray(s.colors) && s.colors.length ? s.colors : ["green", "orange", "red"]) as string[];
   const limits = String(s.thresholds ?? "").split(",").filter((t) => t.trim() !== "").map(Number);
   const steps: Threshold[] = [{ value: null, color: colors[0]! }, ...limits.map((value, i) => ({ value, color: colors[i + 1] ?? colors[colors.length - 1]! }))];
   const mappings: Mapping[] = [];
-  for (const m of (s.valueMaps ?? []) as Old[]) mappings.push(m.value === "null" ? { type: "special", options: { match: "null", result: { text: m.text } } } : { type: "value", options: { [m.value]: { text: m.text } } });
-  for (const m of (s.rangeMaps ?? []) as Old[]) mappings.push({ type: "range", options: { from: Number(m.from), to: Number(m.to), result: { text: m.text } } });
+  for (const m of objects<Old>(s.valueMaps)) mappings.push(m.value === "null" ? { type: "special", options: { match: "null", result: { text: m.text } } } : { type: "value", options: { [m.value]: { text: m.text } } });
+  for (const m of objects<Old>(s.rangeMaps)) mappings.push({ type: "range", options: { from: Number(m.from), to: Number(m.to), result: { text: m.text } } });
   const defaults: FieldConfig = { unit: s.format, decimals: s.decimals ?? undefined, thresholds: { mode: "absolute", steps }, mappings, min: s.gauge?.minValue, max: s.gauge?.maxValue, color: { mode: "thresholds" } };
   const gauge = !!s.gauge?.show;
   return {

@@ -27,7 +27,7 @@ export function valueColor(config: FieldConfig, v: number, percent: number, them
 
 export function makeDisplay(field: Field, range: { min: number; max: number }, seriesColor: string, theme: Theme, zone: Zone): Display {
   const { config } = field;
-  let unit = config.unit;
+  let unit = typeof config.unit === "string" ? config.unit : undefined;
   if (!unit && field.type === "time") unit = "dateTimeAsSystem";
   if (!unit && field.type === "boolean") unit = "bool";
   if (!unit && field.type === "string") unit = "string";

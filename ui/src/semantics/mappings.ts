@@ -49,18 +49,18 @@ function one(m: Mapping, v: unknown): MappingResult | null {
 }
 
 export function mapValue(mappings: Mapping[] | undefined, v: unknown): MappingResult | null {
-  for (const m of mappings ?? []) {
-    const hit = one(m, v);
+  for (const m of Array.isArray(mappings) ? mappings : []) {
+    const hit = m && one(m, v);
     if (hit) return hit;
   }
   return null;
 }
 
 /* The first step has no value: it holds from minus infinity. */
-export const stepValue = (s: Threshold): number => s.value ?? -Infinity;
+export const stepValue = (s: Threshold | null): number => s?.value ?? -Infinity;
 export function activeThreshold(t: Thresholds | undefined, v: number, share: number): Threshold | undefined {
   const steps = t?.steps;
-  if (!steps?.length) return undefined;
+  if (!Array.isArray(steps) || !steps.length) return undefined;
   const x = t!.mode === "percentage" ? share * 100 : v;
   let active = steps[0]!;
   for (const s of steps) {

@@ -257,7 +257,7 @@ const financial = (symbol: string, behind: boolean): Format => (v, d) =>
 
 const made = new Map<string, Format>();
 export function unitFormat(id: string | undefined | null): Format {
-  if (!id) return special.none!;
+  if (!id || typeof id !== "string") return special.none!;
   const hit = known().get(id) ?? made.get(id);
   if (hit) return hit;
   const cut = id.indexOf(":");
