@@ -30,8 +30,8 @@ static enum err read_labels(const struct reader *r, const struct yaml_node *map,
     for (const struct yaml_node *c = map ? map->child : NULL; c; c = c->next) {
         struct str value = STR("");
         enum err e = yaml_str(c, &value, r->info);
-        bool bad = c->key.n == 0 || !str_utf8_valid(c->key) ||
-                   (annotations ? !label_name_is_legacy(c->key) : str_eq(c->key, LABEL_METRIC_NAME));
+        bool bad =
+            c->key.n == 0 || !str_utf8_valid(c->key) || (!annotations && str_eq(c->key, LABEL_METRIC_NAME));
         if (!e && bad) {
             e = yaml_error(c, r->info, "invalid %s name: %.*s", annotations ? "annotation" : "label",
                            STR_FMT(c->key));

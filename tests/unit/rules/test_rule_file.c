@@ -25,7 +25,7 @@ TEST(groups_and_rules_are_read)
     CHECK_OK(load("groups:\n- name: g\n  labels: {team: a, sev: low}\n  rules:\n"
                   "  - {record: 'job:x:sum', expr: sum(x)}\n"
                   "  - alert: Down\n    expr: up == 0\n    for: 5m\n    labels: {sev: page}\n    "
-                  "annotations: {summary: down}\n"
+                  "annotations: {summary: down, 'a.b': c}\n"
                   "- {name: h, interval: 10s, limit: 3}\n",
                   &s, &info));
     CHECK_EQ(s->n, 2);
