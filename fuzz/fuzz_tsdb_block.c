@@ -28,9 +28,11 @@ static void put_file(struct buf *b, const uint8_t *data, size_t size)
     write_varint(&footer, 1);
     write_str(&footer, STR("t"));
     write_varint(&footer, 0);
+    size_t pages = size < 3 ? 0 : size - 3 - index;
     write_varint(&footer, BLOCK_MAGIC_BYTES);
+    write_varint(&footer, pages);
     write_varint(&footer, index);
-    write_u32(&footer, crc32c(0, b->p + BLOCK_MAGIC_BYTES, index));
+    write_u32(&footer, crc32c(0, b->p + BLOCK_MAGIC_BYTES + pages, index));
     write_zigzag(&footer, 0);
     write_zigzag(&footer, 1000);
     write_varint(&footer, 1);
@@ -63,7 +65,8 @@ static void read_section(struct block *b, struct block_section *sec)
     uint64_t chunks = 0;
     arena_init(&a, (size_t)64 << 20, NULL);
     struct matcher m = {.op = MATCH_NEQ, .name = STR("__name__"), .value = STR("x")};
-    enum err e = section_open(&s, b, sec, &m, 1, &a);
+    enum err e = section_open(&s, b, sec, &a);
+    e = e == ERR_OK ? section_select(&s, &m, 1) : e;
     while (e == ERR_OK && (e = section_series_next(&s, &a, &ls, &chunks)) == ERR_OK) {
         for (uint64_t i = 0; e == ERR_OK && i < chunks; i++) {
             struct section_chunk c;

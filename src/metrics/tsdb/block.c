@@ -18,6 +18,9 @@ void block_unref(struct block *b)
     /* acq_rel: the last owner sees what the others wrote. */
     if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1) {
         file_unmap(&b->map);
+        for (size_t i = 0; i < b->section_count; i++) {
+            mem_free(atomic_load_explicit(&b->sections[i].pages_checked, memory_order_relaxed));
+        }
         mem_free(b->sections);
         mem_free(b);
     }
@@ -27,14 +30,19 @@ static enum err section_read(struct reader *r, uint64_t end, struct block_sectio
 {
     s->tenant = read_str(r);
     s->partition = (unsigned)read_varint(r);
-    s->offset = read_varint(r);
+    s->data_offset = read_varint(r);
+    s->data_bytes = read_varint(r);
     s->index_bytes = read_varint(r);
     s->index_crc = read_u32(r);
     s->min_ts = read_zigzag(r);
     s->max_ts = read_zigzag(r);
     s->series = read_varint(r);
     atomic_init(&s->checked, 0);
-    bool inside = s->offset <= end && s->index_bytes <= end - s->offset && s->offset >= BLOCK_MAGIC_BYTES;
+    bool inside = s->data_offset >= BLOCK_MAGIC_BYTES && s->data_offset <= end &&
+                  s->data_bytes <= end - s->data_offset &&
+                  s->index_bytes <= end - s->data_offset - s->data_bytes;
+    s->offset = s->data_offset + s->data_bytes;
+    atomic_init(&s->pages_checked, NULL);
     return r->bad || s->partition >= PARTITIONS || !inside ? ERR_CORRUPT : ERR_OK;
 }
 

@@ -1,9 +1,11 @@
 /* Immutable block files: samples of a span of time, all tenants and partitions.
  *
  *   file    = magic, section*, footer, footer length u32, footer CRC32C u32, magic
- *   section = index, page*                          one for each tenant and partition that has samples
- *   index   = symbols, columns, schemas, pages, series (see block_write.c)
+ *   section = page*, index                          one for each tenant and partition that has samples
+ *   index   = header, symbols, columns, schemas, pages, postings, series (section_write.c)
  *   footer  = version, min and max time, samples, section table
+ *
+ * docs/formats/metrics-block.md has every byte of it.
  *
  * A file is written under a temporary name, synced and renamed; the manifest makes it part of the store.
  * Index and pages have a CRC32C each, checked when they are read. Readers map the file. */
@@ -17,11 +19,11 @@
 #include "disk/file.h"
 #include "query/metric_source.h"
 
-#define BLOCK_MAGIC "CAIRNTB1"
+#define BLOCK_MAGIC "CAIRNTB2"
 
 enum {
     BLOCK_MAGIC_BYTES = 8,
-    BLOCK_VERSION = 1,
+    BLOCK_VERSION = 2,
     BLOCK_TAIL_BYTES = 16,
     BLOCK_PAGE_BYTES = 64 << 10,   /* a page is closed when it reaches this */
     BLOCK_CHUNK_SAMPLES = 480,     /* two hours at 15 s */
@@ -30,14 +32,32 @@ enum {
     BLOCK_NAME_BYTES = 64
 };
 
+enum {
+    SECTION_HEADER_BYTES = 44,
+    SECTION_RESTART = 16 /* the place of every 16th series is known, the rest is skipped to */
+};
+
+/* The first byte of a chunk's entry. */
+enum section_flags {
+    SECTION_MODE_MASK = 7, /* enum values_mode, or */
+    SECTION_MODE_RICH = 7,
+    SECTION_OWN_TIMES = 8,
+    SECTION_SAME_COLUMN = 16,   /* as the chunk before in the series */
+    SECTION_NEXT_TICK = 32,     /* begins where that ended, or at the column's first tick */
+    SECTION_NATURAL_COUNT = 64, /* BLOCK_CHUNK_SAMPLES, or what is left of the column */
+    SECTION_NEXT_PAGE = 128     /* its data begin the page after that of the chunk before */
+};
+
 struct block_section {
     struct str tenant; /* in the mapping */
     unsigned partition;
+    uint64_t data_offset, data_bytes; /* pages */
     uint64_t offset, index_bytes;
     uint32_t index_crc;
     ts_ms min_ts, max_ts;
     uint64_t series;
-    atomic_uchar checked; /* 0 unknown, 1 index CRC good, 2 bad */
+    atomic_uchar checked;                /* 0 unknown, 1 index CRC good, 2 bad */
+    atomic_uchar *_Atomic pages_checked; /* the same of every page; made when first needed */
 };
 
 struct block {
@@ -63,6 +83,8 @@ struct block_writer {
     struct buf footer; /* section table */
     uint64_t sections, samples;
     ts_ms min_ts, max_ts;
+    struct str tenant; /* of the present section; the caller's */
+    unsigned partition;
     struct section_writer *section;
 };
 

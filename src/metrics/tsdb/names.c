@@ -82,28 +82,40 @@ static enum err collect_head(struct collector *c, const struct head *h)
     return e;
 }
 
-/* Names or values of the matching series of a block's section. */
+/* The values of the name that some chosen series has, or the name itself when any has it. */
+static enum err collect_section_name(struct collector *c, const struct section_reader *s,
+                                     const struct section_name *n)
+{
+    struct reader r = reader_of(n->values);
+    struct section_value v = {0};
+    enum err e;
+    while ((e = section_value_next(s, &r, &v)) == ERR_OK) {
+        if (!section_value_in(s, &v, c->sel->matcher_count ? s->set : NULL)) {
+            continue;
+        }
+        e = collect(c, section_symbol(s, c->name.p ? v.symbol : n->symbol));
+        if (e != ERR_OK || !c->name.p) {
+            return e;
+        }
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* Names or values of the matching series of a block's section. As with the originals the block's span
+ * decides, not that of each series: no series is touched. */
 static enum err collect_section(struct collector *c, struct block *b, struct block_section *sec)
 {
     struct arena scratch AUTO_ARENA;
     struct section_reader s;
-    struct labels ls;
-    uint64_t chunks = 0;
+    struct section_name n;
     arena_init(&scratch, 0, c->q->budget);
-    enum err e = section_open(&s, b, sec, c->sel->matchers, c->sel->matcher_count, &scratch);
-    while (e == ERR_OK && (e = section_series_next(&s, &scratch, &ls, &chunks)) == ERR_OK) {
-        struct section_chunk skipped;
-        bool inside = false;
-        for (uint64_t i = 0; e == ERR_OK && i < chunks; i++) {
-            e = section_chunk_next(&s, &skipped);
-            inside = inside || (skipped.min_ts <= c->sel->end_ms && skipped.max_ts >= c->sel->start_ms);
-        }
-        struct str value = c->name.p ? labels_get(ls, c->name) : (struct str){0};
-        if (e == ERR_OK && inside && value.n) {
-            e = collect(c, value);
-        }
-        for (size_t i = 0; e == ERR_OK && inside && !c->name.p && i < ls.n; i++) {
-            e = collect(c, ls.l[i].name);
+    enum err e = section_open(&s, b, sec, &scratch);
+    e = e == ERR_OK ? section_select(&s, c->sel->matchers, c->sel->matcher_count) : e;
+    uint32_t wanted = e == ERR_OK && c->name.p ? section_symbol_find(&s, c->name) : UINT32_MAX;
+    struct reader r = reader_of(e == ERR_OK ? s.postings : (struct str){0});
+    while (e == ERR_OK && (e = section_name_next(&s, &r, &n)) == ERR_OK) {
+        if (!c->name.p || n.symbol == wanted) {
+            e = collect_section_name(c, &s, &n);
         }
     }
     return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e; /* damage is counted where samples are read */

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "metrics/tsdb/cursor_int.h"
 #include "metrics/tsdb/section.h"
 #include "metrics/tsdb/values.h"
@@ -108,14 +109,37 @@ static enum err column_for(struct metric_cursor *c, struct section_columns *k, u
     return ERR_OK;
 }
 
-static enum err chunk_pick(struct metric_cursor *c, struct section_columns *k, struct picked *p,
-                           const struct section_chunk *in)
+static bool overlaps(const struct metric_cursor *c, ts_ms min, ts_ms max)
 {
-    uint32_t column = COLUMN_NONE;
-    enum err e = in->column == UINT32_MAX ? ERR_OK : column_for(c, k, in->column, &column);
-    if (e != ERR_OK) {
-        return e;
+    return min <= c->sel.end_ms && max >= c->sel.start_ms;
+}
+
+/* Whether the chunk has a part in the selection, and its times where they are a column's. */
+static enum err chunk_time(struct metric_cursor *c, struct section_columns *k, struct section_chunk *in,
+                           uint32_t *ret_column, bool *ret_wanted)
+{
+    if (in->column == UINT32_MAX) {
+        *ret_wanted = overlaps(c, in->min_ts, in->max_ts);
+        return ERR_OK;
     }
+    const struct section_column *whole = &k->s->columns[in->column];
+    if (!overlaps(c, whole->first, whole->last)) {
+        return ERR_OK;
+    }
+    enum err e = column_for(c, k, in->column, ret_column);
+    if (e == ERR_OK) {
+        const ts_ms *ts = c->columns[*ret_column].ts + in->first_tick;
+        in->min_ts = ts[0];
+        in->max_ts = ts[in->count - 1];
+        *ret_wanted = overlaps(c, in->min_ts, in->max_ts);
+    }
+    return e;
+}
+
+static enum err chunk_pick(struct metric_cursor *c, const struct section_columns *k, struct picked *p,
+                           const struct section_chunk *in, uint32_t column)
+{
+    ASSERT(p); /* picked_for made it */
     if (arena_reserve(&c->part, (void **)&p->runs, &p->run_cap, p->run_count + 1, sizeof(*p->runs)) !=
         ERR_OK) {
         return arena_err(&c->part);
@@ -146,14 +170,20 @@ static enum err series_pick(struct metric_cursor *c, struct section_reader *s, s
         if (e != ERR_OK) {
             return e;
         }
-        if (in.min_ts > c->sel.end_ms || in.max_ts < c->sel.start_ms) {
+        uint32_t column = COLUMN_NONE;
+        bool wanted = false;
+        e = chunk_time(c, k, &in, &column, &wanted);
+        if (e != ERR_OK) {
+            return e;
+        }
+        if (!wanted) {
             continue;
         }
         if (!section_chunk_good(s)) {
             return ERR_CORRUPT;
         }
         e = p ? ERR_OK : picked_for(c, ls, &p);
-        e = e == ERR_OK ? chunk_pick(c, k, p, &in) : e;
+        e = e == ERR_OK ? chunk_pick(c, k, p, &in, column) : e;
         if (e != ERR_OK) {
             return e;
         }
@@ -164,7 +194,8 @@ static enum err series_pick(struct metric_cursor *c, struct section_reader *s, s
 static enum err section_pick(struct metric_cursor *c, struct block *b, struct block_section *sec)
 {
     struct section_reader s;
-    enum err e = section_open(&s, b, sec, c->sel.matchers, c->sel.matcher_count, &c->part);
+    enum err e = section_open(&s, b, sec, &c->part);
+    e = e == ERR_OK ? section_select(&s, c->sel.matchers, c->sel.matcher_count) : e;
     struct section_columns k = {.s = &s, .rank = store_block_number(b)};
     if (e == ERR_OK) {
         k.of = arena_array(&c->part, s.column_count + 1, sizeof(*k.of));

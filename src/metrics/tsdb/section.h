@@ -1,4 +1,4 @@
-/* Reading a section's index: matchers run once for each symbol, then the series are walked once. */
+/* Reading a section: matchers run against its postings, then only the series they leave are touched. */
 #ifndef CAIRN_METRICS_TSDB_SECTION_H
 #define CAIRN_METRICS_TSDB_SECTION_H
 
@@ -6,7 +6,7 @@
 #include "metrics/tsdb/block.h"
 
 struct section_column {
-    ts_ms first;
+    ts_ms first, last;
     uint32_t n;
     struct str times;
 };
@@ -16,48 +16,78 @@ struct section_schema {
     struct str names; /* varints of symbols */
 };
 
-struct section_page {
-    struct str data;
-    uint32_t crc;
-    uint8_t checked; /* 0 unknown, 1 good, 2 bad */
-};
-
+/* Views of the parts of the index; what is small is parsed into the arena. */
 struct section_reader {
     struct arena *a;
-    struct str *symbols;
-    size_t symbol_count;
+    struct block *b;
+    struct block_section *sec;
+    const uint8_t *symbol_ends;
+    uint32_t symbol_count;
+    struct str symbol_text;
     struct section_column *columns;
-    size_t column_count;
+    uint32_t column_count;
     struct section_schema *schemas;
-    size_t schema_count;
-    struct section_page *pages;
-    size_t page_count;
-    uint64_t series_left;
-    struct reader r;      /* at the next series */
-    size_t page, page_at; /* where the next chunk's data stands */
-    uint8_t **verdict;    /* of matcher i on symbol s: 0 unknown, 1 accepts, 2 refuses */
-    const struct matcher *matchers;
-    size_t matcher_count;
-    bool impossible; /* a matcher wants a value that is not here */
+    uint32_t schema_count;
+    const uint8_t *pages;
+    uint32_t page_count;
+    uint32_t name_count;
+    struct str postings;
+    uint32_t series_count;
+    const uint8_t *restarts;
+    struct str series;
+    /* After section_select. */
+    uint64_t *set;   /* series to come */
+    uint32_t at;     /* the next to look at */
+    struct reader r; /* of the present series */
+    size_t page, page_at;
+    bool first_chunk;
+    uint32_t column, tick_end;
 };
 
 struct section_chunk {
     uint32_t column; /* UINT32_MAX: own times */
     uint32_t first_tick, count;
     uint8_t mode;
-    ts_ms min_ts, max_ts;
+    ts_ms min_ts, max_ts; /* of one with own times */
     struct str times, values;
 };
 
 /* Errors: CORRUPT, OOM, LIMIT. Results live in the arena and the block's mapping. */
 MUST_USE enum err section_open(struct section_reader *s, struct block *b, struct block_section *sec,
-                               const struct matcher *matchers, size_t matcher_count, struct arena *a);
-/* The next series that matches: its labels (views; the array in `a`) and number of chunks, all of which must
- * be read by section_chunk_next before the next call. NOT_FOUND at the end. */
+                               struct arena *a);
+/* Chooses the series that match. Errors: CORRUPT, OOM, LIMIT. */
+MUST_USE enum err section_select(struct section_reader *s, const struct matcher *m, size_t n);
+/* The next series that was chosen: its labels (views; the array in `a`) and number of chunks. NOT_FOUND at
+ * the end. */
 MUST_USE enum err section_series_next(struct section_reader *s, struct arena *a, struct labels *ret_labels,
                                       uint64_t *ret_chunks);
+/* At most as often as there are chunks. */
 MUST_USE enum err section_chunk_next(struct section_reader *s, struct section_chunk *ret_c);
 /* Whether the page of the chunk just read has its checksum. */
 bool section_chunk_good(struct section_reader *s);
+
+struct str section_symbol(const struct section_reader *s, uint32_t symbol);
+/* The symbol's number, or UINT32_MAX. */
+uint32_t section_symbol_find(const struct section_reader *s, struct str text);
+
+/* Walking the postings: names ascending, of each the values ascending. */
+struct section_name {
+    uint32_t symbol, value_count;
+    struct str values;
+};
+struct section_value {
+    uint32_t symbol;
+    struct str runs;
+};
+/* `r` begins as reader_of(s->postings). NOT_FOUND at the end, CORRUPT. */
+MUST_USE enum err section_name_next(const struct section_reader *s, struct reader *r,
+                                    struct section_name *ret_name);
+/* `r` begins as reader_of(name->values), *ret_v zeroed before the first. NOT_FOUND at the end, CORRUPT. */
+MUST_USE enum err section_value_next(const struct section_reader *s, struct reader *r,
+                                     struct section_value *ret_v);
+/* Whether any series of the set (NULL: of all) has the value; and adding those that do. */
+bool section_value_in(const struct section_reader *s, const struct section_value *v, const uint64_t *set);
+MUST_USE enum err section_value_add(const struct section_reader *s, const struct section_value *v,
+                                    uint64_t *set);
 
 #endif

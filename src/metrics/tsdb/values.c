@@ -89,9 +89,13 @@ size_t values_encode(const uint64_t *v, size_t n, uint8_t *out, uint8_t *ret_mod
         same++;
     }
     if (same == n) {
+        size_t bytes = 8;
         store_be64(out, v[0]);
+        while (bytes > 0 && out[bytes - 1] == 0) {
+            bytes--;
+        }
         *ret_mode = VALUES_CONST;
-        return 8;
+        return bytes;
     }
     struct integers in;
     if (integers_plan(v, n, &in)) {
@@ -116,8 +120,10 @@ enum err values_decode(unsigned mode, const uint8_t *p, size_t n_bytes, size_t n
     if (mode == VALUES_INTEGERS) {
         return integers_decode(p, n_bytes, n, ret_v);
     }
-    if (mode == VALUES_CONST && n_bytes >= 8) {
-        uint64_t v = load_be64(p);
+    if (mode == VALUES_CONST && n_bytes <= 8) {
+        uint8_t padded[8] = {0};
+        memcpy(padded, p, n_bytes);
+        uint64_t v = load_be64(padded);
         for (size_t i = 0; i < n; i++) {
             ret_v[i] = v;
         }

@@ -12,7 +12,7 @@
 
 enum values_mode {
     VALUES_XOR = 0,  /* XOR with the value before, leading and significant bits */
-    VALUES_CONST,    /* all the same bits */
+    VALUES_CONST,    /* all the same bits; trailing zero bytes are left out */
     VALUES_INTEGERS, /* decimals as integers (integers.h) */
     VALUES_MODE_COUNT
 };
