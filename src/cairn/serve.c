@@ -22,15 +22,6 @@ enum {
     NAME_BYTES_MAX = 32
 };
 
-/* What the flags say. */
-struct settings {
-    struct str role, data, listen, durability, web_config, log_level, log_format;
-    bool demo, help;
-    struct str demo_log;
-    uint64_t memory;
-    struct str addresses[ROLES_MAX], configs[ROLES_MAX];
-};
-
 static const struct flag common_flags[] = {
     {"role", FLAG_STR, offsetof(struct settings, role), "all", "roles to run, comma-separated"},
     {"data", FLAG_STR, offsetof(struct settings, data), "./cairn-data", "folder for everything that is kept"},
@@ -50,6 +41,12 @@ static const struct flag common_flags[] = {
     {"help", FLAG_BOOL, offsetof(struct settings, help), "", "this text"},
 };
 
+/* A role that runs alone has its original's file under this flag. */
+static const struct flag front_door_flags[] = {
+    {"config.file", FLAG_STR, offsetof(struct settings, config_file), "",
+     "Cairn's own configuration file (cairn.yml); flags win over it"},
+};
+
 /* The roles of this run, in the order of the table. */
 struct run {
     struct settings set;
@@ -62,20 +59,23 @@ struct run {
 
 /* -- which roles ----------------------------------------------------------------------------------------- */
 
-/* The --role value is needed before the other flags can be read, since it says which there are. */
-static struct str role_value(int argc, char **argv)
+/* The value of a flag that is needed before the others can be read: --role says which there are. p == NULL:
+ * not given. */
+static struct str early_value(int argc, char **argv, struct str name)
 {
     for (int i = 1; i < argc; i++) {
         struct str a = str_c(argv[i]);
-        a = str_starts(a, STR("--")) ? str_slice(a, 1, a.n) : a;
-        if (str_starts(a, STR("-role="))) {
-            return str_slice(a, 6, a.n);
+        a = str_starts(a, STR("--"))  ? str_slice(a, 2, a.n)
+            : str_starts(a, STR("-")) ? str_slice(a, 1, a.n)
+                                      : STR("");
+        if (str_starts(a, name) && a.n > name.n && a.p[name.n] == '=') {
+            return str_slice(a, name.n + 1, a.n);
         }
-        if (str_eq_c(a, "-role") && i + 1 < argc) {
+        if (str_eq(a, name) && i + 1 < argc) {
             return str_c(argv[i + 1]);
         }
     }
-    return STR("all");
+    return (struct str){0};
 }
 
 static enum err unknown_role(struct str name, struct err_info *reterr_info)
@@ -187,6 +187,10 @@ static size_t flag_sets(struct run *run, struct flag_set *sets, size_t max)
     size_t n = 0;
     if (run->serve.alone && run->roles[0]->ops->flags) {
         n = run->roles[0]->ops->flags(run->roles[0], sets, max - 2);
+    }
+    if (!run->serve.alone) {
+        sets[n++] =
+            (struct flag_set){"The front door", front_door_flags, ARRAY_LEN(front_door_flags), &run->set};
     }
     sets[n++] = (struct flag_set){"Cairn's own", common_flags, ARRAY_LEN(common_flags), &run->set};
     sets[n++] =
@@ -394,9 +398,16 @@ int command_serve(int argc, char **argv)
                               .demo_log = STR("/var/log/app.log")}};
     struct err_info info = {0};
     struct flag_set sets[SETS_MAX];
-    struct str list = role_value(argc, argv);
+    struct arena memory AUTO_ARENA = {0}; /* of what the front door says */
+    struct str list = early_value(argc, argv, STR("role")),
+               file = early_value(argc, argv, STR("config.file"));
+    bool one = list.n && !asked(list, "all") && str_find_char(list, ',', 0) == STR_NPOS;
     int status;
-    if (roles_make(&run, list, flag_given(argc, argv, "demo"), &info)) {
+    if (file.n && !one && serve_config_load(&memory, file.p, &run.set, &info)) {
+        return fail(&info, 2);
+    }
+    list = list.n ? list : run.set.role;
+    if (roles_make(&run, list, run.set.demo || flag_given(argc, argv, "demo"), &info)) {
         status = fail(&info, 2);
     } else {
         run.serve.alone = run.role_count == 1 && !asked(list, "all");

@@ -141,10 +141,42 @@ def wrong_files(cases, stack):
                 "logs" in done.stderr, done.stderr[-300:])
 
 
+def front_door(cases, stack):
+    """cairn.yml: shared settings, and a role's document in place; its errors name the line of cairn.yml."""
+    ports = [free_port(), free_port()]
+    text = (f"data: {stack.dir}/front\nroles: [metrics, logs]\nlisten:\n  metrics: 127.0.0.1:{ports[0]}\n  logs: 127.0.0.1:{ports[1]}\n"
+            "metrics:\n  # itself\n  scrape_configs:\n    - job_name: me\n      static_configs:\n"
+            f"        - targets: ['127.0.0.1:{ports[0]}']\nlogs:\n  auth_enabled: false\n")
+    path = f"{stack.dir}/cairn.yml"
+
+    def start(content):
+        with open(path, "w") as f:
+            f.write(content)
+        return subprocess.Popen([PROGRAM, "serve", f"--config.file={path}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = start(text)
+    both = Stack.__new__(Stack)
+    both.dir, both.process, both.ports, both.tail = stack.dir, process, {"metrics": ports[0], "logs": ports[1]}, lambda: ""
+
+    def config():
+        try:
+            return both.get_json("metrics", "/api/v1/status/config")["data"]["yaml"]
+        except (OSError, RuntimeError):
+            return None
+    cases.check("the document in cairn.yml is the role's", "job_name: me" in both.wait_for("the front door", config, 20))
+    cases.check("both roles answer", both.wait_for("logs", lambda: both.get("logs", "/ready")[0] == 200, 20))
+    process.terminate()
+    process.wait(20)
+    for wrong, place in ((text.replace("job_name", "job_nam"), ":9:"), (text.replace("\nlisten:", "\nlisen:"), "cairn.yml:3:")):
+        process = start(wrong)
+        said, _ = process.communicate(timeout=20)
+        cases.check(f"a wrong key in cairn.yml is named with its line {place}", process.returncode == 2 and place in said and
+                    "did you mean" in said, said[-300:])
+
+
 def main():
     cases = Cases()
     with Apart() as stack:
-        for part in (metrics_flow, logs_flow, dashboards_flow, wrong_files):
+        for part in (metrics_flow, logs_flow, dashboards_flow, wrong_files, front_door):
             cases.run(part.__name__, part, cases, stack)
     return cases.finish()
 
