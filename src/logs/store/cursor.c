@@ -142,7 +142,7 @@ static enum err seen_before(struct log_cursor *c, const struct run *r, const str
         c->dup_ts = row->ts;
         c->dup_stream = r->stream;
     }
-    struct hash128 k = line_key(row->ts, line);
+    struct hash128 k = line_key(row->ts, line, (struct labels){row->meta, row->meta_n});
     for (size_t i = 0; i < c->dup_n; i++) {
         if (c->dup[i].lo == k.lo && c->dup[i].hi == k.hi) {
             *ret_seen = true;
@@ -360,6 +360,7 @@ enum err cursor_new(struct log_store *s, struct query_ctx *q, const struct log_s
         log_cursor_close(c);
         return err_set(reterr_info, e, "the query needs more memory than it may use");
     }
+    c->sel.metadata_needed |= c->part_count > 1; /* it tells entries of different parts apart */
     if (c->part_count) {
         qsort_r(c->parts, c->part_count, sizeof(*c->parts), by_opening, c);
     }

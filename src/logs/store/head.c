@@ -43,10 +43,15 @@ void head_unref(struct head *h)
     mem_free(h);
 }
 
-struct hash128 line_key(ts_ns ts, struct str line)
+struct hash128 line_key(ts_ns ts, struct str line, struct labels metadata)
 {
     struct hash128 k = hash128_bytes(line.p ? line.p : "", line.n);
     k.lo ^= hash_u64((uint64_t)ts + 0x9e3779b97f4a7c15u);
+    if (metadata.n) {
+        struct hash128 m = labels_hash128(metadata);
+        k.lo ^= hash_u64(m.lo);
+        k.hi ^= m.hi;
+    }
     if (k.lo == 0 && k.hi == 0) { /* zero marks an empty place of the table */
         k.hi = 1;
     }
@@ -178,7 +183,7 @@ static enum err seen_prepare(struct head *h, struct head_stream *s)
     }
     for (const struct head_rows *r = s->seen ? NULL : s->first; r; r = r->next) {
         for (uint32_t i = 0; i < r->n; i++) {
-            (void)seen_put(seen, cap, line_key(r->e[i].ts, str_of(r->e[i].line, r->e[i].line_n)));
+            (void)seen_put(seen, cap, row_key(&r->e[i]));
         }
     }
     h->bytes += (cap - s->seen_cap) * sizeof(*seen);
@@ -195,7 +200,9 @@ static bool among_last(const struct head_stream *s, const struct log_entry *e, b
     uint32_t scanned = 0;
     *ret_sure = true;
     for (uint32_t i = r->n; i > 0 && r->e[i - 1].ts == e->ts; i--) {
-        if (str_eq(str_of(r->e[i - 1].line, r->e[i - 1].line_n), e->line)) {
+        const struct head_entry *x = &r->e[i - 1];
+        struct labels had = {x->meta, x->meta_n}, has = {e->metadata, e->metadata_count};
+        if (str_eq(str_of(x->line, x->line_n), e->line) && labels_eq(had, has)) {
             return true;
         }
         if (++scanned == TIES_SCANNED || i == 1) { /* i == 1: the rows before may have the same time */
@@ -223,7 +230,8 @@ static enum err is_duplicate(struct head *h, struct head_stream *s, const struct
     }
     enum err err = seen_prepare(h, s);
     if (!err) {
-        *ret_duplicate = !seen_put(s->seen, s->seen_cap, line_key(e->ts, e->line));
+        *ret_duplicate = !seen_put(s->seen, s->seen_cap,
+                                   line_key(e->ts, e->line, (struct labels){e->metadata, e->metadata_count}));
     }
     return err;
 }

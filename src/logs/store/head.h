@@ -75,12 +75,12 @@ MUST_USE enum err head_append(struct head *h, struct head_stream *s, const struc
 /* Sorts rows by ts; those of equal ts keep their order. Errors: OOM. */
 MUST_USE enum err rows_sort(struct head_entry *rows, size_t n);
 
-/* What tells two lines of one stream and time apart. */
-struct hash128 line_key(ts_ns ts, struct str line);
+/* What tells two entries of one stream apart: their times, lines and metadata. */
+struct hash128 line_key(ts_ns ts, struct str line, struct labels metadata);
 
 static inline struct hash128 row_key(const struct head_entry *row)
 {
-    return line_key(row->ts, str_of(row->line, row->line_n));
+    return line_key(row->ts, str_of(row->line, row->line_n), (struct labels){row->meta, row->meta_n});
 }
 
 #endif

@@ -39,7 +39,8 @@ static void model_put(struct model *m, unsigned stream, const struct log_entry *
 {
     for (size_t i = 0; i < m->n; i++) {
         const struct model_row *r = &m->rows[i];
-        if (r->stream == stream && r->ts == e->ts && str_eq(str_of(r->line, r->line_n), e->line)) {
+        if (r->stream == stream && r->ts == e->ts && r->meta == (e->metadata_count > 0) &&
+            str_eq(str_of(r->line, r->line_n), e->line)) {
             return;
         }
     }
