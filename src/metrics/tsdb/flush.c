@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "metrics/tsdb/maintain.h"
 #include "metrics/tsdb/source_int.h"
 
 static ts_ms newest(struct tsdb *db)
@@ -234,6 +235,7 @@ static enum err tenant_merge(struct tsdb *db, struct block_writer *w, struct ten
     enum err e = ERR_OK;
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
         struct metric_cursor *c = NULL;
+        int64_t since = clock_mono_ns(clock_real());
         e = cursor_internal(db, &q, t, INT64_MIN, INT64_MAX, only, &c);
         e = e == ERR_OK ? cursor_partition(c, p) : e;
         e = e == ERR_OK ? section_write(w, c, t, p, INT64_MIN, INT64_MAX, info)
@@ -242,6 +244,7 @@ static enum err tenant_merge(struct tsdb *db, struct block_writer *w, struct ten
             e = err_set(info, ERR_CORRUPT, "%.*s", STR_FMT(cursor_warnings(c).items[0]));
         }
         cursor_close(c);
+        maintain_rest(db, since);
     }
     return e;
 }

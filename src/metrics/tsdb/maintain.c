@@ -61,6 +61,21 @@ static size_t merge_candidates(const struct store_set *set, size_t from, int64_t
     return n >= 2 ? n : 0;
 }
 
+/* The new block is no larger than the old ones together, and they go only when it is there. */
+static bool merge_fits(const struct tsdb *db, struct block *const *blocks, size_t n)
+{
+    uint64_t need = db->o.disk_reserve_bytes, free_bytes = 0, total = 0;
+    for (size_t i = 0; i < n; i++) {
+        need += blocks[i]->bytes;
+    }
+    if (dir_free_bytes(db->dir, &free_bytes, &total, NULL) != ERR_OK || free_bytes >= need) {
+        return true;
+    }
+    LOG_EVENT(LVL_WARN, "tsdb_merge_postponed", F_C("why", "too little free disk"),
+              F_U64("free_bytes", free_bytes), F_U64("needed_bytes", need));
+    return false;
+}
+
 static enum err merge_due(struct tsdb *db, struct err_info *info)
 {
     struct store_set *set = store_view(&db->store);
@@ -74,7 +89,7 @@ static enum err merge_due(struct tsdb *db, struct err_info *info)
             n = merge_candidates(set, i, span, db->store.flushed_before, picked);
         }
     }
-    e = n ? tsdb_merge(db, picked, n, info) : e;
+    e = n && merge_fits(db, picked, n) ? tsdb_merge(db, picked, n, info) : e;
     mem_free(picked);
     store_set_unref(set);
     return e;
@@ -154,6 +169,18 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
     }
     mutex_unlock(&db->maintenance);
     return e;
+}
+
+void maintain_rest(struct tsdb *db, int64_t since_ns)
+{
+    int64_t now = clock_mono_ns(clock_real()), until = now + (now - since_ns);
+    if (db->o.clock->fake) {
+        return;
+    }
+    mutex_lock(&db->thread_lock);
+    while (!db->stopping && cond_wait_until(&db->wake, &db->thread_lock, until)) {
+    }
+    mutex_unlock(&db->thread_lock);
 }
 
 static void run(void *ctx)

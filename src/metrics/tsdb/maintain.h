@@ -7,4 +7,8 @@
 MUST_USE enum err maintain_start(struct tsdb *db, struct err_info *info);
 void maintain_stop(struct tsdb *db); /* also when it never started */
 
+/* Rests as long as the work took that began at `since_ns` (real clock), so that merging takes half a core at
+ * most; less when the store closes, nothing with a fake clock. */
+void maintain_rest(struct tsdb *db, int64_t since_ns);
+
 #endif
