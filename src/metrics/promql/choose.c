@@ -3,11 +3,11 @@
  * Each group keeps a heap of what it has chosen so far, worked as Go's container/heap does, so that of equal
  * values the same ones are chosen and an instant answer comes in the same order. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/hash.h"
 #include "codec/num.h"
 #include "metrics/promql/eval.h"
+#include "metrics/promql/go_sort.h"
 #include "metrics/promql/histogram_fns.h"
 
 struct pick {
@@ -59,40 +59,22 @@ static void replace_top(struct heap *h, struct pick p)
     }
 }
 
-static int compare_rising(const void *a, const void *b)
+static bool sorts_before(const void *heap, size_t i, size_t k)
 {
-    const struct pick *x = a, *y = b;
-    if (isnan(x->v) || isnan(y->v)) {
-        return isnan(y->v) - isnan(x->v);
-    }
-    return (x->v > y->v) - (x->v < y->v);
+    return before(heap, k, i);
 }
 
-static int compare_falling(const void *a, const void *b)
+static void exchange(const void *heap, size_t i, size_t k)
 {
-    const struct pick *x = a, *y = b;
-    return isnan(x->v) || isnan(y->v) ? compare_rising(a, b) : compare_rising(b, a);
+    struct pick *p = ((const struct heap *)heap)->p, t = p[i];
+    p[i] = p[k];
+    p[k] = t;
 }
-
-enum {
-    INSERTION_MAX = 12 /* Go sorts this many by insertion */
-};
 
 /* The best first. */
-static void sort_heap(struct heap *h)
+static void sort_heap(const struct heap *h)
 {
-    if (h->n > INSERTION_MAX) {
-        qsort(h->p, h->n, sizeof(*h->p), h->falling ? compare_falling : compare_rising);
-        for (size_t i = 0; i < h->n / 2; i++) {
-            swap(h, i, h->n - 1 - i);
-        }
-        return;
-    }
-    for (size_t i = 1; i < h->n; i++) {
-        for (size_t k = i; k > 0 && before(h, k - 1, k); k--) {
-            swap(h, k, k - 1);
-        }
-    }
+    go_sort(&(struct go_sort){sorts_before, exchange, h}, h->n);
 }
 
 /* -- parameters ------------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "labels/relabel.h"
 #include "metrics/promql/functions.h"
+#include "metrics/promql/go_sort.h"
 #include "metrics/promql/vector_fns.h"
 
 static struct str string_arg(const struct node *n, size_t i)
@@ -88,18 +89,10 @@ enum err call_label_join(struct eval *e, const struct node *n, struct value *v)
 
 /* -- sorting --------------------------------------------------------------------------------------------- */
 
-/* Rising when `sign` is 1, falling when it is -1; NaN last in both. */
-static int compare_values(double x, double y, int sign)
-{
-    if (isnan(x) || isnan(y)) {
-        return isnan(x) - isnan(y);
-    }
-    return sign * ((x > y) - (x < y));
-}
-
 struct sort_by {
     const struct node *call; /* labels are its arguments from 1; NULL: by value */
-    int sign;
+    int sign;                /* 1: rising; -1: falling */
+    const struct series **order;
 };
 
 /* Go's natural order: runs of digits compare as numbers, the rest as bytes. True: a comes before b. */
@@ -117,14 +110,6 @@ static int compare_labels(const struct sort_by *by, const struct series *x, cons
     return by->sign * labels_cmp(x->labels, y->labels);
 }
 
-static int compare_series(const void *a, const void *b, void *ctx)
-{
-    const struct sort_by *by = ctx;
-    const struct series *const *x = a, *const *y = b;
-    int c = by->call ? compare_labels(by, *x, *y) : compare_values((*x)->v[0], (*y)->v[0], by->sign);
-    return c ? c : (*x > *y) - (*x < *y); /* stable */
-}
-
 /* Whether x must come before y which stands before it, in Go's words: NaN is always moved behind. */
 static bool moves_before(const struct sort_by *by, const struct series *x, const struct series *y)
 {
@@ -134,26 +119,20 @@ static bool moves_before(const struct sort_by *by, const struct series *x, const
     return isnan(y->v[0]) || (by->sign > 0 ? y->v[0] > x->v[0] : y->v[0] < x->v[0]);
 }
 
-enum {
-    INSERTION_MAX = 12 /* Go sorts this many by insertion, which shows where the order is not total */
-};
-
-static void sort_pointers(const struct series **order, size_t n, const struct sort_by *by)
+static bool sorts_before(const void *sort_by, size_t i, size_t k)
 {
-    if (n > INSERTION_MAX) {
-        qsort_r(order, n, sizeof(const struct series *), compare_series, (void *)(uintptr_t)by);
-        return;
-    }
-    for (size_t i = 1; i < n; i++) {
-        for (size_t k = i; k > 0 && moves_before(by, order[k], order[k - 1]); k--) {
-            const struct series *s = order[k];
-            order[k] = order[k - 1];
-            order[k - 1] = s;
-        }
-    }
+    const struct sort_by *by = sort_by;
+    return moves_before(by, by->order[i], by->order[k]);
 }
 
-static enum err sort_series(struct eval *e, const struct node *n, struct value *v, const struct sort_by *by)
+static void exchange(const void *sort_by, size_t i, size_t k)
+{
+    const struct series **order = ((const struct sort_by *)sort_by)->order, *s = order[i];
+    order[i] = order[k];
+    order[k] = s;
+}
+
+static enum err sort_series(struct eval *e, const struct node *n, struct value *v, struct sort_by *by)
 {
     enum err err = eval_node(e, n->args[0], v);
     if (err) {
@@ -178,7 +157,8 @@ static enum err sort_series(struct eval *e, const struct node *n, struct value *
     for (size_t k = 0; k < v->n; k++) {
         order[k] = &v->s[k];
     }
-    sort_pointers(order, v->n, by);
+    by->order = order;
+    go_sort(&(struct go_sort){sorts_before, exchange, by}, v->n);
     for (size_t k = 0; k < v->n; k++) {
         sorted[k] = *order[k];
     }
@@ -189,22 +169,22 @@ static enum err sort_series(struct eval *e, const struct node *n, struct value *
 
 enum err call_sort(struct eval *e, const struct node *n, struct value *v)
 {
-    return sort_series(e, n, v, &(struct sort_by){NULL, 1});
+    return sort_series(e, n, v, &(struct sort_by){.sign = 1});
 }
 
 enum err call_sort_desc(struct eval *e, const struct node *n, struct value *v)
 {
-    return sort_series(e, n, v, &(struct sort_by){NULL, -1});
+    return sort_series(e, n, v, &(struct sort_by){.sign = -1});
 }
 
 enum err call_sort_by_label(struct eval *e, const struct node *n, struct value *v)
 {
-    return sort_series(e, n, v, &(struct sort_by){n, 1});
+    return sort_series(e, n, v, &(struct sort_by){.call = n, .sign = 1});
 }
 
 enum err call_sort_by_label_desc(struct eval *e, const struct node *n, struct value *v)
 {
-    return sort_series(e, n, v, &(struct sort_by){n, -1});
+    return sort_series(e, n, v, &(struct sort_by){.call = n, .sign = -1});
 }
 
 /* -- natural order --------------------------------------------------------------------------------------- */
