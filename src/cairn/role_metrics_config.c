@@ -22,28 +22,36 @@ static void print_reachable(struct buf *b, struct str address)
     buf_printf(b, "%.*s:%.*s", any ? 9 : (int)host.n, any ? "localhost" : host.p, STR_FMT(port));
 }
 
+/* How a job reaches a listener of this process: its certificate need not name localhost, and no password is
+ * known. */
+static void print_access(struct buf *b, const struct web_config *web)
+{
+    struct str token = web_config_own_token(web);
+    if (web_config_tls(web)) {
+        buf_c(b, "  scheme: https\n  tls_config: {insecure_skip_verify: true}\n");
+    }
+    if (token.n) {
+        buf_printf(b, "  authorization: {credentials: \"%.*s\"}\n", STR_FMT(token));
+    }
+}
+
 static enum err builtin(struct metrics_role *m, struct prom_config **ret_config, struct err_info *info)
 {
     const struct services *v = &m->serve->services;
-    bool tls = web_config_tls(m->web ? m->web : m->serve->web);
     struct buf b AUTO_BUF = {0};
     buf_c(&b, "global:\n  scrape_interval: " BUILTIN_INTERVAL "\n  evaluation_interval: " BUILTIN_INTERVAL
               "\nscrape_configs:\n- job_name: prometheus\n");
     if (m->f.route_prefix.n > 1) {
         buf_printf(&b, "  metrics_path: %.*s/metrics\n", STR_FMT(m->f.route_prefix));
     }
-    if (tls) { /* its own certificate need not name localhost */
-        buf_c(&b, "  scheme: https\n  tls_config: {insecure_skip_verify: true}\n");
-    }
-    struct str token = web_config_own_token(m->web ? m->web : m->serve->web);
-    if (token.n) {
-        buf_printf(&b, "  authorization: {credentials: \"%.*s\"}\n", STR_FMT(token));
-    }
+    print_access(&b, m->web ? m->web : m->serve->web);
     buf_c(&b, "  static_configs:\n  - targets: [\"");
     print_reachable(&b, http_server_address(m->server));
     buf_c(&b, "\"]\n");
     if (v->demo) {
-        buf_c(&b, "- job_name: flask-app\n  static_configs:\n  - targets: [\"");
+        buf_c(&b, "- job_name: flask-app\n");
+        print_access(&b, m->serve->web);
+        buf_c(&b, "  static_configs:\n  - targets: [\"");
         print_reachable(&b, v->demo_address);
         buf_c(&b, "\"]\n");
     }

@@ -291,8 +291,8 @@ static void say_where(const struct run *run)
         }
     }
     if (v->demo) {
-        (void)printf("  %-26s http://%.*s/   log %.*s\n", "sample application", STR_FMT(v->demo_address),
-                     STR_FMT(v->demo_log));
+        (void)printf("  %-26s %s://%.*s/   log %.*s\n", "sample application", scheme,
+                     STR_FMT(v->demo_address), STR_FMT(v->demo_log));
     }
     (void)printf("Stop it with Ctrl-C.\n");
     (void)fflush(stdout);

@@ -52,6 +52,7 @@ static enum err server_start(struct demo *demo, const struct demo_options *optio
                                          .listen_fd = -1,
                                          .network_threads = (unsigned)options->threads,
                                          .workers = 1,
+                                         .web = options->web,
                                          .connections_max = DEMO_CONNECTIONS_MAX,
                                          .not_found = demo_route_handle,
                                          .not_found_ctx = &demo->bindings[DEMO_OTHER]};
@@ -85,8 +86,7 @@ static enum err parts_start(struct demo *demo, const struct demo_options *option
     }
     e = server_start(demo, options, reterr_info);
     if (e == ERR_OK && options->traffic_rate > 0) {
-        e = demo_traffic_start(options->traffic_rate, options->listen_address, demo_port(demo),
-                               &demo->traffic, reterr_info);
+        e = demo_traffic_start(options, demo_port(demo), &demo->traffic, reterr_info);
     }
     return e;
 }

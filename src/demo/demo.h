@@ -10,18 +10,20 @@
 #include "base/err.h"
 
 struct demo;
+struct web_config;
 
 /* Strings are borrowed and must outlive demo_start() only. demo_options_init() gives the defaults. */
 struct demo_options {
-    const char *listen_address; /* without port */
-    uint64_t port;              /* 0: any free one */
-    const char *log_path;       /* "-": standard error */
-    const char *log_format;     /* python, json or logfmt */
-    double rate_limit;          /* requests a second for each client address; 0: no limit */
-    double traffic_rate;        /* generated requests a second, on average over a day; 0: no traffic */
-    const char *environment;    /* label of flask_app_info */
-    const char *version;        /* label of flask_app_info */
-    uint64_t threads;           /* network threads */
+    const char *listen_address;   /* without port */
+    uint64_t port;                /* 0: any free one */
+    const char *log_path;         /* "-": standard error */
+    const char *log_format;       /* python, json or logfmt */
+    double rate_limit;            /* requests a second for each client address; 0: no limit */
+    double traffic_rate;          /* generated requests a second, on average over a day; 0: no traffic */
+    const char *environment;      /* label of flask_app_info */
+    const char *version;          /* label of flask_app_info */
+    uint64_t threads;             /* network threads */
+    const struct web_config *web; /* TLS and who may come in; NULL: anyone, without. Outlives the demo */
 };
 
 void demo_options_init(struct demo_options *options);

@@ -133,7 +133,7 @@ http_handler_fn demo_route_handle;
 /* ---- traffic.c ---- */
 
 /* Starts the generator against 127.0.0.1:port. rate > 0. */
-MUST_USE enum err demo_traffic_start(double rate, const char *address, unsigned port,
+MUST_USE enum err demo_traffic_start(const struct demo_options *options, unsigned port,
                                      struct demo_traffic **ret_traffic, struct err_info *reterr_info);
 void demo_traffic_stop(struct demo_traffic *traffic);
 

@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 #include "demo/demo_int.h"
+#include "net/http_config.h"
+#include "net/web_config.h"
 
 enum {
     CALL_TIMEOUT_MS = 15 * 1000,
@@ -22,7 +24,8 @@ struct demo_traffic {
     bool stopping; /* lock */
     struct thread thread;
     struct http_client *client;
-    atomic_uint in_flight; /* relaxed: a bound, orders nothing */
+    struct http_client_config *config; /* NULL: the demo lets anyone in */
+    atomic_uint in_flight;             /* relaxed: a bound, orders nothing */
     double rate;
     struct demo_shape shape; /* the thread's */
     char base_url[URL_MAX];
@@ -51,6 +54,7 @@ static void send_one(struct demo_traffic *traffic)
     struct http_call call = {.url = str_c(url),
                              .headers = headers,
                              .header_count = ARRAY_LEN(headers),
+                             .config = traffic->config,
                              .timeout_ms = CALL_TIMEOUT_MS,
                              .response_bytes_max = ANSWER_BYTES_MAX};
     atomic_fetch_add_explicit(&traffic->in_flight, 1, memory_order_relaxed);
@@ -116,12 +120,30 @@ static void traffic_run(void *ctx)
 static void traffic_free(struct demo_traffic *traffic)
 {
     http_client_free(traffic->client);
+    http_config_free(traffic->config);
     cond_done(&traffic->wake);
     mutex_done(&traffic->lock);
     mem_free(traffic);
 }
 
-enum err demo_traffic_start(double rate, const char *address, unsigned port,
+/* Behind TLS and passwords the traffic comes in with the process's own token; the certificate need not name
+ * this host. */
+static enum err config_make(struct demo_traffic *traffic, const struct web_config *web,
+                            struct err_info *reterr_info)
+{
+    struct arena a AUTO_ARENA = {0};
+    const struct yaml_node *root = NULL;
+    struct str text =
+        arena_printf(&a, "tls_config: {insecure_skip_verify: true}\nauthorization: {credentials: \"%.*s\"}\n",
+                     STR_FMT(web_config_own_token(web)));
+    if (!web) {
+        return ERR_OK;
+    }
+    enum err e = text.p ? yaml_parse(&a, text, "the demo's traffic", &root, reterr_info) : arena_err(&a);
+    return e ? e : http_config_parse(root, &traffic->config, reterr_info);
+}
+
+enum err demo_traffic_start(const struct demo_options *options, unsigned port,
                             struct demo_traffic **ret_traffic, struct err_info *reterr_info)
 {
     struct demo_traffic *traffic = mem_zalloc(sizeof *traffic);
@@ -131,16 +153,19 @@ enum err demo_traffic_start(double rate, const char *address, unsigned port,
     uint64_t seed = (uint64_t)clock_wall_ns(clock_real());
     mutex_init(&traffic->lock);
     cond_init(&traffic->wake);
-    traffic->rate = rate;
+    traffic->rate = options->traffic_rate;
     demo_shape_init(&traffic->shape, seed);
+    const char *address = options->listen_address;
     bool everywhere = str_eq_c(str_c(address), "0.0.0.0") || address[0] == '\0';
     bool everywhere6 = str_eq_c(str_c(address), "::") || str_eq_c(str_c(address), "[::]");
-    (void)snprintf(traffic->base_url, sizeof traffic->base_url, "http://%s:%u",
+    (void)snprintf(traffic->base_url, sizeof traffic->base_url, "%s://%s:%u",
+                   web_config_tls(options->web) ? "https" : "http",
                    everywhere    ? "127.0.0.1"
                    : everywhere6 ? "[::1]"
                                  : address,
                    port);
     enum err e = http_client_new("demo-traffic", &traffic->client);
+    e = e == ERR_OK ? config_make(traffic, options->web, reterr_info) : e;
     if (e == ERR_OK) {
         e = thread_start(&traffic->thread, "demo-traffic", traffic_run, traffic);
     }

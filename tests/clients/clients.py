@@ -82,6 +82,39 @@ def port_in_use(cases, stack):
                 any(str(p) in text for p in stack.ports.values()), text[-300:])
 
 
+def tls_everywhere(cases):
+    """One web configuration file gives every listener TLS and passwords, and the roles still reach each other."""
+    work = Stack(demo=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{work.dir}/key.pem", "-out", f"{work.dir}/cert.pem",
+                    "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    with open(f"{work.dir}/web.yml", "w", encoding="utf-8") as f:  # the password is "secret"
+        f.write("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
+                "basic_auth_users: {joe: $2b$10$P9F9QD0uoSxsU1dKW7peyejzsRPwdT.bY1BFCsy88ZPjx/QFUBq5C}\n")
+
+    def curl(role, path, *more):
+        url = f"https://localhost:{work.ports[role]}{path}"
+        out = subprocess.run(["curl", "-sk", "-w", "\n%{http_code}", *more, url], capture_output=True, text=True)
+        body, _, status = out.stdout.rpartition("\n")
+        return status, body
+    args = work.command() + [f"--web.config.file={work.dir}/web.yml"]
+    process = subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    joe = ("-u", "joe:secret")
+    try:
+        for _ in range(150):
+            status, body = curl("metrics", "/api/v1/query?query=sum(up)%20==%202%20and%20sum(flask_app_request_count)%20>%200", *joe)
+            if '"value"' in body:
+                break
+            time.sleep(0.2)
+        cases.check("behind TLS and passwords the built-in jobs are up and the demo has traffic", '"value"' in body, body[:200])
+        for role, path in (("metrics", "/api/v1/query?query=1"), ("logs", "/loki/api/v1/labels"), ("agent", "/metrics"), ("demo", "/metrics")):
+            cases.check(f"{role} asks for a password", curl(role, path)[0] == "401", curl(role, path))
+            cases.check(f"{role} takes the right one", curl(role, path, *joe)[0] == "200", curl(role, path, *joe)[0])
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(work.dir, ignore_errors=True)
+
+
 def main():
     cases = Cases()
     for program, package in (("prometheus", "prometheus"), ("promtool", "prometheus"), ("curl", "curl")):
@@ -97,6 +130,7 @@ def main():
         time.sleep(15)
         promtool_queries(cases, stack)
         cases.run("port in use", port_in_use, cases, stack)
+    cases.run("TLS everywhere", tls_everywhere, cases)
     return cases.finish()
 
 
