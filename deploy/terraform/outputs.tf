@@ -1,0 +1,60 @@
+output "urls" {
+  description = "The pages: application, metrics, logs (inside the VPC), dashboards."
+  value = {
+    application = "http://${try(local.nodes["app"].public_ip, local.nodes["all"].public_ip)}:5000"
+    metrics     = "http://${try(local.nodes["metrics"].public_ip, local.nodes["all"].public_ip)}:9090"
+    logs        = "http://${try(local.nodes["logs"].private_ip, local.nodes["all"].private_ip)}:3100"
+    dashboards  = "http://${try(local.nodes["dashboards"].public_ip, local.nodes["all"].public_ip)}:3000"
+  }
+}
+
+output "public_ips" {
+  description = "Public addresses by role."
+  value       = { for r, n in local.nodes : r => n.public_ip }
+}
+
+output "private_ips" {
+  description = "Private addresses by role."
+  value       = { for r, n in local.nodes : r => n.private_ip }
+}
+
+output "instance_ids" {
+  description = "Instance ids by role."
+  value       = { for r, n in local.nodes : r => n.id }
+}
+
+output "ssh_commands" {
+  description = "How to reach each node."
+  value       = { for r, n in local.nodes : r => "ssh admin@${n.public_ip}" }
+}
+
+output "vpc_id" {
+  description = "The VPC."
+  value       = module.network.vpc_id
+}
+
+output "subnet_ids" {
+  description = "The subnets."
+  value       = { public = module.network.public_subnet_id, private = module.network.private_subnet_id }
+}
+
+output "security_group_ids" {
+  description = "Security groups by name."
+  value       = module.firewall.group_ids
+}
+
+output "flows" {
+  description = "Every firewall rule: group, way, port (0: all), peer."
+  value       = module.firewall.matrix
+}
+
+output "user_data" {
+  description = "What each node runs at its first boot; no secret is in it."
+  value       = { for r, d in { logs = local.user_data_logs, app = local.user_data_app, metrics = local.user_data_metrics, dashboards = local.user_data_dashboards, all = local.user_data_all } : r => d if contains(local.roles, r) }
+}
+
+output "policies" {
+  description = "The roles'' own policies, where there are any."
+  value       = { for r, m in module.iam : r => m.policy if m.policy != null }
+}
+
