@@ -50,6 +50,7 @@ for script in deploy/packages/*/postinst deploy/packages/*/prerm deploy/packages
         check "$script: shellcheck" shellcheck "$script"
     fi
 done
+check "the cost table is the one that cost.py computes" deploy/terraform/cost.py --check docs/deploy.md
 check "deploy/terraform" sh -c "tests/deploy/terraform.sh >'$work/terraform' 2>&1; status=\$?; cat '$work/terraform'; exit \$status"
 grep '^skipped: ' "$work/terraform"
 echo "$passed passed, $failed failed"
