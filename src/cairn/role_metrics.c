@@ -21,6 +21,7 @@ static struct role *make(void)
                                   .samples_max = 50000000,
                                   .concurrency = 20,
                                   .connections_max = 512,
+                                  .search_limit_max = 10000,
                                   .cors_origin = STR(".*")};
     mutex_init(&m->reload_lock);
     mutex_init(&m->rules_lock);
@@ -193,6 +194,8 @@ static void api_fill(struct metrics_role *m)
     a->write_body_bytes_max = (size_t)32 << 20;
     a->remote_write = m->f.remote_write || !m->serve->alone;
     a->admin = m->f.admin;
+    a->search = metrics_feature(m, "search-api");
+    a->search_limit_max = m->f.search_limit_max;
     a->snapshot_dir = m->snapshot_dir;
     a->started_ms = clock_wall_ms(clock_real());
     a->retention = str_c(m->retention);

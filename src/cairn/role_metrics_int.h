@@ -28,7 +28,7 @@ struct metrics_flags {
     struct str path, web_config, cors_origin, external_url, route_prefix;
     struct flag_list listen, features;
     int64_t retention_ms, lookback_ms, timeout_ms;
-    uint64_t retention_bytes, samples_max, concurrency, connections_max;
+    uint64_t retention_bytes, samples_max, concurrency, connections_max, search_limit_max;
     bool remote_write, admin, lifecycle;
     struct str ignored[METRICS_IGNORED_MAX]; /* accepted, without effect */
     bool no_effect[METRICS_NO_EFFECT_MAX];   /* the same, booleans */

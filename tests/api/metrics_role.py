@@ -212,6 +212,53 @@ def endpoints(cases, role):
     cases.check("admin is off unless asked for", code == 500 and b'"errorType":"unavailable"' in body, (code, body))
 
 
+def lines(body):
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def search(cases, role):
+    role.wait("metrics to search", lambda: role.value('prometheus_tsdb_head_series{job="prometheus"}'))
+    path = "/api/v1/search/metric_names"
+    status, body, headers = role.request(path + "?" + urllib.parse.urlencode(
+        {"search[]": "a_total", "sort_by": "score", "include_score": "true", "include_metadata": "true", "limit": "1"}))
+    cases.check("a search answers lines", status == 200 and headers["Content-Type"] == "application/x-ndjson; charset=utf-8" and
+                lines(body) == [{"results": [{"name": "a_total", "score": 1, "type": "counter", "help": "What."}]},
+                                {"status": "success", "has_more": True}], (status, body))
+    status, body = role.get(path, **{"search[]": "tsdbhead", "match[]": '{job="prometheus"}', "batch_size": "2"})
+    got = lines(body)
+    names = [r["name"] for batch in got[:-1] for r in batch["results"]]
+    cases.check("characters in their order match, in batches", "prometheus_tsdb_head_series" in names and names == sorted(names) and
+                max(len(batch["results"]) for batch in got[:-1]) == 2 and got[-1] == {"status": "success", "has_more": False}, body)
+    status, body = role.get(path, **{"search[]": "UP", "case_sensitive": "false", "include_score": "1", "fuzz_threshold": "100"})
+    cases.check("case may be left aside", {"name": "up", "score": 1} in lines(body)[0]["results"], body)
+    status, body = role.get(path, **{"search[]": "a_totla", "fuzz_alg": "jarowinkler", "fuzz_threshold": "95", "include_score": "true"})
+    cases.check("a slip of the finger is forgiven", [(r["name"], round(r["score"], 6)) for r in lines(body)[0]["results"]] ==
+                [("a_total", 0.971429)], body)
+    status, body = role.get(path, **{"search[]": "total", "match[]": "a_total", "include_score": "true"})
+    cases.check("gaps and what follows cost", abs(lines(body)[0]["results"][0]["score"] - (25 - 2 / 7) / 25 * 0.999) < 1e-12, body)
+    status, body = role.get("/api/v1/search/label_names", **{"match[]": "up", "sort_by": "alpha", "sort_dir": "dsc"})
+    cases.check("label names, descending", lines(body)[0] == {"results": [{"name": n} for n in ("v", "job", "instance", "__name__")]} or
+                lines(body)[0] == {"results": [{"name": n} for n in ("job", "instance", "__name__")]}, body)
+    status, body, _ = role.request("/api/v1/search/label_values", method="POST", body=b"label=job&search[]=prom",
+                                   headers={"Content-Type": "application/x-www-form-urlencoded"})
+    cases.check("label values by POST", lines(body)[0] == {"results": [{"value": "prometheus"}]}, body)
+    status, body = role.get(path, **{"search[]": "no such thing"})
+    cases.check("nothing found is a line too", lines(body) == [{"results": []}, {"status": "success", "has_more": False}], body)
+    for params, text in (({"fuzz_threshold": "101"}, 'invalid fuzz_threshold "101": must be 0-100'),
+                         ({"fuzz_alg": "x"}, 'unsupported fuzz_alg "x": must be one of [subsequence jarowinkler]'),
+                         ({"sort_dir": "asc"}, "sort_dir is only valid when sort_by is set"),
+                         ({"sort_by": "score"}, "sort_by=score requires search[] to be set"),
+                         ({"sort_by": "x"}, 'invalid sort_by "x" for metric_names: must be "alpha" or "score"'),
+                         ({"start": "2", "end": "1"}, "end timestamp must not be before start timestamp"),
+                         ({"search[]": ["x"] * 33}, "too many search[] terms: got 33, maximum is 32"),
+                         ({"limit": "0"}, 'invalid limit "0": must be a positive integer'),
+                         ({"limit": "51"}, "limit 51 exceeds the configured maximum (50, see --web.search.max-limit)")):
+        code, body = role.get(path, **params)
+        cases.check(f"a search with {params} is refused", code == 400 and json.loads(body)["error"] == text, (code, body))
+    code, body = role.get("/api/v1/search/label_values")
+    cases.check("values of which label", code == 400 and json.loads(body)["error"] == 'missing required parameter "label"', body)
+
+
 def reload(cases, role):
     good = open(f"{role.dir}/prometheus.yml", encoding="utf-8").read()
     role.write("prometheus.yml", good.replace("metrics_path", "metric_path"))
@@ -281,8 +328,9 @@ def main():
     cases = Cases()
     role = Role()
     try:
-        role.start("--web.enable-lifecycle", "--web.enable-remote-write-receiver")
-        for part in (scraping, endpoints, remote_write_v2, remote_read, reload, wrong_starts):
+        role.start("--web.enable-lifecycle", "--web.enable-remote-write-receiver", "--enable-feature=search-api",
+                   "--web.search.max-limit=50")
+        for part in (scraping, endpoints, search, remote_write_v2, remote_read, reload, wrong_starts):
             cases.run(part.__name__, part, cases, role)
         status, body, _ = role.request("/-/quit", method="POST")
         cases.check("quit says goodbye", status == 200 and b"Goodbye" in body, (status, body))

@@ -120,7 +120,9 @@ static void features(struct prom_call *c)
                                   {"query_stats", true},
                                   {"query_warnings", true},
                                   {"remote_write_receiver", a->remote_write},
-                                  {"search", false},
+                                  {"search", a->search},
+                                  {"search_fuzz_alg_jarowinkler", true},
+                                  {"search_fuzz_alg_subsequence", true},
                                   {"time_range_labels", true},
                                   {"time_range_series", true}};
     static const struct feature otlp[] = {{"delta_conversion", false}, {"native_delta_ingestion", false}},

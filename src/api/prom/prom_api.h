@@ -40,6 +40,8 @@ struct prom_api {
     size_t write_body_bytes_max; /* decompressed remote write; 32 MiB unless told */
     bool remote_write;           /* accept remote write */
     bool admin;                  /* delete_series and snapshot */
+    bool search;                 /* the search endpoints */
+    uint64_t search_limit_max;   /* results of a search; 0 = no limit */
     const char *snapshot_dir;    /* where snapshots go */
     ts_ms started_ms;
     const struct prom_flag *flags;

@@ -72,6 +72,7 @@ struct prom_routes {
 };
 struct prom_routes prom_routes_query(void);
 struct prom_routes prom_routes_series(void);
+struct prom_routes prom_routes_search(void);
 struct prom_routes prom_routes_status(void);
 struct prom_routes prom_routes_rules(void);
 struct prom_routes prom_routes_federate(void);
