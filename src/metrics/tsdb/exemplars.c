@@ -1,4 +1,5 @@
 /* Exemplars of a tenant: a ring of the newest, found again by the hash of their series. */
+#include "metrics/model/value.h"
 #include "metrics/tsdb/side.h"
 
 #include "base/mem.h"
@@ -6,12 +7,46 @@
 
 /* -- the ring -------------------------------------------------------------------------------------------- */
 
-/* The series' newest exemplar in the ring. The map may point to places that others took since. */
-static const struct exemplar *exemplar_newest(const struct tenant *t, struct labels series, uint64_t hash)
+/* The exemplar at a place if it is the series', for places may have been taken by others since. */
+static const struct exemplar *exemplar_of_series(const struct tenant *t, uint32_t at, struct labels series,
+                                                 uint64_t hash)
 {
-    uint32_t at = t->exemplars ? u64map_get(&t->exemplar_of, hash) : UINT32_MAX;
     const struct exemplar *e = at == UINT32_MAX ? NULL : &t->exemplars[at];
     return e && e->hash == hash && labels_eq(e->series, series) ? e : NULL;
+}
+
+/* UINT32_MAX: none. */
+static uint32_t exemplar_newest(const struct tenant *t, uint64_t hash)
+{
+    return t->exemplars ? u64map_get(&t->exemplar_of, hash) : UINT32_MAX;
+}
+
+/* Steps since the oldest. */
+static size_t age(const struct tenant *t, uint32_t at)
+{
+    return (at + EXEMPLARS_MAX - t->exemplar_next) % EXEMPLARS_MAX;
+}
+
+/* Older than the series' newest, or there already. Several of one time are kept: a native histogram has them.
+ */
+static bool exemplar_known(const struct tenant *t, const struct sink_exemplar *x, struct labels series,
+                           uint64_t hash)
+{
+    uint32_t at = exemplar_newest(t, hash);
+    const struct exemplar *e = exemplar_of_series(t, at, series, hash);
+    if (e && x->ts < e->ts) {
+        return true;
+    }
+    while (e && e->ts == x->ts) {
+        uint32_t before = e->before;
+        if (f64_bits(e->value) == f64_bits(x->value) && labels_eq(e->labels, x->labels)) {
+            return true;
+        }
+        e = before != UINT32_MAX && age(t, before) < age(t, at) ? exemplar_of_series(t, before, series, hash)
+                                                                : NULL;
+        at = before;
+    }
+    return false;
 }
 
 /* Places that others took are forgotten when there are too many of them. */
@@ -43,7 +78,8 @@ static enum err ring_put(struct tenant *t, const struct sink_exemplar *x, struct
     struct exemplar *e = &t->exemplars[t->exemplar_next];
     struct arena memory;
     arena_init(&memory, 0, NULL);
-    struct exemplar fresh = {.hash = hash, .value = x->value, .ts = x->ts};
+    struct exemplar fresh = {
+        .hash = hash, .value = x->value, .ts = x->ts, .before = exemplar_newest(t, hash)};
     if (map_reserve(t) != ERR_OK || labels_dup(&memory, series, &fresh.series) != ERR_OK ||
         labels_dup(&memory, x->labels, &fresh.labels) != ERR_OK) {
         arena_done(&memory);
@@ -74,9 +110,8 @@ static size_t runes(struct labels ls)
 enum err exemplar_store(struct tenant *t, const struct sink_exemplar *x, struct labels series, bool *ret_new)
 {
     uint64_t hash = labels_hash(series);
-    const struct exemplar *newest = exemplar_newest(t, series, hash);
     *ret_new = false;
-    if (series.n == 0 || runes(x->labels) > EXEMPLAR_RUNES_MAX || (newest && x->ts <= newest->ts)) {
+    if (series.n == 0 || runes(x->labels) > EXEMPLAR_RUNES_MAX || exemplar_known(t, x, series, hash)) {
         return ERR_OK; /* as before, or older: accepted and not kept */
     }
     enum err e = ring_put(t, x, series, hash);

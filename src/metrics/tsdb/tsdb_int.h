@@ -17,6 +17,7 @@ struct exemplar {
     uint64_t hash; /* of series */
     double value;
     ts_ms ts;
+    uint32_t before; /* place of the series' one before; a hint, true when it is older and of the series */
 };
 
 /* Never freed before the store is. */

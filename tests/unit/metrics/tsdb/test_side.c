@@ -72,7 +72,7 @@ static struct str shown(struct tsdb *db, struct arena *a)
 
 TEST(exemplars_and_metadata_survive_restarts)
 {
-    const char *dir = test_dir(), *want = "a=1@0 a=3@20 b=2@10 counter:two:bytes counter:one:bytes ";
+    const char *dir = test_dir(), *want = "a=1@0 a=3@20 a=4@20 b=2@10 counter:two:bytes counter:one:bytes ";
     struct arena a AUTO_ARENA;
     struct clock clock;
     clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
@@ -83,6 +83,8 @@ TEST(exemplars_and_metadata_survive_restarts)
     CHECK(append(db, "b", MODEL_T0 + 10000, "2", "one"));
     CHECK(append(db, "a", MODEL_T0 + 20000, "3", "two"));
     CHECK(append(db, "a", MODEL_T0 + 20000, "3", "two")); /* again: nothing new */
+    CHECK(append(db, "a", MODEL_T0 + 20000, "4", "two")); /* of the same time, but another */
+    CHECK(append(db, "a", MODEL_T0 + 20000, "3", "two"));
     CHECK(append(db, "a", MODEL_T0 + 15000, "late", "two"));
     CHECK_STR(shown(db, &a), want);
     tsdb_close(db);
