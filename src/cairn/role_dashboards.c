@@ -31,6 +31,7 @@ static struct role *make(void)
         return NULL;
     }
     d->role.ops = &role_dashboards;
+    d->lock_fd = -1;
     mutex_init(&d->provision_lock);
     mutex_init(&d->scan_lock);
     cond_init(&d->scan_wake);
@@ -131,7 +132,8 @@ static enum err parts_make(struct dashboards_role *d, struct err_info *reterr_in
 {
     struct auth_tries *tries = NULL;
     struct str path = arena_printf(&d->arena, "%s/cairn.db", d->dir.p);
-    enum err e = path.p ? db_open(path.p, &d->db, reterr_info) : arena_err(&d->arena);
+    enum err e = path.p ? dir_lock(d->dir.p, &d->lock_fd, reterr_info) : arena_err(&d->arena);
+    e = e ? e : db_open(path.p, &d->db, reterr_info);
     e = e ? e : http_client_new("dashboards", &d->client);
     e = e ? e : auth_tries_new(&tries);
     d->api = (struct grafana_api){
@@ -195,6 +197,7 @@ static void stop(struct role *r)
     http_client_free(d->client);
     auth_tries_free(d->api.tries);
     db_close(d->db);
+    dir_unlock(d->lock_fd);
     struct err_info info = {0};
     if (d->pid_file.n && file_remove(d->pid_file.p, &info)) {
         LOG_EVENT(LVL_WARN, "pid_file_left", F_C("reason", info.message));

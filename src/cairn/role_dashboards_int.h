@@ -11,6 +11,7 @@
 #include "dashboards/settings.h"
 
 struct dashboards_role {
+    int lock_fd; /* of the folder; -1 = not held */
     struct role role;
     /* flags */
     struct str home_path, pid_file, packaging;

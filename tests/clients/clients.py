@@ -115,6 +115,17 @@ def tls_everywhere(cases):
         shutil.rmtree(work.dir, ignore_errors=True)
 
 
+def folder_in_use(cases, stack, role):
+    """A second process on a running one's folder would write over what the first one keeps."""
+    other = Stack(demo=False)
+    shutil.rmtree(other.dir, ignore_errors=True)
+    out = subprocess.run([other.command()[0], "serve", f"--role={role}", f"--data={stack.dir}/data",
+                          f"--{role}-address=127.0.0.1:{other.ports[role]}"], capture_output=True, timeout=10)
+    text = (out.stdout + out.stderr).decode()
+    cases.check(f"{role}: a folder in use is refused with the other's process", out.returncode != 0 and
+                f"process {stack.process.pid}" in text, text[-300:])
+
+
 def main():
     cases = Cases()
     for program, package in (("prometheus", "prometheus"), ("promtool", "prometheus"), ("curl", "curl")):
@@ -130,6 +141,8 @@ def main():
         time.sleep(15)
         promtool_queries(cases, stack)
         cases.run("port in use", port_in_use, cases, stack)
+        for role in ("metrics", "logs", "dashboards"):
+            cases.run(f"{role}: folder in use", folder_in_use, cases, stack, role)
     cases.run("TLS everywhere", tls_everywhere, cases)
     return cases.finish()
 
