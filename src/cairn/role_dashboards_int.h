@@ -11,8 +11,8 @@
 #include "dashboards/settings.h"
 
 struct dashboards_role {
-    int lock_fd; /* of the folder; -1 = not held */
-    struct role role;
+    struct role role; /* first: a struct role * is cast to this */
+    int lock_fd;      /* of the folder; -1 = not held */
     /* flags */
     struct str home_path, pid_file, packaging;
     /* settings; strings live in `arena` */
