@@ -11,6 +11,8 @@ static const struct command table[] = {
     {"check", "check configuration files, of Cairn and of the originals", command_check},
     {"query", "ask a Cairn or a Prometheus: table, graph, CSV, JSON", command_query},
     {"test", "run PromQL test scripts", command_test},
+    {"backup", "copy a data folder to a backup, while it is in use or not", command_backup},
+    {"restore", "write a backup's files into a new data folder", command_restore},
     {"health", "ask every role whether it is well", command_health},
     {"version", "print the version", command_version},
     {"completion", "print a shell completion script: bash, zsh or fish", command_completion},

@@ -23,6 +23,8 @@ command_fn command_query;
 command_fn command_health;
 command_fn command_check;
 command_fn command_test;
+command_fn command_backup;
+command_fn command_restore;
 command_fn command_version;
 command_fn command_help;
 command_fn command_completion;

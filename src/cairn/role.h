@@ -69,6 +69,9 @@ struct role_ops {
     MUST_USE enum err (*start)(struct role *r, struct serve *s, struct err_info *reterr_info);
     /* Reads its configuration anew; a wrong one is logged and the old one stays. May be NULL. */
     void (*reload)(struct role *r);
+    /* Writes what the role keeps below the folder `to`/<its folder's name>, while it runs (backup). Any
+     * thread, between start and stop. NULL: the role keeps nothing that a backup needs. */
+    MUST_USE enum err (*snapshot)(struct role *r, const char *to, struct err_info *reterr_info);
     /* Stops and frees, in whatever state the role is. */
     void (*stop)(struct role *r);
 };

@@ -185,6 +185,16 @@ static void reload(struct role *r)
     }
 }
 
+static enum err snapshot(struct role *r, const char *to, struct err_info *reterr_info)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct str dir = arena_printf(&a, "%s/dashboards", to),
+               path = arena_printf(&a, "%s/dashboards/cairn.db", to);
+    enum err e = dir.p && path.p ? dir_make(dir.p, reterr_info)
+                                 : err_set(reterr_info, ERR_OOM, "no memory for a path");
+    return e ? e : db_backup(((struct dashboards_role *)r)->db, path.p, reterr_info);
+}
+
 static void stop(struct role *r)
 {
     struct dashboards_role *d = (struct dashboards_role *)r;
@@ -218,6 +228,7 @@ const struct role_ops role_dashboards = {
     .flags = flag_sets,
     .listen = listen_role,
     .start = start,
+    .snapshot = snapshot,
     .reload = reload,
     .stop = stop,
 };

@@ -222,6 +222,15 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     return ERR_OK;
 }
 
+static enum err snapshot(struct role *r, const char *to, struct err_info *reterr_info)
+{
+    struct buf path AUTO_BUF = {.size_bytes_max = 4096};
+    buf_printf(&path, "%s/logs", to);
+    buf_char(&path, '\0');
+    return path.err ? err_set(reterr_info, path.err, "no memory for a path")
+                    : log_store_snapshot(((struct logs_role *)r)->store, path.p, reterr_info);
+}
+
 static void stop(struct role *r)
 {
     struct logs_role *l = (struct logs_role *)r;
@@ -243,5 +252,6 @@ const struct role_ops role_logs = {
     .check = check,
     .listen = listen_role,
     .start = start,
+    .snapshot = snapshot,
     .stop = stop,
 };

@@ -255,6 +255,15 @@ static void reload(struct role *r)
     (void)metrics_reload(r, &info); /* logged */
 }
 
+static enum err snapshot(struct role *r, const char *to, struct err_info *reterr_info)
+{
+    struct buf path AUTO_BUF = {.size_bytes_max = 4096};
+    buf_printf(&path, "%s/metrics", to);
+    buf_char(&path, '\0');
+    return path.err ? err_set(reterr_info, path.err, "no memory for a path")
+                    : tsdb_snapshot(((struct metrics_role *)r)->db, path.p, false, reterr_info);
+}
+
 static void stop(struct role *r)
 {
     struct metrics_role *m = (struct metrics_role *)r;
@@ -292,6 +301,7 @@ const struct role_ops role_metrics = {
     .check = metrics_config_check,
     .listen = listen_role,
     .start = start,
+    .snapshot = snapshot,
     .reload = reload,
     .stop = stop,
 };

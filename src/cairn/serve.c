@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "cairn/command.h"
 #include "cairn/serve_int.h"
+#include "cairn/snapshot.h"
 
 enum {
     SETS_MAX = 8,
@@ -51,6 +52,7 @@ static const struct flag front_door_flags[] = {
 struct run {
     struct settings set;
     struct serve serve;
+    struct snapshots snapshots;
     struct role *roles[ROLES_MAX];
     size_t role_count;
     struct flag role_flags[ROLE_FLAGS_MAX]; /* --<role>-address and --<role>-config */
@@ -371,10 +373,12 @@ static int run_roles(struct run *run)
     if (e) {
         return fail(&info, e == ERR_INVALID ? 2 : 1);
     }
+    snapshots_start(&run->snapshots, &run->serve, run->roles, run->role_count);
     say_where(run);
     (void)sd_notify(0, "READY=1");
     signals_serve(run, &signals);
     (void)sd_notify(0, "STOPPING=1");
+    snapshots_stop(&run->snapshots);
     return 0;
 }
 

@@ -108,14 +108,13 @@ static enum err list_after(const struct block_list *l, const struct block_change
     return ERR_OK;
 }
 
-static enum err store_manifest(struct log_store *s, struct block *const *items, size_t n, uint64_t wal_from,
-                               struct arena *a, struct err_info *info)
+static enum err write_manifest(const struct log_store *s, const char *path, struct block *const *items,
+                               size_t n, uint64_t wal_from, struct arena *a, uint64_t *ret_generation,
+                               struct err_info *info)
 {
     struct manifest_entry *entries = arena_array(a, n + 1, sizeof(*entries));
-    struct buf path AUTO_BUF = {0};
-    enum err e = entries ? path_in(s, "MANIFEST", STR(""), &path) : ERR_OOM;
-    if (e) {
-        return err_set(info, e, "no memory for the manifest of %s", s->dir);
+    if (!entries) {
+        return err_set(info, arena_err(a), "no memory for the manifest of %s", s->dir);
     }
     entries[0] = (struct manifest_entry){STATE_NAME,
                                          arena_printf(a, "wal %llu number %llu", (unsigned long long)wal_from,
@@ -130,7 +129,26 @@ static enum err store_manifest(struct log_store *s, struct block *const *items, 
         return err_set(info, arena_err(a), "no memory for the manifest of %s", s->dir);
     }
     struct manifest m = {.generation = s->manifest_generation, .entries = entries, .n = n + 1};
-    return manifest_store(path.p, &m, &s->manifest_generation, info);
+    return manifest_store(path, &m, ret_generation, info);
+}
+
+static enum err store_manifest(struct log_store *s, struct block *const *items, size_t n, uint64_t wal_from,
+                               struct arena *a, struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0};
+    enum err e = path_in(s, "MANIFEST", STR(""), &path);
+    return e ? err_set(info, e, "no memory for the manifest of %s", s->dir)
+             : write_manifest(s, path.p, items, n, wal_from, a, &s->manifest_generation, info);
+}
+
+enum err blocks_copy_manifest(struct log_store *s, const char *dir, struct err_info *info)
+{
+    struct arena a AUTO_ARENA;
+    arena_init(&a, 0, NULL);
+    uint64_t generation = 0;
+    struct str path = arena_printf(&a, "%s/MANIFEST", dir);
+    return path.p ? write_manifest(s, path.p, s->blocks.items, s->blocks.n, 0, &a, &generation, info)
+                  : err_set(info, ERR_OOM, "no memory for the manifest of %s", dir);
 }
 
 /* lock held */

@@ -35,6 +35,9 @@ struct block_change {
 /* Errors: NO_SPACE, IO, OOM, with the list unchanged. After IO the manifest on disk may be either: new files
  * stay where they are. */
 MUST_USE enum err blocks_change(struct log_store *s, const struct block_change *ch, struct err_info *info);
+/* The manifest of a copy of the store below `dir`: the same blocks, and a write-ahead log that begins anew.
+ * maintenance held. */
+MUST_USE enum err blocks_copy_manifest(struct log_store *s, const char *dir, struct err_info *info);
 /* A name and a path for the next block of a tenant. */
 MUST_USE enum err blocks_new_path(struct log_store *s, struct str tenant, struct buf *path,
                                   struct str *ret_name, uint64_t *ret_number);

@@ -152,3 +152,19 @@ enum err store_flush_oldest(struct log_store *s, struct err_info *info)
     mutex_unlock(&s->lock);
     return e;
 }
+
+enum err store_flush_all(struct log_store *s, struct err_info *info)
+{
+    enum err e = ERR_OK;
+    for (bool cut = false; !e && !cut;) {
+        mutex_lock(&s->lock);
+        cut = s->waiting_n < HEADS_WAITING_MAX;
+        e = cut && s->active->entries ? store_cut(s) : ERR_OK;
+        size_t left = cut ? s->waiting_n : 1;
+        mutex_unlock(&s->lock);
+        for (; !e && left; left--) { /* pushes may add heads meanwhile: those are newer */
+            e = store_flush_oldest(s, info);
+        }
+    }
+    return e;
+}

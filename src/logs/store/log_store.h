@@ -51,6 +51,10 @@ struct log_source *log_store_source(struct log_store *s);
 /* Housekeeping that is due: cut, flush, WAL trim, retention, one merge. Called by a thread of the store every
  * second, and by tests. Any thread. */
 MUST_USE enum err log_store_maintain(struct log_store *s, struct err_info *reterr_info);
+/* A folder `to` (which must not exist, on the same file system) that can be opened as a store of its own:
+ * every line that was acknowledged before the call, in hard links to the blocks. Any thread. Errors: EXISTS,
+ * NO_SPACE, IO, OOM. */
+MUST_USE enum err log_store_snapshot(struct log_store *s, const char *to, struct err_info *reterr_info);
 
 struct log_store_stats {
     uint64_t streams, head_entries, head_bytes, wal_bytes, block_bytes, blocks;

@@ -116,22 +116,12 @@ static void flush_all(struct log_store *s)
 {
     struct err_info info = {0};
     mutex_lock(&s->maintenance);
-    for (bool cut = false; s->waiting_n || !cut;) {
-        enum err e = ERR_OK;
-        if (s->waiting_n == 0) {
-            cut = true;
-            mutex_lock(&s->lock);
-            e = s->active->entries ? store_cut(s) : ERR_OK;
-            mutex_unlock(&s->lock);
-        }
-        e = e || !s->waiting_n ? e : store_flush_oldest(s, &info);
-        if (e) {
-            LOG_EVENT(LVL_WARN, "log_store_not_flushed", F_C("dir", s->dir), F_ERR(e),
-                      F_C("reason", info.message), F_C("action", "the lines stay in the write-ahead log"));
-            break;
-        }
-    }
+    enum err e = store_flush_all(s, &info);
     mutex_unlock(&s->maintenance);
+    if (e) {
+        LOG_EVENT(LVL_WARN, "log_store_not_flushed", F_C("dir", s->dir), F_ERR(e),
+                  F_C("reason", info.message), F_C("action", "the lines stay in the write-ahead log"));
+    }
 }
 
 void log_store_close(struct log_store *s)

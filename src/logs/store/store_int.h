@@ -68,6 +68,8 @@ MUST_USE enum err store_replay(struct log_store *s, uint64_t from, struct err_in
 MUST_USE enum err store_cut(struct log_store *s);
 /* Writes the oldest waiting head as blocks, one a tenant. maintenance held (or before the first push). */
 MUST_USE enum err store_flush_oldest(struct log_store *s, struct err_info *info);
+/* Every line stored so far becomes blocks. maintenance held. */
+MUST_USE enum err store_flush_all(struct log_store *s, struct err_info *info);
 
 /* merge.c */
 /* Merges the blocks (of one tenant, oldest first) into one of the next level. maintenance held. */

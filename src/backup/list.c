@@ -1,0 +1,181 @@
+/* The list of a backup, written and read. */
+#include "backup/list.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "backup/limits.h"
+
+#define FIRST_LINE "cairn-backup 1"
+#define FIRST_WORD STR("cairn-backup ")
+
+/* The folders of a data directory that a backup holds. */
+static const char *const roots[] = {"metrics/", "logs/", "dashboards/"};
+
+static bool part_valid(struct str part)
+{
+    for (size_t i = 0; i < part.n; i++) {
+        unsigned char c = (unsigned char)part.p[i];
+        if (c <= ' ' || c >= 0x7f || c == '\\') {
+            return false;
+        }
+    }
+    return part.n > 0 && part.n <= PART_BYTES_MAX && !str_eq_c(part, ".") && !str_eq_c(part, "..");
+}
+
+bool backup_path_valid(struct str path)
+{
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
+        known = known || str_starts(path, str_c(roots[i]));
+    }
+    if (!known || path.n > PATH_BYTES_MAX) {
+        return false;
+    }
+    for (struct str rest = path; rest.p;) {
+        if (!part_valid(str_cut(&rest, '/'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool backup_name_valid(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                     c == '_' || (c == '.' && i > 0);
+        if (!plain) {
+            return false;
+        }
+    }
+    return name.n > 0 && name.n <= NAME_BYTES_MAX;
+}
+
+void backup_hash(struct str bytes, char ret_hash[BACKUP_HASH_CHARS + 1])
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    (void)crypto_hash_sha256(digest, (const unsigned char *)(bytes.p ? bytes.p : ""), bytes.n);
+    (void)sodium_bin2hex(ret_hash, BACKUP_HASH_CHARS + 1, digest, sizeof(digest));
+}
+
+/* -- writing --------------------------------------------------------------------------------------------- */
+
+static int by_path(const void *a, const void *b)
+{
+    const struct backup_file *x = a, *y = b;
+    return str_cmp(x->path, y->path);
+}
+
+enum err backup_list_write(struct backup_list *l, struct buf *b, struct err_info *reterr_info)
+{
+    char hash[BACKUP_HASH_CHARS + 1];
+    if (l->n > 1) {
+        qsort(l->files, l->n, sizeof(*l->files), by_path);
+    }
+    buf_c(b, FIRST_LINE "\n");
+    for (size_t i = 0; i < l->n; i++) {
+        const struct backup_file *f = &l->files[i];
+        if (!backup_path_valid(f->path)) {
+            return err_set(reterr_info, ERR_INVALID, "a file with the name %.*s cannot be kept in a backup",
+                           STR_FMT(f->path));
+        }
+        buf_printf(b, "file %llu %s %.*s\n", (unsigned long long)f->size_bytes, f->hash, STR_FMT(f->path));
+    }
+    if (!b->err) {
+        backup_hash(buf_view(b), hash);
+        buf_printf(b, "end %zu %s\n", l->n, hash);
+    }
+    return b->err ? err_set(reterr_info, b->err, "no memory for the list of %zu files", l->n) : ERR_OK;
+}
+
+/* -- reading --------------------------------------------------------------------------------------------- */
+
+static bool hash_valid(struct str hash)
+{
+    for (size_t i = 0; i < hash.n; i++) {
+        if (!((hash.p[i] >= '0' && hash.p[i] <= '9') || (hash.p[i] >= 'a' && hash.p[i] <= 'f'))) {
+            return false;
+        }
+    }
+    return hash.n == BACKUP_HASH_CHARS;
+}
+
+static enum err damaged(struct err_info *info, size_t line, const char *why)
+{
+    return err_set(info, ERR_CORRUPT, "line %zu of the backup's list: %s; take another backup", line, why);
+}
+
+/* "file SIZE SHA256 PATH" */
+static enum err file_read(struct str line, size_t number, struct arena *a, struct backup_list *l,
+                          struct err_info *info)
+{
+    struct str rest = line, word = str_cut(&rest, ' '), size = str_cut(&rest, ' '),
+               hash = str_cut(&rest, ' ');
+    struct backup_file f = {.path = rest};
+    if (!str_eq_c(word, "file") || str_to_u64(size, &f.size_bytes) || !hash_valid(hash)) {
+        return damaged(info, number, "it is not \"file SIZE SHA256 PATH\"");
+    }
+    if (!backup_path_valid(f.path)) {
+        return damaged(info, number, "a path that leads out of the data folder is refused");
+    }
+    if (l->n && str_cmp(l->files[l->n - 1].path, f.path) >= 0) {
+        return damaged(info, number, "the paths are not in order");
+    }
+    memcpy(f.hash, hash.p, BACKUP_HASH_CHARS);
+    f.path = arena_str(a, f.path);
+    enum err e = f.path.p ? arena_reserve(a, (void **)&l->files, &l->cap, l->n + 1, sizeof(f)) : ERR_OOM;
+    if (e) {
+        return err_set(info, e, "no memory for the list of a backup");
+    }
+    l->files[l->n++] = f;
+    return ERR_OK;
+}
+
+/* "end COUNT SHA256" is the last line, and what it says is so. */
+static enum err end_read(struct str line, struct str before, struct str after, size_t number, size_t files,
+                         struct err_info *info)
+{
+    char hash[BACKUP_HASH_CHARS + 1];
+    uint64_t count = 0;
+    struct str rest = line;
+    (void)str_cut(&rest, ' ');
+    struct str n = str_cut(&rest, ' ');
+    backup_hash(before, hash);
+    if (str_to_u64(n, &count) || count != files || !str_eq_c(rest, hash) || after.n) {
+        return damaged(info, number, "the checksum of the list is wrong");
+    }
+    return ERR_OK;
+}
+
+enum err backup_list_read(struct str text, struct arena *a, struct backup_list *ret_list,
+                          struct err_info *reterr_info)
+{
+    struct backup_list l = {0};
+    struct str rest = text, first = str_cut(&rest, '\n');
+    if (!str_eq_c(first, FIRST_LINE)) {
+        return str_starts(first, FIRST_WORD)
+                   ? err_set(reterr_info, ERR_UNSUPPORTED,
+                             "the backup is of a newer form (%.*s); restore it with a newer Cairn",
+                             first.n > 40 ? 40 : (int)first.n, first.p)
+                   : damaged(reterr_info, 1, "it does not begin with \"" FIRST_LINE "\"");
+    }
+    for (size_t number = 2; rest.p; number++) {
+        const char *begin = rest.p;
+        struct str line = str_cut(&rest, '\n');
+        if (str_starts(line, STR("end "))) {
+            struct str before = str_of(text.p, (size_t)(begin - text.p));
+            enum err e = end_read(line, before, rest, number, l.n, reterr_info);
+            if (!e) {
+                *ret_list = l;
+            }
+            return e;
+        }
+        enum err e = file_read(line, number, a, &l, reterr_info);
+        if (e) {
+            return e;
+        }
+    }
+    return damaged(reterr_info, 1, "its end is missing");
+}

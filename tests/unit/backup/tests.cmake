@@ -1,0 +1,1 @@
+cairn_unit_test(NAME backup DEPS backup disk codec base)
