@@ -108,14 +108,15 @@ void http_req_route(struct http_req *r)
     mutex_lock(&s->routes_lock);
     r->binding = http_route_find(s, r, &allow);
     mutex_unlock(&s->routes_lock);
-    if (!r->binding) {
-        no_binding(r, &allow);
-    } else if (r->binding->route->body_bytes_max) {
-        r->body_bytes_max = r->binding->route->body_bytes_max;
-    }
     const char *loading = atomic_load_explicit(&s->loading, memory_order_acquire);
-    if (loading && r->binding && !(r->binding->route->flags & HTTP_WHILE_LOADING)) {
+    bool served = r->binding && (r->binding->route->flags & HTTP_WHILE_LOADING);
+    if (loading && !served) { /* unknown paths too: their routes may come when loading has ended */
         http_req_refuse(r, 503, loading);
+    } else if (!r->binding) {
+        no_binding(r, &allow);
+    }
+    if (r->binding && r->binding->route->body_bytes_max) {
+        r->body_bytes_max = r->binding->route->body_bytes_max;
     }
     enum err e = http_params_add(r, &r->root->arena, r->query);
     if (e != ERR_OK) {

@@ -74,8 +74,8 @@ MUST_USE enum err http_server_start(const struct http_server_options *o, struct 
  * handlers. */
 MUST_USE enum err http_server_routes(struct http_server *s, const struct http_route *routes, size_t n,
                                      void *ctx);
-/* While reason is non-NULL, routes without HTTP_WHILE_LOADING answer 503 with it. The string must stay valid.
- */
+/* While reason is non-NULL, everything but routes with HTTP_WHILE_LOADING answers 503 with it, paths that are
+ * not known yet too. The string must stay valid. */
 void http_server_set_loading(struct http_server *s, const char *reason);
 /* Stops accepting, lets running requests end for at most grace_ms, closes WebSockets, joins. Accepts NULL. */
 void http_server_stop(struct http_server *s, int64_t grace_ms);

@@ -118,6 +118,27 @@ static enum err tenants_load(struct tsdb *db, struct err_info *info)
     return ERR_OK;
 }
 
+/* Offsets beyond the log's end are those of a log that was removed, or stayed behind when the folder was
+ * copied. The manifest must forget them before the new log grows past them: its first records would count as
+ * flushed. */
+static enum err offsets_check(struct tsdb *db, struct err_info *info)
+{
+    bool stale = false;
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        if (db->store.flushed_offset[p] > ingest_log_end(db->log)) {
+            db->store.flushed_offset[p] = 0;
+            stale = true;
+        }
+    }
+    if (!stale) {
+        return ERR_OK;
+    }
+    struct store_set *set = store_view(&db->store);
+    enum err e = store_change(&db->store, NULL, 0, NULL, set->tombstones, set->tombstone_count, info);
+    store_set_unref(set);
+    return e;
+}
+
 static enum err db_start(struct tsdb *db, struct err_info *info)
 {
     char wal[4096];
@@ -134,11 +155,7 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
         struct ingest_log_options lo = {.dir = wal, .durability = db->o.durability};
         e = ingest_log_open(&lo, &db->log, info);
     }
-    for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
-        if (db->store.flushed_offset[p] > ingest_log_end(db->log)) { /* the log was removed and begins anew */
-            db->store.flushed_offset[p] = 0;
-        }
-    }
+    e = e == ERR_OK ? offsets_check(db, info) : e;
     e = e == ERR_OK ? tsdb_replay(db, info) : e;
     return e == ERR_OK ? maintain_start(db, info) : e;
 }

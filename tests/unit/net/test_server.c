@@ -282,6 +282,8 @@ TEST(loading_answers_503_but_for_marked_routes)
     CHECK(wire_get(http_server_port(s), "/echo", NULL, &a));
     CHECK_EQ(wire_status(&a), 503);
     CHECK_STR(wire_body(&a), "loading: 40% of the log replayed\n");
+    CHECK(wire_get(http_server_port(s), "/not/known/yet", NULL, &a));
+    CHECK_EQ(wire_status(&a), 503);
     CHECK(wire_get(http_server_port(s), "/ready", NULL, &a));
     CHECK_EQ(wire_status(&a), 200);
     http_server_set_loading(s, NULL);
