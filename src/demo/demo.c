@@ -30,8 +30,10 @@ static enum err log_make(struct demo *demo, const struct demo_options *options, 
                                                    .mode = 0644},
                        &demo->log);
     if (err == CAIRN_ERR_IO) {
-        return err_set_errno(reterr_info, errno, "the demo's log %s (choose another with --log-path)",
-                             options->log_path);
+        return err_set_errno(
+            reterr_info, errno,
+            "the demo's log %s (choose another with --log-path, or --demo-log of cairn serve)",
+            options->log_path);
     }
     if (err == CAIRN_OK) {
         err = cairn_log_metrics(demo->log, demo->metrics.registry);

@@ -149,8 +149,15 @@ static enum err retention_due(struct tsdb *db, struct err_info *info)
 static void disk_watch(struct tsdb *db)
 {
     uint64_t free_bytes = 0, total = 0;
-    if (dir_free_bytes(db->dir, &free_bytes, &total, NULL) == ERR_OK) {
-        atomic_store(&db->disk_full, free_bytes < db->o.disk_reserve_bytes);
+    if (dir_free_bytes(db->dir, &free_bytes, &total, NULL) != ERR_OK) {
+        return;
+    }
+    bool full = free_bytes < db->o.disk_reserve_bytes;
+    if (atomic_exchange(&db->disk_full, full) != full) {
+        LOG_EVENT(full ? LVL_ERROR : LVL_INFO, full ? "tsdb_disk_full" : "tsdb_disk_has_room",
+                  F_C("dir", db->dir), F_U64("free_bytes", free_bytes),
+                  F_U64("reserve_bytes", db->o.disk_reserve_bytes),
+                  F_C("instead", full ? "samples are refused, queries go on" : "samples are stored again"));
     }
 }
 
