@@ -12,33 +12,12 @@ enum {
     PATH_BYTES_MAX = 4096
 };
 
-/* The kinds in the order in which Promtail picks one; the first given wins. */
-static const char *const offered[] = {"static_configs", "journal", "syslog", "loki_push_api", NULL};
-static const char *const not_offered[] = {"file_sd_configs",
-                                          "kubernetes_sd_configs",
-                                          "docker_sd_configs",
-                                          "consul_sd_configs",
-                                          "consulagent_sd_configs",
-                                          "dns_sd_configs",
-                                          "digitalocean_sd_configs",
-                                          "dockerswarm_sd_configs",
-                                          "serverset_sd_configs",
-                                          "nerve_sd_configs",
-                                          "marathon_sd_configs",
-                                          "gce_sd_configs",
-                                          "ec2_sd_configs",
-                                          "openstack_sd_configs",
-                                          "azure_sd_configs",
-                                          "triton_sd_configs",
-                                          "gcplog",
-                                          "windows_events",
-                                          "kafka",
-                                          "azure_event_hubs",
-                                          "azure_event_hub",
-                                          "gelf",
-                                          "cloudflare",
-                                          "heroku_drain",
-                                          NULL};
+/* Every key of a job. The kinds of target stand last: first those offered, in the order in which Promtail
+ * picks one (the first given wins) and of enum job_kind, then those that are not. */
+enum {
+    KINDS_OFFERED = 6,
+    KINDS_NOT_OFFERED = 10
+};
 static const char *const job_keys[] = {"job_name",
                                        "pipeline_stages",
                                        "relabel_configs",
@@ -312,17 +291,18 @@ static enum err read_push(struct agent_config *c, struct scrape_job *j, const st
 static enum err pick_kind(struct scrape_job *j, const struct yaml_node *n, struct err_info *info)
 {
     int picked = -1;
-    for (int i = 0; offered[i]; i++) {
-        const struct yaml_node *k = yaml_get(n, offered[i]);
+    for (int i = 0; i < KINDS_NOT_OFFERED - KINDS_OFFERED; i++) {
+        const char *kind = job_keys[KINDS_OFFERED + i];
+        const struct yaml_node *k = yaml_get(n, kind);
         if (k && picked >= 0) {
-            LOG_EVENT(LVL_WARN, "second_target_kind_ignored", F_STR("job", j->name), F_C("kind", offered[i]));
+            LOG_EVENT(LVL_WARN, "second_target_kind_ignored", F_STR("job", j->name), F_C("kind", kind));
         }
         picked = k && picked < 0 ? i : picked;
     }
-    for (size_t i = 0; not_offered[i]; i++) {
-        const struct yaml_node *k = yaml_get(n, not_offered[i]);
+    for (size_t i = KINDS_NOT_OFFERED; job_keys[i]; i++) {
+        const struct yaml_node *k = yaml_get(n, job_keys[i]);
         if (k) {
-            (void)yaml_error(k, info, "%s is not offered by this agent yet", not_offered[i]);
+            (void)yaml_error(k, info, "%s is not offered by this agent yet", job_keys[i]);
             return ERR_UNSUPPORTED;
         }
     }
