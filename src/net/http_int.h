@@ -106,6 +106,16 @@ struct http_req {
     bool listed;
 };
 
+/* One client's connection, from accept to close. */
+struct http_conn {
+    struct http_server *server;
+    struct http_conn *prev, *next; /* in order of age; server->lock */
+    int fd;
+    bool cut;                 /* shut down, not closed yet; server->lock */
+    atomic_bool busy, served; /* a request's headers are whole; one has ended */
+    _Atomic int64_t since_ns; /* opened, began to speak, or its last request ended */
+};
+
 struct http_server {
     struct http_server_options options; /* strings in `arena` */
     struct arena arena;
@@ -121,6 +131,8 @@ struct http_server {
     struct mutex lock; /* guards the list and the watcher's state */
     struct cond idle;
     struct http_req *open;
+    struct http_conn *conn_oldest, *conn_newest;
+    size_t conn_count;
     bool watcher_dozes, watcher_stops;
     atomic_bool stopping;
     _Atomic(const char *) loading;
@@ -162,10 +174,21 @@ const char *http_req_route_name(const struct http_req *r);
 /* http_watch.c: the list of open requests, and the thread that notices clients that leave or dawdle */
 void http_watch_add(struct http_req *r);
 void http_watch_remove(struct http_req *r);
-void http_watch_suspended(struct http_server *s);
+/* Wakes the watcher when it dozes: a handler is at work, or connections are many. */
+void http_watch_wake(struct http_server *s);
 /* Sets the flag, wakes a waiting writer. Takes no lock: callers hold the server's. */
 void http_req_cancel(struct http_req *r);
 void http_watch_main(void *server);
+
+/* http_conn.c: the list of connections, and which of them must make room */
+void http_conn_seen(void *server, struct MHD_Connection *connection, void **context,
+                    enum MHD_ConnectionNotificationCode what);
+struct http_conn *http_conn_of(struct MHD_Connection *connection);       /* NULL when memory was out */
+void http_conn_stamp(struct MHD_Connection *connection, int64_t now_ns); /* it has begun to speak */
+void http_conn_busy(struct MHD_Connection *connection, bool busy);
+/* Both with the server's lock held. True while connections are many, so that the next look must be soon. */
+bool http_conns_trim(struct http_server *s, int64_t now_ns);
+int64_t http_conns_body_ns(const struct http_server *s); /* how long a request may take to arrive */
 
 /* http_body.c */
 MUST_USE enum err http_body_decode(struct buf *body, struct str encoding, size_t size_bytes_max);

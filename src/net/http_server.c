@@ -43,6 +43,7 @@ static void *uri_seen(void *cls, const char *uri, struct MHD_Connection *connect
     r->raw_path = arena_str(&r->arena, str_c(uri));
     r->started_ns = clock_mono_ns(clock_real());
     r->write_timeout_ns = (int64_t)r->server->options.idle_timeout_s * NS_PER_S;
+    http_conn_stamp(connection, r->started_ns);
     http_watch_add(r);
     return r;
 }
@@ -76,12 +77,45 @@ static void admit(struct http_req *r)
     http_req_deny(r, e);
 }
 
+struct framing {
+    unsigned hosts, lengths, codings;
+};
+
+static enum MHD_Result count_framing(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    (void)value;
+    struct framing *f = cls;
+    struct str name = str_c(key);
+    f->hosts += str_ieq(name, STR("Host"));
+    f->lengths += str_ieq(name, STR("Content-Length"));
+    f->codings += str_ieq(name, STR("Transfer-Encoding"));
+    return MHD_YES;
+}
+
+/* Requests whose end or addressee two programs in a row could see differently (RFC 9112 3.2, 6.3). The
+ * connection is closed: what follows is not to be taken for the next request. NULL = fine. */
+static const char *framing_wrong(struct http_req *r, const char *version)
+{
+    struct framing f = {0};
+    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_framing, &f);
+    if (f.lengths > 1 || f.codings > 1 || (f.lengths && f.codings)) {
+        return "400 Bad Request: more than one of Content-Length and Transfer-Encoding\n";
+    }
+    if (f.hosts > 1) {
+        return "400 Bad Request: too many Host headers\n";
+    }
+    bool asks_host = str_eq_c(str_c(version), "HTTP/1.1");
+    return f.hosts == 0 && asks_host ? "400 Bad Request: missing required Host header\n" : NULL;
+}
+
 /* The headers are whole: route and limits. MHD_NO closes the connection. */
-static enum MHD_Result request_begin(struct http_req *r, const char *method)
+static enum MHD_Result request_begin(struct http_req *r, const char *method, const char *version)
 {
     struct str target = r->raw_path;
     size_t mark = str_find_char(target, '?', 0);
     r->begun = true;
+    http_conn_busy(r->connection, true);
     r->method = arena_str(&r->arena, str_c(method));
     r->query = mark == STR_NPOS ? STR("") : str_slice(target, mark + 1, target.n);
     r->raw_path = without_prefix(mark == STR_NPOS ? target : str_slice(target, 0, mark),
@@ -89,6 +123,13 @@ static enum MHD_Result request_begin(struct http_req *r, const char *method)
     r->head = str_eq_c(r->method, "HEAD");
     if (!r->method.p) {
         return MHD_NO;
+    }
+    const char *wrong = framing_wrong(r, version);
+    if (wrong) {
+        http_req_refuse(r, 400, wrong);
+        http_res_header(r, "Connection", STR("close"));
+        http_req_answer_refusal(r);
+        return http_response_queue(r);
     }
     http_req_route(r);
     admit(r);
@@ -151,7 +192,7 @@ static enum MHD_Result run_inline(struct http_req *r)
     }
     mutex_unlock(&r->lock);
     if (wait) {
-        http_watch_suspended(r->server);
+        http_watch_wake(r->server);
         return MHD_YES;
     }
     return http_response_queue(r);
@@ -174,7 +215,7 @@ static enum MHD_Result dispatch(struct http_req *r)
     r->suspended = true;
     atomic_fetch_add(&r->owners, 1);
     MHD_suspend_connection(r->connection);
-    http_watch_suspended(s);
+    http_watch_wake(s);
     if (pool_submit(s->pool, work, r) != ERR_OK) {
         http_req_refuse(r, 503, "all workers are busy and the queue is full, try again\n");
         http_req_answer_refusal(r);
@@ -192,13 +233,12 @@ static enum MHD_Result access_seen(void *cls, struct MHD_Connection *connection,
     (void)cls;
     (void)connection;
     (void)url;
-    (void)version;
     struct http_req *r = *request;
     if (!r || !r->raw_path.p) {
         return MHD_NO;
     }
     if (!r->begun) {
-        return request_begin(r, method);
+        return request_begin(r, method, version);
     }
     if (*data_size) {
         size_t n = *data_size;
@@ -214,7 +254,6 @@ static enum MHD_Result access_seen(void *cls, struct MHD_Connection *connection,
 static void request_over(void *cls, struct MHD_Connection *connection, void **request,
                          enum MHD_RequestTerminationCode why)
 {
-    (void)connection;
     const struct http_server *s = cls;
     struct http_req *r = *request;
     if (!r) {
@@ -226,6 +265,9 @@ static void request_over(void *cls, struct MHD_Connection *connection, void **re
                            (double)(clock_mono_ns(clock_real()) - r->started_ns) / 1e9, r->bytes_out);
     }
     mutex_lock(&r->lock);
+    if (r->answer_kind != ANSWER_UPGRADE) {
+        http_conn_busy(connection, false);
+    }
     r->gone = true;
     if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         atomic_store(&r->canceled, true);
@@ -295,14 +337,6 @@ static enum err options_take(struct http_server *s, const struct http_server_opt
     return o->cors_origin.n ? regex_new(o->cors_origin, REGEX_ANCHORED, &s->cors, info) : ERR_OK;
 }
 
-/* The certificate callback finds its server here. */
-static void connection_seen(void *cls, struct MHD_Connection *connection, void **context,
-                            enum MHD_ConnectionNotificationCode what)
-{
-    (void)connection;
-    *context = what == MHD_CONNECTION_NOTIFY_STARTED ? cls : NULL;
-}
-
 static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 {
     const struct http_server_options *o = &s->options;
@@ -324,7 +358,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
         MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HTTP_CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, uri_seen, s,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_over, s,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_seen, s, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, http_conn_seen, s, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 static enum err server_open(struct http_server *s, struct err_info *info)

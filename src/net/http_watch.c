@@ -51,7 +51,7 @@ void http_req_cancel(struct http_req *r)
 }
 
 /* Wakes the watcher when it dozes: at most once in WATCH_EVERY_MS. */
-void http_watch_suspended(struct http_server *s)
+void http_watch_wake(struct http_server *s)
 {
     mutex_lock(&s->lock);
     if (s->watcher_dozes) {
@@ -61,10 +61,11 @@ void http_watch_suspended(struct http_server *s)
     mutex_unlock(&s->lock);
 }
 
-/* True when a handler is at work, so that the next look must be soon. */
-static bool look(struct http_server *s, int64_t now_ns, int64_t read_max_ns)
+/* True when a handler is at work or connections are many, so that the next look must be soon. */
+static bool look(struct http_server *s, int64_t now_ns)
 {
-    bool busy = false;
+    int64_t read_max_ns = http_conns_body_ns(s);
+    bool busy = http_conns_trim(s, now_ns);
     for (struct http_req *r = s->open; r; r = r->next) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -90,7 +91,7 @@ void http_watch_main(void *server)
     mutex_lock(&s->lock);
     while (!s->watcher_stops) {
         int64_t now_ns = clock_mono_ns(clock_real());
-        bool busy = look(s, now_ns, read_max_ns);
+        bool busy = look(s, now_ns);
         int64_t doze_ms = read_max_ns < 4 * DOZE_MS * NS_PER_MS ? DOZE_MS / 10 : DOZE_MS;
         s->watcher_dozes = !busy;
         (void)cond_wait_until(&s->watcher_wake, &s->lock,

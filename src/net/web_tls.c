@@ -177,12 +177,11 @@ int web_tls_certificate(gnutls_session_t session, const struct gnutls_cert_retr_
 {
     (void)info;
     struct MHD_Connection *connection = gnutls_session_get_ptr(session);
-    const union MHD_ConnectionInfo *context =
-        connection ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT) : NULL;
-    const struct http_server *server = context ? context->socket_context : NULL;
-    if (!server) {
+    const struct http_conn *conn = http_conn_of(connection);
+    if (!conn) {
         return -1;
     }
+    const struct http_server *server = conn->server;
     struct identity id = {0};
     struct err_info why = {0};
     const struct web_snapshot *s = web_lock(server->options.web);
