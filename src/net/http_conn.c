@@ -9,7 +9,7 @@
 enum {
     HEAD_TIMEOUT_S = 30,
     /* When crowded: how long a connection may be silent, and a body may take. */
-    CROWDED_SILENT_MS = 200,
+    CROWDED_SILENT_MS = 50,
     CROWDED_BODY_S = 10
 };
 

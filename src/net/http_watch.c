@@ -10,6 +10,7 @@
 
 enum {
     WATCH_EVERY_MS = 200,
+    WATCH_CROWDED_MS = 20,
     DOZE_MS = 5000
 };
 
@@ -61,18 +62,18 @@ void http_watch_wake(struct http_server *s)
     mutex_unlock(&s->lock);
 }
 
-/* True when a handler is at work or connections are many, so that the next look must be soon. */
-static bool look(struct http_server *s, int64_t now_ns)
+/* How soon the next look must be; 0 = no handler is at work and connections are few. */
+static int64_t look(struct http_server *s, int64_t now_ns)
 {
     int64_t read_max_ns = http_conns_body_ns(s);
-    bool busy = http_conns_trim(s, now_ns);
+    int64_t soon_ms = http_conns_trim(s, now_ns) ? WATCH_CROWDED_MS : 0;
     for (struct http_req *r = s->open; r; r = r->next) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         int fd = info ? info->connect_fd : -1;
         if (atomic_load(&r->dispatched)) {
             struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-            busy = true;
+            soon_ms = soon_ms ? soon_ms : WATCH_EVERY_MS;
             if (!atomic_load(&r->canceled) && poll(&p, 1, 0) == 1 &&
                 (p.revents & (POLLRDHUP | POLLHUP | POLLERR))) {
                 http_req_cancel(r);
@@ -81,7 +82,7 @@ static bool look(struct http_server *s, int64_t now_ns)
             (void)shutdown(fd, SHUT_RDWR);
         }
     }
-    return busy;
+    return soon_ms;
 }
 
 void http_watch_main(void *server)
@@ -91,11 +92,10 @@ void http_watch_main(void *server)
     mutex_lock(&s->lock);
     while (!s->watcher_stops) {
         int64_t now_ns = clock_mono_ns(clock_real());
-        bool busy = look(s, now_ns);
+        int64_t soon_ms = look(s, now_ns);
         int64_t doze_ms = read_max_ns < 4 * DOZE_MS * NS_PER_MS ? DOZE_MS / 10 : DOZE_MS;
-        s->watcher_dozes = !busy;
-        (void)cond_wait_until(&s->watcher_wake, &s->lock,
-                              now_ns + (busy ? WATCH_EVERY_MS : doze_ms) * NS_PER_MS);
+        s->watcher_dozes = soon_ms == 0;
+        (void)cond_wait_until(&s->watcher_wake, &s->lock, now_ns + (soon_ms ? soon_ms : doze_ms) * NS_PER_MS);
     }
     mutex_unlock(&s->lock);
 }
