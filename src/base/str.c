@@ -152,6 +152,10 @@ bool str_utf8_valid(struct str s)
                 continue;
             }
         }
+        if (p[i] < 0x80) { /* short and plain: most names and values */
+            i++;
+            continue;
+        }
         size_t len = utf8_sequence(p + i, s.n - i);
         if (len == 0) {
             return false;

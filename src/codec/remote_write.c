@@ -245,31 +245,41 @@ static struct str label_span(struct reader *r)
     return str_of((const char *)begin, (size_t)(r->p - begin));
 }
 
-static bool decode_labels(struct str bytes, struct wire_label *labels, size_t *n)
+/* Stores the first `cap` labels and counts all. */
+static bool decode_labels(struct str bytes, struct wire_label *labels, size_t cap, size_t *ret_n)
 {
     struct reader r = reader_of(bytes);
     struct proto_field f;
+    size_t n = 0;
     while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_BYTES && !decode_label(f.bytes, &labels[(*n)++])) {
+        if (f.wire != PROTO_BYTES || f.number != 1) {
+            continue;
+        }
+        if (n < cap && !decode_label(f.bytes, &labels[n])) {
             return false;
         }
+        n++;
     }
+    *ret_n = n;
     return !r.bad;
 }
 
 enum err remote_write_labels(struct arena *a, struct wire_series *s, struct err_info *reterr_info)
 {
     struct wire_decode d = {a, reterr_info, s->label_bytes.p};
-    size_t counts[16], n = 0;
+    struct wire_label few[24]; /* most sets: one pass */
+    size_t n = 0;
     if (s->label_bytes.n == 0) {
         return ERR_OK;
     }
-    count_fields(s->label_bytes, counts);
-    struct wire_label *labels = arena_array(a, counts[1] + 1, sizeof(*labels));
-    if (!labels) {
+    bool ok = decode_labels(s->label_bytes, few, ARRAY_LEN(few), &n);
+    struct wire_label *labels = ok ? arena_array(a, n + 1, sizeof(*labels)) : NULL;
+    if (ok && !labels) {
         return no_memory(&d);
     }
-    if (!decode_labels(s->label_bytes, labels, &n)) {
+    if (ok && n <= ARRAY_LEN(few)) {
+        memcpy(labels, few, n * sizeof(*labels));
+    } else if (!ok || !decode_labels(s->label_bytes, labels, n, &n)) {
         return err_set(reterr_info, ERR_INVALID, "malformed remote write request: bad label");
     }
     s->labels = labels;
@@ -278,13 +288,22 @@ enum err remote_write_labels(struct arena *a, struct wire_series *s, struct err_
     return ERR_OK;
 }
 
+/* What follows the labels is one sample: so it is nearly always. */
+static bool is_one_sample(const struct reader *r)
+{
+    return reader_left(r) >= 2 && r->p[0] == (2 << 3 | PROTO_BYTES) && r->p[1] < 0x80 &&
+           reader_left(r) == 2u + r->p[1];
+}
+
 static enum err decode_series(struct wire_decode *d, struct str m, struct wire_series *s)
 {
-    size_t counts[16];
+    size_t counts[16] = {[2] = 1};
     struct reader r = reader_of(m);
     struct proto_field f;
     *s = (struct wire_series){.label_bytes = label_span(&r), .meta_type = STR("")};
-    count_fields(str_of((const char *)r.p, reader_left(&r)), counts);
+    if (!is_one_sample(&r)) {
+        count_fields(str_of((const char *)r.p, reader_left(&r)), counts);
+    }
     struct wire_sample *samples = arena_array(d->a, counts[2] + 1, sizeof(*samples));
     struct wire_exemplar *exemplars = counts[3] ? arena_array(d->a, counts[3], sizeof(*exemplars)) : NULL;
     struct wire_histogram *histograms = counts[4] ? arena_array(d->a, counts[4], sizeof(*histograms)) : NULL;

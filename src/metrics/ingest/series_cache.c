@@ -8,6 +8,7 @@
 #include "base/thread.h"
 
 enum {
+    AHEAD = 8, /* keys: memory answers meanwhile */
     ENTRIES_MIN = 1024,
     ENTRIES_MAX = 1 << 24 /* 384 MiB, 12 million series: far above what one machine takes */
 };
@@ -58,6 +59,13 @@ static struct entry *place(struct entry *entries, size_t cap, struct hash128 key
     return &entries[i];
 }
 
+static void soon(const struct series_cache *c, const struct hash128 *keys, size_t i, size_t n)
+{
+    if (c->cap && i < n) {
+        __builtin_prefetch(&c->entries[keys[i].lo & (c->cap - 1)]);
+    }
+}
+
 static void forget(struct series_cache *c)
 {
     mem_free(c->entries);
@@ -69,14 +77,9 @@ static void forget(struct series_cache *c)
 void series_cache_get(struct series_cache *c, const struct hash128 *keys, size_t n, series_ref *ret_refs,
                       uint64_t *ret_epoch)
 {
-    enum {
-        AHEAD = 8
-    };
     mutex_lock(&c->lock);
     for (size_t i = 0; i < n; i++) {
-        if (c->cap && i + AHEAD < n) {
-            __builtin_prefetch(&c->entries[keys[i + AHEAD].lo & (c->cap - 1)]);
-        }
+        soon(c, keys, i + AHEAD, n);
         ret_refs[i] = c->cap ? place(c->entries, c->cap, keys[i])->ref : 0;
     }
     *ret_epoch = c->epoch;
@@ -115,8 +118,13 @@ void series_cache_put(struct series_cache *c, const struct hash128 *keys, const 
         c->epoch = epoch;
     }
     for (size_t i = 0; i < n && epoch == c->epoch; i++) {
-        if (refs[i] && !(c->cap && place(c->entries, c->cap, keys[i])->ref) && grow(c)) {
-            *place(c->entries, c->cap, keys[i]) = (struct entry){keys[i], refs[i]};
+        soon(c, keys, i + AHEAD, n);
+        if (!refs[i] || !grow(c)) {
+            continue;
+        }
+        struct entry *at = place(c->entries, c->cap, keys[i]);
+        if (!at->ref) {
+            *at = (struct entry){keys[i], refs[i]};
             c->n++;
         }
     }

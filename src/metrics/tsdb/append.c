@@ -18,6 +18,7 @@
 
 enum {
     SLOT_UNKNOWN = -1,
+    LOOK_AHEAD = 6,                  /* samples: memory answers meanwhile */
     FUTURE_MS_MAX = 24 * 3600 * 1000 /* one sample from the far future would make the present too old */
 };
 
@@ -279,6 +280,18 @@ static enum err series_make(struct appender *a, struct head *h, uint32_t index,
     return ERR_OK;
 }
 
+/* Asks memory for what consider will look at. */
+static void consider_soon(const struct appender *a, const struct head *h, uint32_t sample)
+{
+    const struct sink_series *s = &a->batch->series[a->batch->samples[sample].series_index];
+    uint64_t slot = (s->ref >> 6) - 1;
+    if (!s->ref) {
+        head_find_soon(h, s->hash);
+    } else if (a->refs_hold && slot < h->slot_count) {
+        __builtin_prefetch(head_series(h, (uint32_t)slot));
+    }
+}
+
 static enum err consider(struct appender *a, struct head *h, unsigned partition, uint32_t sample)
 {
     struct sink_sample *m = &a->batch->samples[sample];
@@ -337,14 +350,15 @@ static void forget(struct appender *a, size_t from)
 static enum err log_record(struct appender *a, struct head *h, struct partition *p, unsigned partition)
 {
     struct record_writer w;
-    struct label labels[LABELS_MAX];
-    size_t from = a->accepted_first[partition];
+    struct label labels[2][LABELS_MAX]; /* the writer looks back at the set before */
+    size_t from = a->accepted_first[partition], defined = 0;
     record_begin(&w, &p->record, a->tenant->name);
     for (size_t i = from; i < a->accepted_count; i++) {
         struct series *s = a->accepted[i].series;
         if (!(s->flags & (SERIES_LOGGED | SERIES_DEFINED))) {
-            index_labels(h->index, s->labels, labels);
-            record_define(&w, a->accepted[i].slot, (struct labels){labels, s->labels->n});
+            struct label *out = labels[defined++ % 2];
+            index_labels(h->index, s->labels, out);
+            record_define(&w, a->accepted[i].slot, (struct labels){out, s->labels->n});
             s->flags |= SERIES_DEFINED;
         }
     }
@@ -439,6 +453,9 @@ static enum err place(struct appender *a, unsigned partition)
     mutex_lock(&p->lock);
     enum err e = partition_head(p, a->tenant, &a->db->pool, &h);
     for (uint32_t i = a->first[partition]; e == ERR_OK && i < a->first[partition + 1]; i++) {
+        if (i + LOOK_AHEAD < a->first[partition + 1]) {
+            consider_soon(a, h, a->order[i + LOOK_AHEAD]);
+        }
         e = consider(a, h, partition, a->order[i]);
     }
     if (e != ERR_OK) {

@@ -1,12 +1,18 @@
 /* Series table and clocks of a head. */
 #include "metrics/tsdb/head.h"
 
+#include <assert.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 
 enum {
-    MALLOC_BYTES = 16 /* that an allocation takes besides itself, about */
+    MALLOC_BYTES = 16, /* that an allocation takes besides itself, about */
+    ENTRY_BITS = 27    /* of a table entry: slot + 1; the bits above are the hash's, and spare a look at most
+                          series that only stand near */
 };
+
+static_assert(SLOTS_MAX < 1 << ENTRY_BITS, "a slot fits its entry");
 
 enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h)
 {
@@ -91,18 +97,38 @@ struct head_bytes head_bytes(const struct head *h)
     return b;
 }
 
+static uint32_t entry_of(uint64_t hash, uint32_t slot)
+{
+    return (uint32_t)(hash >> (32 + ENTRY_BITS)) << ENTRY_BITS | (slot + 1);
+}
+
+static uint32_t entry_slot(uint32_t entry)
+{
+    return (entry & ((UINT32_C(1) << ENTRY_BITS) - 1)) - 1;
+}
+
 uint32_t head_find(const struct head *h, struct labels ls, uint64_t hash)
 {
     if (!h->table_cap) {
         return UINT32_MAX;
     }
     for (size_t i = hash & (h->table_cap - 1); h->table[i]; i = (i + 1) & (h->table_cap - 1)) {
-        const struct series *s = head_series(h, h->table[i] - 1);
+        if ((h->table[i] ^ entry_of(hash, 0)) >> ENTRY_BITS) {
+            continue;
+        }
+        const struct series *s = head_series(h, entry_slot(h->table[i]));
         if (s->hash == hash && index_labels_eq(h->index, s->labels, ls)) {
-            return h->table[i] - 1;
+            return entry_slot(h->table[i]);
         }
     }
     return UINT32_MAX;
+}
+
+void head_find_soon(const struct head *h, uint64_t hash)
+{
+    if (h->table_cap) {
+        __builtin_prefetch(&h->table[hash & (h->table_cap - 1)]);
+    }
 }
 
 static void table_enter(uint32_t *table, size_t cap, uint64_t hash, uint32_t slot)
@@ -111,19 +137,19 @@ static void table_enter(uint32_t *table, size_t cap, uint64_t hash, uint32_t slo
     while (table[i]) {
         i = (i + 1) & (cap - 1);
     }
-    table[i] = slot + 1;
+    table[i] = entry_of(hash, slot);
 }
 
 /* Linear probing without tombstones: what follows moves up. */
 static void table_remove(struct head *h, uint64_t hash, uint32_t slot)
 {
     size_t mask = h->table_cap - 1, i = hash & mask;
-    while (h->table[i] != slot + 1) {
+    while (entry_slot(h->table[i]) != slot) {
         ASSERT(h->table[i]);
         i = (i + 1) & mask;
     }
     for (size_t j = (i + 1) & mask; h->table[j]; j = (j + 1) & mask) {
-        size_t home = head_series(h, h->table[j] - 1)->hash & mask;
+        size_t home = head_series(h, entry_slot(h->table[j]))->hash & mask;
         if (((j - home) & mask) >= ((j - i) & mask)) {
             h->table[i] = h->table[j];
             i = j;
@@ -142,9 +168,9 @@ static enum err table_reserve(struct head *h)
     if (!table) {
         return ERR_OOM;
     }
-    for (size_t i = 0; i < h->table_cap; i++) {
-        if (h->table[i]) {
-            table_enter(table, cap, head_series(h, h->table[i] - 1)->hash, h->table[i] - 1);
+    for (uint32_t i = 0; i < h->slot_count; i++) { /* in order of memory */
+        if (head_series(h, i)->flags & SERIES_LIVE) {
+            table_enter(table, cap, head_series(h, i)->hash, i);
         }
     }
     mem_free(h->table);

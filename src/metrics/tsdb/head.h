@@ -86,7 +86,7 @@ struct head {
     uint32_t slot_count; /* slots ever used */
     uint32_t *free_slots;
     size_t free_count, free_cap;
-    uint32_t *table; /* hash table: slot + 1 */
+    uint32_t *table; /* hash table: slot + 1, and bits of the hash above (head.c) */
     size_t table_cap, series_count;
     struct ticks *clocks;
     size_t clock_count, clock_cap;
@@ -115,6 +115,8 @@ static inline struct series *head_series(const struct head *h, uint32_t slot)
 
 /* The slot, or UINT32_MAX. */
 uint32_t head_find(const struct head *h, struct labels ls, uint64_t hash);
+/* head_find comes soon: memory is asked for what it will look at. */
+void head_find_soon(const struct head *h, uint64_t hash);
 /* A new series at a free slot (want == UINT32_MAX), or at `want` when a log is replayed: a series that is
  * there with other labels has no samples that matter any more and goes. Errors: OOM, LIMIT. */
 MUST_USE enum err head_create(struct head *h, struct labels ls, uint64_t hash, uint64_t target, uint32_t want,

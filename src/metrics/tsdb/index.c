@@ -99,7 +99,7 @@ void index_unref(struct index *ix)
     mem_free(ix->symbols);
     mem_free(ix->symbol_table);
     u64map_done(&ix->name_of_symbol);
-    u64map_done(&ix->pair_of);
+    mem_free(ix->pair_table);
     arena_done(&ix->text);
     mem_free(ix);
 }
@@ -109,7 +109,7 @@ size_t index_bytes(const struct index *ix)
     return sizeof(*ix) + ix->text.used_bytes + ix->symbol_cap * sizeof(*ix->symbols) +
            ix->symbol_table_cap * sizeof(*ix->symbol_table) + ix->name_cap * sizeof(*ix->names) +
            ix->pair_cap * sizeof(*ix->pairs) + ix->postings_bytes +
-           (ix->name_of_symbol.cap + ix->pair_of.cap) * sizeof(struct u64map_slot);
+           ix->name_of_symbol.cap * sizeof(struct u64map_slot) + ix->pair_table_cap * sizeof(*ix->pair_table);
 }
 
 static size_t symbol_slot(const struct index *ix, struct str s)
@@ -202,11 +202,70 @@ static enum err name_intern(struct index *ix, struct str name, uint32_t *ret_nam
     return ERR_OK;
 }
 
-static enum err pair_intern(struct index *ix, struct label l, uint32_t *ret_pair)
+/* -- pairs ----------------------------------------------------------------------------------------------- */
+
+static bool pair_is(const struct index *ix, uint32_t pair, struct str name, struct str value)
+{
+    const struct label_pair *p = &ix->pairs[pair];
+    return str_eq(ix->symbols[p->value], value) && str_eq(ix->symbols[ix->names[p->name].symbol], name);
+}
+
+static uint64_t pair_hash(struct str name, struct str value)
+{
+    uint64_t seed = hash_seed();
+    return hash_seeded(value.p, value.n, hash_seeded(name.p, name.n, seed));
+}
+
+/* The place of a pair, or of the gap where it belongs. */
+static uint64_t *pair_place(const struct index *ix, uint64_t hash, struct str name, struct str value)
+{
+    size_t mask = ix->pair_table_cap - 1, i = hash & mask;
+    uint64_t slot;
+    while ((slot = ix->pair_table[i]) != 0) {
+        if (slot >> 32 == hash >> 32 && pair_is(ix, (uint32_t)slot - 1, name, value)) {
+            break;
+        }
+        i = (i + 1) & mask;
+    }
+    return &ix->pair_table[i];
+}
+
+/* Room for one more. The place of a slot needs more bits of its hash than the slot has: it is made again. */
+static enum err pair_table_reserve(struct index *ix)
+{
+    if ((ix->pair_count + 1) * 4 <= ix->pair_table_cap * 3) {
+        return ERR_OK;
+    }
+    size_t cap = ix->pair_table_cap ? ix->pair_table_cap * 2 : 64;
+    uint64_t *table = mem_zarray(cap, sizeof(*table));
+    if (!table) {
+        return ERR_OOM;
+    }
+    for (uint32_t k = 0; k < ix->pair_count; k++) {
+        const struct label_pair *p = &ix->pairs[k];
+        uint64_t hash = pair_hash(ix->symbols[ix->names[p->name].symbol], ix->symbols[p->value]);
+        size_t i = hash & (cap - 1);
+        while (table[i]) {
+            i = (i + 1) & (cap - 1);
+        }
+        table[i] = (hash >> 32 << 32) | (k + 1);
+    }
+    mem_free(ix->pair_table);
+    ix->pair_table = table;
+    ix->pair_table_cap = cap;
+    return ERR_OK;
+}
+
+const struct label_pair *index_pair(const struct index *ix, struct str name, struct str value)
+{
+    uint64_t slot = ix->pair_table_cap ? *pair_place(ix, pair_hash(name, value), name, value) : 0;
+    return slot ? &ix->pairs[(uint32_t)slot - 1] : NULL;
+}
+
+static enum err pair_make(struct index *ix, struct label l, uint32_t *ret_pair)
 {
     uint32_t name = 0, value = 0;
     if (name_intern(ix, l.name, &name) != ERR_OK || index_intern(ix, l.value, &value) != ERR_OK ||
-        u64map_reserve(&ix->pair_of) != ERR_OK ||
         vec_reserve((void **)&ix->pairs, &ix->pair_cap, ix->pair_count + 1, sizeof(*ix->pairs)) != ERR_OK) {
         return ERR_OOM;
     }
@@ -214,14 +273,27 @@ static enum err pair_intern(struct index *ix, struct label l, uint32_t *ret_pair
     if (reserve_u32(ix, &n->pairs, &n->cap, n->count + 1) != ERR_OK) {
         return ERR_OOM;
     }
-    uint32_t *place = u64map_place(&ix->pair_of, (uint64_t)name << 32 | value);
-    if (*place == NONE) {
-        *place = (uint32_t)ix->pair_count;
-        n->pairs[n->count++] = *place;
-        ix->pairs[ix->pair_count++] = (struct label_pair){.name = name, .value = value};
-    }
-    *ret_pair = *place;
+    n->pairs[n->count++] = (uint32_t)ix->pair_count;
+    *ret_pair = (uint32_t)ix->pair_count;
+    ix->pairs[ix->pair_count++] = (struct label_pair){.name = name, .value = value};
     return ERR_OK;
+}
+
+static enum err pair_intern(struct index *ix, struct label l, uint32_t *ret_pair)
+{
+    if (pair_table_reserve(ix) != ERR_OK) {
+        return ERR_OOM;
+    }
+    uint64_t hash = pair_hash(l.name, l.value), *place = pair_place(ix, hash, l.name, l.value);
+    if (*place) {
+        *ret_pair = (uint32_t)*place - 1;
+        return ERR_OK;
+    }
+    enum err e = pair_make(ix, l, ret_pair);
+    if (e == ERR_OK) {
+        *place = (hash >> 32 << 32) | (*ret_pair + 1);
+    }
+    return e;
 }
 
 static void posting_enter(struct label_pair *p, uint32_t slot)
@@ -243,8 +315,9 @@ enum err index_add(struct index *ix, struct labels ls, uint32_t slot, const stru
     }
     p->n = (uint32_t)ls.n;
     for (size_t i = 0; i < ls.n; i++) {
-        uint32_t pair = 0;
-        if (pair_intern(ix, ls.l[i], &pair) != ERR_OK) {
+        uint32_t pair = ix->last && i < ix->last->n ? ix->last->pairs[i] : NONE;
+        bool repeated = pair != NONE && pair_is(ix, pair, ls.l[i].name, ls.l[i].value);
+        if (!repeated && pair_intern(ix, ls.l[i], &pair) != ERR_OK) {
             return ERR_OOM;
         }
         p->pairs[i] = pair;
@@ -256,6 +329,7 @@ enum err index_add(struct index *ix, struct labels ls, uint32_t slot, const stru
     for (size_t i = 0; i < ls.n; i++) {
         posting_enter(&ix->pairs[p->pairs[i]], slot);
     }
+    ix->last = p;
     *ret_packed = p;
     return ERR_OK;
 }
@@ -286,9 +360,7 @@ bool index_labels_eq(const struct index *ix, const struct packed_labels *p, stru
         return false;
     }
     for (size_t i = 0; i < ls.n; i++) {
-        const struct label_pair *lp = &ix->pairs[p->pairs[i]];
-        if (!str_eq(ix->symbols[lp->value], ls.l[i].value) ||
-            !str_eq(ix->symbols[ix->names[lp->name].symbol], ls.l[i].name)) {
+        if (!pair_is(ix, p->pairs[i], ls.l[i].name, ls.l[i].value)) {
             return false;
         }
     }

@@ -54,7 +54,10 @@ struct index {
     size_t name_count, name_cap;
     struct label_pair *pairs;
     size_t pair_count, pair_cap;
-    struct u64map name_of_symbol, pair_of; /* pair_of: name << 32 | value symbol */
+    struct u64map name_of_symbol;
+    uint64_t *pair_table; /* hash table of pairs by their text: upper half of the hash, pair number + 1 */
+    size_t pair_table_cap;
+    const struct packed_labels *last; /* the set added last: the next one often repeats most of it */
     size_t postings_bytes;
 };
 
@@ -73,6 +76,8 @@ bool index_labels_eq(const struct index *ix, const struct packed_labels *p, stru
 void index_labels(const struct index *ix, const struct packed_labels *p, struct label *out);
 /* The name's entry, or NULL. */
 const struct label_name *index_name(const struct index *ix, struct str name);
+/* The pair's entry, or NULL. */
+const struct label_pair *index_pair(const struct index *ix, struct str name, struct str value);
 
 /* Errors: OOM. */
 MUST_USE enum err index_intern(struct index *ix, struct str s, uint32_t *ret_symbol);

@@ -8,15 +8,6 @@ static void add_pair(const struct label_pair *p, uint64_t *set)
     }
 }
 
-static const struct label_pair *pair_find(const struct index *ix, const struct label_name *n,
-                                          struct str value)
-{
-    uint32_t symbol = index_symbol_find(ix, value);
-    uint32_t at = symbol == UINT32_MAX ? UINT32_MAX
-                                       : u64map_get(&ix->pair_of, (uint64_t)(n - ix->names) << 32 | symbol);
-    return at == UINT32_MAX ? NULL : &ix->pairs[at];
-}
-
 /* The union of the series whose value the matcher accepts (or does not, when `want` is false). */
 static void add_values(const struct index *ix, const struct label_name *n, const struct matcher *m, bool want,
                        uint64_t *set)
@@ -38,7 +29,7 @@ static void add_accepted(const struct index *ix, const struct label_name *n, con
         return;
     }
     for (size_t i = 0; i < (literals ? literals : 1); i++) {
-        const struct label_pair *p = pair_find(ix, n, literals ? regex_literal(m->re, i) : m->value);
+        const struct label_pair *p = index_pair(ix, m->name, literals ? regex_literal(m->re, i) : m->value);
         if (p) {
             add_pair(p, set);
         }

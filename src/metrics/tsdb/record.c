@@ -6,6 +6,9 @@
 #include "metrics/tsdb/limits.h"
 
 enum {
+    DEFINITION_END = 0,
+    DEFINITION_WHOLE = 1,
+    DEFINITION_SHARED = 2,
     CONTROL_NEXT_SLOT = 1,
     CONTROL_SAME_TIME = 2,
     CONTROL_VALUE_SHIFT = 2,
@@ -22,20 +25,50 @@ void record_begin(struct record_writer *w, struct buf *b, struct str tenant)
     write_str(b, tenant);
 }
 
+static uint8_t *put_text(uint8_t *p, struct str s)
+{
+    p += put_varint(p, s.n);
+    memcpy(p, s.p, s.n);
+    return p + s.n;
+}
+
 void record_define(struct record_writer *w, uint32_t slot, struct labels ls)
 {
-    write_u8(w->b, 1);
-    write_varint(w->b, slot);
-    write_varint(w->b, ls.n);
+    enum {
+        VARINT_BYTES = 10
+    };
+    size_t bound = 1 + 2 * VARINT_BYTES + (ls.n + 7) / 8, shared = 0;
+    uint8_t same[LABELS_MAX / 8] = {0};
     for (size_t i = 0; i < ls.n; i++) {
-        write_str(w->b, ls.l[i].name);
-        write_str(w->b, ls.l[i].value);
+        bool again = i < w->defined.n && str_eq(ls.l[i].value, w->defined.l[i].value) &&
+                     str_eq(ls.l[i].name, w->defined.l[i].name);
+        same[i / 8] |= (uint8_t)(again << (i % 8));
+        shared += again;
+        bound += again ? 0 : ls.l[i].name.n + ls.l[i].value.n + 2 * VARINT_BYTES;
     }
+    uint8_t *from = (uint8_t *)buf_tail(w->b, bound), *p = from;
+    if (!from) {
+        return;
+    }
+    *p++ = shared ? DEFINITION_SHARED : DEFINITION_WHOLE;
+    p += put_varint(p, slot);
+    p += put_varint(p, ls.n);
+    if (shared) {
+        memcpy(p, same, (ls.n + 7) / 8);
+        p += (ls.n + 7) / 8;
+    }
+    for (size_t i = 0; i < ls.n; i++) {
+        if (!(same[i / 8] >> (i % 8) & 1)) {
+            p = put_text(put_text(p, ls.l[i].name), ls.l[i].value);
+        }
+    }
+    w->b->n += (size_t)(p - from);
+    w->defined = ls;
 }
 
 void record_samples(struct record_writer *w)
 {
-    write_u8(w->b, 0);
+    write_u8(w->b, DEFINITION_END);
 }
 
 /* Integers that take fewer bytes as such than as the leading bytes of a float. */
@@ -105,6 +138,7 @@ enum err record_open(struct record_reader *r, struct str record, struct str *ret
     r->r = reader_of(record);
     r->slot = UINT32_MAX;
     r->ts = 0;
+    r->label_count = 0;
     uint8_t version = read_u8(&r->r);
     struct str tenant = read_str(&r->r);
     if (r->r.bad || version != RECORD_SAMPLES || tenant.n == 0) {
@@ -116,18 +150,25 @@ enum err record_open(struct record_reader *r, struct str record, struct str *ret
 
 enum err record_next_definition(struct record_reader *r, uint32_t *ret_slot, struct labels *ret_labels)
 {
-    uint8_t more = read_u8(&r->r);
-    if (!r->r.bad && more == 0) {
+    uint8_t form = read_u8(&r->r);
+    if (!r->r.bad && form == DEFINITION_END) {
         return ERR_NOT_FOUND;
     }
     uint64_t slot = read_varint(&r->r), n = read_varint(&r->r);
-    if (r->r.bad || more != 1 || slot >= SLOTS_MAX || n == 0 || n > LABELS_MAX) {
+    if (r->r.bad || (form != DEFINITION_WHOLE && form != DEFINITION_SHARED) || slot >= SLOTS_MAX || n == 0 ||
+        n > LABELS_MAX) {
         return ERR_CORRUPT;
     }
-    for (uint64_t i = 0; i < n; i++) {
+    struct str same = read_bytes(&r->r, form == DEFINITION_SHARED ? (size_t)(n + 7) / 8 : 0);
+    for (size_t i = 0; i < n && !r->r.bad; i++) {
+        if (form == DEFINITION_SHARED && ((uint8_t)same.p[i / 8] >> (i % 8) & 1)) {
+            r->r.bad = i >= r->label_count;
+            continue;
+        }
         r->labels[i].name = read_str(&r->r);
         r->labels[i].value = read_str(&r->r);
     }
+    r->label_count = r->r.bad ? 0 : (size_t)n;
     if (r->r.bad) {
         return ERR_CORRUPT;
     }

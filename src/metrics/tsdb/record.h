@@ -3,6 +3,8 @@
  *
  *   record  = version, tenant (length, bytes), definition*, 0, sample*
  *   defined = 1, slot, label count, (name, value)*
+ *           | 2, slot, label count, bits, (name, value)*; labels whose bit is set are those of the definition
+ *             before at the same place, and do not follow
  *   sample  = control byte, [slot difference], [time difference], value
  *
  * Control byte: bit 0 slot is the last + 1 (no difference follows), bit 1 time is that of the sample before,
@@ -26,9 +28,11 @@ struct record_writer {
     struct buf *b;
     uint32_t slot;
     ts_ms ts;
+    struct labels defined; /* last; borrowed */
 };
 
 void record_begin(struct record_writer *w, struct buf *b, struct str tenant);
+/* The labels are borrowed until the next definition. */
 void record_define(struct record_writer *w, uint32_t slot, struct labels ls);
 /* After the last definition, before the first sample. */
 void record_samples(struct record_writer *w);
@@ -38,7 +42,8 @@ struct record_reader {
     struct reader r;
     uint32_t slot;
     ts_ms ts;
-    struct label *labels; /* of LABELS_MAX, the caller's */
+    struct label *labels; /* of LABELS_MAX, the caller's; untouched between two definitions */
+    size_t label_count;   /* of the last definition */
     struct arena *memory; /* of histograms; the caller's */
 };
 

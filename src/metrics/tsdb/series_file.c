@@ -21,13 +21,15 @@ enum {
 static void head_define(const struct head *h, struct buf *b)
 {
     struct record_writer w;
-    struct label labels[LABELS_MAX];
+    struct label labels[2][LABELS_MAX]; /* the writer looks back at the set before */
+    size_t defined = 0;
     record_begin(&w, b, h->tenant->name);
     for (uint32_t i = 0; i < h->slot_count; i++) {
         const struct series *s = head_series(h, i);
         if (s->flags & SERIES_LOGGED) {
-            index_labels(h->index, s->labels, labels);
-            record_define(&w, i, (struct labels){labels, s->labels->n});
+            struct label *out = labels[defined++ % 2];
+            index_labels(h->index, s->labels, out);
+            record_define(&w, i, (struct labels){out, s->labels->n});
         }
     }
     record_samples(&w);
