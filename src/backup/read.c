@@ -11,7 +11,8 @@ static const char in_work[] = ".restoring"; /* after the folder's name, until it
 enum err backup_names(struct object_store *from, struct arena *a, const struct str **ret_names, size_t *ret_n,
                       struct err_info *reterr_info)
 {
-    const struct str prefix = STR("backups/"), *keys = NULL;
+    const struct str prefix = STR("backups/");
+    const struct object_entry *keys = NULL;
     size_t n = 0;
     enum err e = object_list(from, prefix, a, &keys, &n, reterr_info);
     struct str *names = e ? NULL : arena_array(a, n + 1, sizeof(*names));
@@ -19,7 +20,7 @@ enum err backup_names(struct object_store *from, struct arena *a, const struct s
         return e ? e : err_set(reterr_info, ERR_OOM, "no memory for the names of the backups");
     }
     for (size_t i = 0; i < n; i++) {
-        names[i] = str_slice(keys[i], prefix.n, keys[i].n);
+        names[i] = str_slice(keys[i].key, prefix.n, keys[i].key.n);
     }
     *ret_names = names;
     *ret_n = n;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/thread.h"
 #include "disk/file.h"
 #include "disk/object_store.h"
 
@@ -15,6 +16,8 @@ enum {
 struct dir_store {
     struct object_store base;
     char *dir;
+    struct mutex lock; /* guards swept */
+    bool swept;        /* DIR/.tmp is there, without what a crash left */
 };
 
 static struct dir_store *of(struct object_store *s)
@@ -27,6 +30,26 @@ static enum err path_of(struct object_store *s, struct str key, struct buf *path
     buf_printf(path, "%s/%.*s", of(s)->dir, STR_FMT(key));
     buf_char(path, '\0');
     return path->err;
+}
+
+/* Before the first put, so that who only reads disturbs no writer. */
+static enum err sweep(struct dir_store *s, struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0};
+    enum err e = ERR_OK;
+    buf_printf(&path, "%s/.tmp", s->dir);
+    buf_char(&path, '\0');
+    if (path.err) {
+        return err_set(info, path.err, "no memory to write to %s", s->dir);
+    }
+    mutex_lock(&s->lock);
+    if (!s->swept) {
+        e = dir_remove(path.p, info);
+        e = e ? e : dir_make(path.p, info);
+        s->swept = !e;
+    }
+    mutex_unlock(&s->lock);
+    return e;
 }
 
 static enum err write_whole(const char *path, struct str content, struct err_info *info)
@@ -65,7 +88,8 @@ static enum err dir_put(struct object_store *s, struct str key, struct str conte
     if (temporary.err) {
         return err_set(info, temporary.err, "cannot store %.*s", STR_FMT(key));
     }
-    e = write_whole(temporary.p, content, info);
+    e = sweep(of(s), info);
+    e = e ? e : write_whole(temporary.p, content, info);
     e = e ? e : make_parent(path.p, info);
     e = e ? e : file_link(temporary.p, path.p, info);
     e = e ? e : dir_sync_parent(path.p, info);
@@ -110,9 +134,26 @@ static enum err dir_get_range(struct object_store *s, struct str key, uint64_t o
 struct listing {
     struct arena *a;
     struct str prefix;
-    struct str *keys;
+    struct object_entry *entries;
     size_t n, cap;
 };
+
+static enum err listing_add(struct listing *l, const char *path, struct str key, struct err_info *info)
+{
+    uint64_t size = 0;
+    int fd = -1;
+    enum err e = file_open(path, FILE_READ, &fd, info);
+    e = e ? e : file_size(fd, &size, info);
+    file_close(fd);
+    if (e == ERR_NOT_FOUND) { /* removed meanwhile */
+        return ERR_OK;
+    }
+    e = e ? e : arena_reserve(l->a, (void **)&l->entries, &l->cap, l->n + 1, sizeof(*l->entries));
+    if (!e) {
+        l->entries[l->n++] = (struct object_entry){key, size};
+    }
+    return e;
+}
 
 /* `below` is the key of the folder, with a '/' at the end unless it is empty. */
 static enum err list_below(const char *dir, struct str below, unsigned depth, struct listing *l,
@@ -135,10 +176,7 @@ static enum err list_below(const char *dir, struct str below, unsigned depth, st
             bool may = folder.p && (str_starts(folder, l->prefix) || str_starts(l->prefix, folder));
             e = !folder.p ? arena_err(l->a) : may ? list_below(path.p, folder, depth + 1, l, info) : ERR_OK;
         } else if (str_starts(key, l->prefix)) {
-            e = arena_reserve(l->a, (void **)&l->keys, &l->cap, l->n + 1, sizeof(*l->keys));
-            if (!e) {
-                l->keys[l->n++] = key;
-            }
+            e = listing_add(l, path.p, key, info);
         }
     }
     return e;
@@ -146,12 +184,11 @@ static enum err list_below(const char *dir, struct str below, unsigned depth, st
 
 static int compare_keys(const void *a, const void *b)
 {
-    const struct str *x = a, *y = b;
-    return str_cmp(*x, *y);
+    return str_cmp(((const struct object_entry *)a)->key, ((const struct object_entry *)b)->key);
 }
 
 static enum err dir_list_keys(struct object_store *s, struct str prefix, struct arena *a,
-                              const struct str **ret_keys, size_t *ret_n, struct err_info *info)
+                              const struct object_entry **ret_entries, size_t *ret_n, struct err_info *info)
 {
     struct listing l = {.a = a, .prefix = prefix};
     enum err e = list_below(of(s)->dir, STR(""), 0, &l, info);
@@ -159,9 +196,9 @@ static enum err dir_list_keys(struct object_store *s, struct str prefix, struct 
         return e;
     }
     if (l.n > 1) { /* "a-b/c" sorts before "a/c" as a key, not as a walk */
-        qsort(l.keys, l.n, sizeof(*l.keys), compare_keys);
+        qsort(l.entries, l.n, sizeof(*l.entries), compare_keys);
     }
-    *ret_keys = l.keys;
+    *ret_entries = l.entries;
     *ret_n = l.n;
     return ERR_OK;
 }
@@ -175,6 +212,7 @@ static enum err dir_remove_key(struct object_store *s, struct str key, struct er
 
 static void dir_close(struct object_store *s)
 {
+    mutex_done(&of(s)->lock);
     mem_free(of(s)->dir);
     mem_free(s);
 }
@@ -190,23 +228,18 @@ static const struct object_store_ops dir_ops = {
 
 enum err object_store_open_dir(const char *dir, struct object_store **ret_s, struct err_info *reterr_info)
 {
-    struct buf temporary AUTO_BUF = {0};
     struct dir_store *s = mem_zalloc(sizeof(*s));
-    buf_printf(&temporary, "%s/.tmp", dir);
-    buf_char(&temporary, '\0');
-    if (s && !temporary.err) {
-        s->base.ops = &dir_ops;
-        s->dir = mem_dup(dir, strlen(dir));
-    }
-    enum err e = s && s->dir ? ERR_OK : err_set(reterr_info, ERR_OOM, "no memory to open %s", dir);
-    e = e ? e : dir_remove(temporary.p, reterr_info); /* what a crash left */
-    e = e ? e : dir_make(temporary.p, reterr_info);
+    char *copy = mem_dup(dir, strlen(dir));
+    enum err e =
+        s && copy ? dir_make(dir, reterr_info) : err_set(reterr_info, ERR_OOM, "no memory to open %s", dir);
     if (e) {
-        if (s) {
-            dir_close(&s->base);
-        }
+        mem_free(copy);
+        mem_free(s);
         return e;
     }
+    s->base.ops = &dir_ops;
+    s->dir = copy;
+    mutex_init(&s->lock);
     *ret_s = &s->base;
     return ERR_OK;
 }

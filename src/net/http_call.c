@@ -87,8 +87,8 @@ static CURLcode set_method(CURL *easy, const struct http_call *call, bool copy_b
         memcpy(method, call->method.p, call->method.n);
         method[call->method.n] = '\0';
     }
-    bool post = str_eq_c(call->method, "POST");
-    if (call->body.n || post) {
+    bool post = str_eq_c(call->method, "POST"), put = str_eq_c(call->method, "PUT");
+    if (call->body.n || post || put) { /* those two have a length, be it 0 */
         CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
         const char *body = call->body.n ? call->body.p : "";
         if (code == CURLE_OK) {

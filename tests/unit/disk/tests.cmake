@@ -1,1 +1,1 @@
-cairn_unit_test(NAME disk DEPS disk codec base)
+cairn_unit_test(NAME disk DEPS disk net codec base)

@@ -1,0 +1,263 @@
+/* Objects in a bucket: of AWS, or of anything that speaks S3's API with Signature Version 4.
+ *
+ * Each object is put by one request, so what is there is whole; If-None-Match makes the first writer win. A
+ * store that does not know the header (it answers 501) is asked whether the object is there before, which is
+ * enough for objects that are named by their content. Any thread. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "disk/s3_int.h"
+#include "disk/s3_xml.h"
+
+enum {
+    RANGE_CHARS = 64
+};
+
+static struct s3_store *of(struct object_store *s)
+{
+    return (struct s3_store *)s;
+}
+
+/* -- put ------------------------------------------------------------------------------------------------- */
+
+/* After a lost answer EXISTS may mean ourselves: then the bytes are ours. */
+static enum err ours(struct s3_store *s, struct str key, struct str content, struct err_info *info)
+{
+    struct s3_call c = {.method = "GET", .key = key, .answer_bytes_max = content.n};
+    enum err e = s3_call_do(s, &c, info);
+    bool same = !e && str_eq(buf_view(&c.answer.body), content);
+    http_answer_done(&c.answer);
+    return e || same ? e : err_set(info, ERR_EXISTS, "the object %.*s exists", STR_FMT(key));
+}
+
+static enum err s3_size(struct object_store *base, struct str key, uint64_t *ret_bytes, struct err_info *info)
+{
+    struct s3_call c = {.method = "HEAD", .key = key};
+    uint64_t n = 0;
+    enum err e = s3_call_do(of(base), &c, info);
+    if (!e && str_to_u64(http_answer_header(&c.answer, "Content-Length"), &n)) {
+        e = err_set(info, ERR_UNAVAILABLE, "s3://%s does not say how large %.*s is", of(base)->bucket,
+                    STR_FMT(key));
+    }
+    http_answer_done(&c.answer);
+    if (!e) {
+        *ret_bytes = n;
+    }
+    return e;
+}
+
+static enum err put(struct s3_store *s, struct str key, struct str content, bool conditional,
+                    struct err_info *info)
+{
+    struct s3_call c = {.method = "PUT",
+                        .key = key,
+                        .headers = {{STR("if-none-match"), STR("*")}},
+                        .header_count = conditional,
+                        .body = content};
+    enum err e = s3_call_do(s, &c, info);
+    bool unknown = e == ERR_EXISTS && c.repeated;
+    http_answer_done(&c.answer);
+    return unknown ? ours(s, key, content, info) : e;
+}
+
+static enum err s3_put(struct object_store *base, struct str key, struct str content, struct err_info *info)
+{
+    struct s3_store *s = of(base);
+    enum err e = ERR_UNSUPPORTED;
+    if (!atomic_load_explicit(&s->unconditional, memory_order_relaxed)) {
+        e = put(s, key, content, true, info);
+    }
+    if (e == ERR_UNSUPPORTED) {
+        uint64_t size = 0;
+        atomic_store_explicit(&s->unconditional, true, memory_order_relaxed);
+        e = s3_size(base, key, &size, info);
+        e = e == ERR_NOT_FOUND ? put(s, key, content, false, info)
+            : e                ? e
+                               : err_set(info, ERR_EXISTS, "the object %.*s exists", STR_FMT(key));
+    }
+    return e;
+}
+
+/* -- get ------------------------------------------------------------------------------------------------- */
+
+static enum err s3_get_range(struct object_store *base, struct str key, uint64_t offset, uint64_t n,
+                             struct buf *b, struct err_info *info)
+{
+    char range[RANGE_CHARS];
+    uint64_t size = 0;
+    if (n == 0) {
+        return s3_size(base, key, &size, info);
+    }
+    int chars = snprintf(range, sizeof(range), "bytes=%llu-%llu", (unsigned long long)offset,
+                         (unsigned long long)(offset + n - 1));
+    struct s3_call c = {.method = "GET",
+                        .key = key,
+                        .headers = {{STR("range"), str_of(range, (size_t)chars)}},
+                        .header_count = 1,
+                        .answer_bytes_max = n};
+    enum err e = s3_call_do(of(base), &c, info);
+    if (!e && (c.answer.status != 206 || c.answer.body.n != n)) {
+        e = err_set(info, c.answer.status == 206 ? ERR_CORRUPT : ERR_UNSUPPORTED,
+                    "s3://%s/%s%.*s: asked for %llu bytes at %llu, got %zu (HTTP %d)", of(base)->bucket,
+                    of(base)->prefix, STR_FMT(key), (unsigned long long)n, (unsigned long long)offset,
+                    c.answer.body.n, c.answer.status);
+    }
+    if (!e) {
+        buf_str(b, buf_view(&c.answer.body));
+        e = b->err ? err_set(info, b->err, "no memory to read %.*s", STR_FMT(key)) : ERR_OK;
+    }
+    http_answer_done(&c.answer);
+    return e;
+}
+
+/* -- list ------------------------------------------------------------------------------------------------ */
+
+struct listing {
+    struct s3_store *s;
+    struct arena *a;
+    struct object_entry *entries;
+    size_t n, cap;
+    struct str next; /* token of the next page; empty: none */
+};
+
+/* <Contents><Key>prefix/key</Key><Size>1</Size></Contents>... */
+static enum err page_read(struct listing *l, struct str xml, struct err_info *info)
+{
+    struct str below = str_c(l->s->prefix), item;
+    size_t at = 0;
+    while ((item = s3_xml_next(xml, "Contents", &at)).p) {
+        struct object_entry entry = {0};
+        struct str key = s3_xml_text(item, "Key", l->a), size = s3_xml_text(item, "Size", l->a);
+        if (!str_starts(key, below) || str_to_u64(size, &entry.size_bytes)) {
+            return err_set(info, ERR_UNAVAILABLE, "s3://%s: the listing is not as S3 writes it",
+                           l->s->bucket);
+        }
+        entry.key = str_slice(key, below.n, key.n);
+        enum err e = arena_reserve(l->a, (void **)&l->entries, &l->cap, l->n + 1, sizeof(entry));
+        if (e) {
+            return err_set(info, e, "no memory to list s3://%s", l->s->bucket);
+        }
+        l->entries[l->n++] = entry;
+    }
+    bool more = str_eq_c(s3_xml_text(xml, "IsTruncated", l->a), "true");
+    l->next = more ? s3_xml_text(xml, "NextContinuationToken", l->a) : (struct str){0};
+    return ERR_OK;
+}
+
+static enum err page(struct listing *l, struct str prefix, const char *keys_max, struct err_info *info)
+{
+    struct s3_call c = {.method = "GET"};
+    struct str whole = arena_printf(l->a, "%s%.*s", l->s->prefix, STR_FMT(prefix));
+    c.params[c.param_count++] = (struct s3_pair){STR("list-type"), STR("2")};
+    c.params[c.param_count++] = (struct s3_pair){STR("prefix"), whole};
+    c.params[c.param_count++] = (struct s3_pair){STR("max-keys"), str_c(keys_max)};
+    if (l->next.n) {
+        c.params[c.param_count++] = (struct s3_pair){STR("continuation-token"), l->next};
+    }
+    enum err e = whole.p ? s3_call_do(l->s, &c, info) : err_set(info, ERR_OOM, "no memory for a prefix");
+    e = e ? e : page_read(l, buf_view(&c.answer.body), info);
+    http_answer_done(&c.answer);
+    return e;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return str_cmp(((const struct object_entry *)a)->key, ((const struct object_entry *)b)->key);
+}
+
+static enum err s3_list(struct object_store *base, struct str prefix, struct arena *a,
+                        const struct object_entry **ret_entries, size_t *ret_n, struct err_info *info)
+{
+    struct listing l = {.s = of(base), .a = a};
+    enum err e;
+    do {
+        e = page(&l, prefix, "1000", info);
+    } while (!e && l.next.n);
+    if (e) {
+        return e;
+    }
+    if (l.n > 1) {
+        qsort(l.entries, l.n, sizeof(*l.entries), compare_keys);
+    }
+    *ret_entries = l.entries;
+    *ret_n = l.n;
+    return ERR_OK;
+}
+
+/* -- the rest -------------------------------------------------------------------------------------------- */
+
+static enum err s3_remove(struct object_store *base, struct str key, struct err_info *info)
+{
+    struct s3_call c = {.method = "DELETE", .key = key};
+    enum err e = s3_call_do(of(base), &c, info);
+    http_answer_done(&c.answer);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static void s3_close(struct object_store *base)
+{
+    struct s3_store *s = of(base);
+    char *const parts[] = {s->bucket, s->prefix, s->scheme, s->host, s->base_path, s->profile, s->region};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        mem_free(parts[i]);
+    }
+    s3_credentials_done(&s->credentials);
+    http_client_free(s->client);
+    mutex_done(&s->lock);
+    mem_free(s);
+}
+
+static const struct object_store_ops s3_ops = {
+    .put_if_absent = s3_put,
+    .get_range = s3_get_range,
+    .size = s3_size,
+    .list = s3_list,
+    .remove = s3_remove,
+    .close = s3_close,
+};
+
+/* One key of the bucket: whatever is wrong with keys, clock, bucket or region shows here. Where nobody named
+ * a region, the one that the answer names is taken. */
+static enum err probe(struct s3_store *s, struct err_info *info)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct s3_call c = {.method = "GET", .param_count = 2};
+    c.params[0] = (struct s3_pair){STR("list-type"), STR("2")};
+    c.params[1] = (struct s3_pair){STR("max-keys"), STR("1")};
+    struct str below = str_c(s->prefix);
+    if (below.n) {
+        c.params[c.param_count++] = (struct s3_pair){STR("prefix"), below};
+    }
+    enum err e = s3_call_do(s, &c, info);
+    struct str region = e && !s->region_given ? s3_answer_region(&c.answer, &a) : (struct str){0};
+    if (region.n && !str_eq_c(region, s->region)) {
+        char *found = mem_dup(region.p, region.n);
+        mem_free(found ? s->region : NULL);
+        s->region = found ? found : s->region;
+        s->region_given = true;
+        e = found ? s->endpoint_given ? ERR_OK : s3_place_host(s, info) : ERR_OOM;
+        e = e ? e : s3_call_do(s, &c, info);
+    }
+    http_answer_done(&c.answer);
+    return e;
+}
+
+enum err s3_store_open(struct str place, struct object_store **ret_s, struct err_info *reterr_info)
+{
+    struct s3_store *s = mem_zalloc(sizeof(*s));
+    if (!s) {
+        return err_set(reterr_info, ERR_OOM, "no memory to open %.*s", STR_FMT(place));
+    }
+    s->base.ops = &s3_ops;
+    mutex_init(&s->lock);
+    enum err e = s3_place_parse(s, place, reterr_info);
+    e = e ? e : http_client_new("s3", &s->client);
+    e = e ? e : probe(s, reterr_info);
+    if (e) {
+        s3_close(&s->base);
+        return e;
+    }
+    *ret_s = &s->base;
+    return ERR_OK;
+}

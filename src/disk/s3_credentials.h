@@ -1,0 +1,28 @@
+/* Where the keys of a bucket come from, in the order of AWS' own tools: the environment, the shared files
+ * (~/.aws/credentials, ~/.aws/config), the container's agent, the instance's role (IMDSv2 only). Blocking. */
+#ifndef CAIRN_DISK_S3_CREDENTIALS_H
+#define CAIRN_DISK_S3_CREDENTIALS_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "net/http_client.h"
+
+struct s3_credentials {
+    char *key_id, *secret, *token; /* heap, owned; token is NULL when the keys are for ever */
+    ts_ms expires_ms;              /* 0: never */
+    const char *from;              /* "the environment" */
+};
+
+/* profile empty: AWS_PROFILE, or "default"; a profile that is given beats keys in the environment. Errors:
+ * NOT_FOUND (the message lists what was tried), INVALID, UNAVAILABLE, OOM. */
+MUST_USE enum err s3_credentials_find(struct http_client *client, struct str profile,
+                                      struct s3_credentials *ret_c, struct err_info *reterr_info);
+/* Wipes and frees; leaves a zeroed struct. */
+void s3_credentials_done(struct s3_credentials *c);
+/* The region the environment or the shared files name, as a heap string; NULL: none (or no memory). */
+char *s3_region_find(struct str profile);
+/* The first of the variables that is set and not empty, else an empty string. */
+struct str s3_environment(const char *name, const char *other);
+
+#endif
