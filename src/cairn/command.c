@@ -13,6 +13,7 @@ static const struct command table[] = {
     {"test", "run PromQL test scripts", command_test},
     {"backup", "copy a data folder to a backup, while it is in use or not", command_backup},
     {"restore", "write a backup's files into a new data folder", command_restore},
+    {"import", "bring the data of a Prometheus into a data folder", command_import},
     {"health", "ask every role whether it is well", command_health},
     {"version", "print the version", command_version},
     {"completion", "print a shell completion script: bash, zsh or fish", command_completion},

@@ -19,6 +19,8 @@
 #define PROM_WBL_DIR "wbl"
 #define PROM_HEAD_CHUNKS_DIR "chunks_head"
 #define PROM_HINT_OUT_OF_ORDER "from-out-of-order"
+#define PROM_HINT_STALE_SERIES "from-stale-series"
+#define PROM_HINT_SELECTED_SERIES "from-selected-series"
 
 enum {
     PROM_META_VERSION = 1,

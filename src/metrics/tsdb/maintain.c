@@ -78,6 +78,9 @@ static bool merge_fits(const struct tsdb *db, struct block *const *blocks, size_
 
 static enum err merge_due(struct tsdb *db, struct err_info *info)
 {
+    if (db->store.flushed_before == INT64_MIN) { /* what there is was brought in from elsewhere */
+        return ERR_OK;
+    }
     struct store_set *set = store_view(&db->store);
     struct block **picked = mem_array(set->block_count + 1, sizeof(*picked));
     int64_t span = db->o.block_ms, span_max = db->o.retention_ms / 10;
