@@ -4,14 +4,19 @@
 SHELL := /bin/sh
 DATA ?= $(CURDIR)/build/data
 
-.PHONY: all build run test lint bench fuzz soak clean ui deb test-deploy install-run install-test install-rivals
+.PHONY: all build run test lint bench fuzz soak clean ui deb test-deploy test-boot install-run install-test install-rivals install-cross \
+	install-boot
 
 all: build
 
 install-run:
 	@tools/install.sh run
 install-test:
-	@tools/install.sh run test
+	@tools/install.sh run test cross
+install-cross:
+	@tools/install.sh run cross
+install-boot:
+	@tools/install.sh run test cross boot
 install-rivals:
 	@tools/install.sh run test rivals
 
@@ -46,9 +51,16 @@ soak: install-test build
 clean:
 	rm -rf build build-dev build-clang build-tsan build-fuzz build-cov ui/dist
 
-# Debian packages of the built program, in build/packages.
-deb: build
+# Debian packages of the built program, in build/packages: this machine's architecture, and arm64.
+deb: install-cross build
 	@deploy/packages/make_deb.sh
+	@case $$(dpkg --print-architecture) in arm64) ;; *) \
+	    deploy/packages/cross.sh >build/cross.log 2>&1 || { tail -40 build/cross.log; exit 1; }; \
+	    deploy/packages/make_deb.sh build-arm64/cairn arm64 ;; esac
 
 test-deploy: install-test build
 	@tests/deploy/run.sh
+
+# Long, and needs root: the packages and the user data in a Debian 12 that boots.
+test-boot: install-boot deb
+	@tests/deploy/boot.sh

@@ -2,15 +2,20 @@
 # Makes cairn_VERSION_ARCH.deb and cairn-compat_VERSION_all.deb from a built program. The same inputs give the same bytes: times
 # come from the last commit, owners are root, names are sorted.
 #
-# Usage: deploy/packages/make_deb.sh [PROGRAM] [ARCH] [OUT]     defaults build/cairn, this machine's, build/packages
+# Usage: deploy/packages/make_deb.sh [PROGRAM] [ARCH] [OUT]     defaults build/cairn, this machine's, build/packages; the program of
+#        another architecture is run by qemu over the libraries of deploy/packages/sysroot.sh
 set -eu
 cd "$(dirname "$0")/../.."
 program=${1:-build/cairn} arch=${2:-$(dpkg --print-architecture)} out=${3:-build/packages}
 version=$(sed -nE 's/^project\(cairn VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
-strip=strip
-[ "$arch" = "$(dpkg --print-architecture)" ] || strip=aarch64-linux-gnu-strip
+strip=strip runner=()
+if [ "$arch" != "$(dpkg --print-architecture)" ]; then
+    [ "$arch" = arm64 ] || { echo "make_deb.sh: there is no recipe to cross-build for $arch, only for arm64" >&2; exit 2; }
+    strip=aarch64-linux-gnu-strip
+    runner=(qemu-aarch64-static -L build/sysroot-arm64)
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 umask 022
@@ -22,9 +27,9 @@ unit() { # unit NAME > file: the unit with its confinement
 put() { # put MODE FROM TO
     install -D -m "$1" "$2" "$root/$3"
 }
-# The libraries the program needs, as Debian names them: what ldd-like tools would say, from the dynamic section.
+# The libraries the program needs, as Debian names them: the same names for every architecture, so this machine's dpkg knows them.
 depends() {
-    objdump -p "$root/usr/bin/cairn" | awk '/NEEDED/ {print $2}' | while read -r lib; do
+    readelf -d "$root/usr/bin/cairn" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p' | while read -r lib; do
         dpkg -S "/usr/lib/*/$lib" "/lib/*/$lib" 2>/dev/null | head -1 | cut -d: -f1
     done | sort -u | grep -v '^libgcc' | paste -sd, | sed 's/,/, /g'
 }
@@ -69,11 +74,9 @@ gzip -9n <CHANGELOG.md >"$root/usr/share/doc/cairn/changelog.gz"
 for page in docs/man/*.1; do
     [ -e "$page" ] && gzip -9n <"$page" >"$root/usr/share/man/man1/$(basename "$page").gz"
 done
-runner="$program"
-[ "$arch" = "$(dpkg --print-architecture)" ] || runner="qemu-aarch64-static -L /usr/aarch64-linux-gnu $program"
-$runner completion bash >"$root/usr/share/bash-completion/completions/cairn"
-$runner completion zsh >"$root/usr/share/zsh/vendor-completions/_cairn"
-$runner completion fish >"$root/usr/share/fish/vendor_completions.d/cairn.fish"
+"${runner[@]}" "$program" completion bash >"$root/usr/share/bash-completion/completions/cairn"
+"${runner[@]}" "$program" completion zsh >"$root/usr/share/zsh/vendor-completions/_cairn"
+"${runner[@]}" "$program" completion fish >"$root/usr/share/fish/vendor_completions.d/cairn.fish"
 control cairn "$arch" "$(depends)" "Description: metrics, logs and dashboards in one small program
  Cairn scrapes, stores and queries metrics, follows, ships, stores and queries
  logs, and serves dashboards of both. It reads the configuration files of
