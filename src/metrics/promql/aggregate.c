@@ -428,9 +428,9 @@ static enum err count_values(struct eval *e, const struct node *n, const struct 
         struct series *s = NULL;
         for (size_t i = 0; i < e->steps && !err; i++) {
             struct labels ls;
-            bool again =
-                s && i && v->s[k].has[i - 1] && !v->s[k].h &&
-                memcmp(&v->s[k].v[i], &v->s[k].v[i - 1], sizeof(v->s[k].v[i])) == 0; /* 0 is not -0 */
+            const double *x = &v->s[k].v[i];
+            bool again = s && i && v->s[k].has[i - 1] && !v->s[k].h && *x == x[-1] &&
+                         signbit(*x) == signbit(x[-1]); /* 0 is not -0 */
             if (!v->s[k].has[i]) {
                 continue;
             }
