@@ -54,4 +54,7 @@ check "the cost table is the one that cost.py computes" deploy/terraform/cost.py
 check "deploy/terraform" sh -c "tests/deploy/terraform.sh >'$work/terraform' 2>&1; status=\$?; cat '$work/terraform'; exit \$status"
 grep '^skipped: ' "$work/terraform"
 echo "$passed passed, $failed failed"
-tests/deploy/arm64.sh && [ $failed -eq 0 ]
+for part in arm64.sh sbom.py image.py tarball.py dist.sh; do
+    tests/deploy/$part || failed=1
+done
+[ $failed -eq 0 ]
