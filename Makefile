@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 DATA ?= $(CURDIR)/build/data
 
-.PHONY: all build run test lint bench fuzz soak clean ui deb test-deploy test-boot install-run install-test install-rivals install-cross \
+.PHONY: all build run test lint bench fuzz soak clean ui deb image dist cross test-deploy test-boot install-run install-test install-rivals install-cross \
 	install-boot
 
 all: build
@@ -49,14 +49,25 @@ soak: install-test build
 	@tools/soak.sh
 
 clean:
-	rm -rf build build-dev build-clang build-tsan build-fuzz build-cov ui/dist
+	rm -rf build build-dev build-clang build-tsan build-fuzz build-cov build-arm64 ui/dist
+
+# The program for arm64 too, at build-arm64/cairn, unless this machine is one.
+cross: install-cross build
+	@case $$(dpkg --print-architecture) in arm64) ;; *) \
+	    deploy/packages/cross.sh >build/cross.log 2>&1 || { tail -40 build/cross.log; exit 1; } ;; esac
 
 # Debian packages of the built program, in build/packages: this machine's architecture, and arm64.
-deb: install-cross build
+deb: cross
 	@deploy/packages/make_deb.sh
-	@case $$(dpkg --print-architecture) in arm64) ;; *) \
-	    deploy/packages/cross.sh >build/cross.log 2>&1 || { tail -40 build/cross.log; exit 1; }; \
-	    deploy/packages/make_deb.sh build-arm64/cairn arm64 ;; esac
+	@[ ! -e build-arm64/cairn ] || deploy/packages/make_deb.sh build-arm64/cairn arm64
+
+# A container image of both, made without a container engine, in build/dist.
+image: cross
+	@deploy/image/make_image.py build/dist build/cairn $$(ls build-arm64/cairn 2>/dev/null)
+
+# A release: packages, image, tarballs, the lists of what is inside, SHA256SUMS; in build/dist.
+dist: cross
+	@deploy/image/make_dist.sh build/dist build/cairn $$(ls build-arm64/cairn 2>/dev/null)
 
 test-deploy: install-test build
 	@tests/deploy/run.sh

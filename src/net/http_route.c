@@ -110,8 +110,7 @@ const struct http_binding *http_route_find(const struct http_server *s, struct h
         }
         allow_add(allow, b->route->method);
     }
-    bool options = str_eq_c(r->method, "OPTIONS");
-    for (const struct http_binding *b = s->patterns; b && (allow->n == 0 || options); b = b->next) {
+    for (const struct http_binding *b = s->patterns; b && allow->n == 0; b = b->next) {
         if (pattern_matches(r, b->route->path) && method_matches(b->route->method, r->method)) {
             return b;
         }

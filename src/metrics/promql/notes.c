@@ -46,9 +46,7 @@ static void add(struct eval *e, bool warning, size_t pos, const struct note_deta
     struct notes *n = e->notes;
     for (size_t i = 0; i < n->n; i++) {
         if (n->entries[i].warning == warning && str_eq(n->entries[i].text, text)) {
-            if (!d->buckets && !n->entries[i].detail.buckets) { /* of those, the first place stays */
-                n->entries[i].pos = pos;
-            }
+            n->entries[i].pos = pos;
             merge_detail(&n->entries[i].detail, d);
             return;
         }
