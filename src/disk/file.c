@@ -113,6 +113,20 @@ enum err file_read_at(int fd, uint64_t offset, void *p, size_t n, struct err_inf
     return ERR_OK;
 }
 
+enum err file_read_next(int fd, void *p, size_t n, size_t *ret_n, struct err_info *reterr_info)
+{
+    for (;;) {
+        ssize_t done = fault_here() ? -1 : read(fd, p, n);
+        if (done >= 0) {
+            *ret_n = (size_t)done;
+            return ERR_OK;
+        }
+        if (errno != EINTR) {
+            return err_set_errno(reterr_info, errno, "cannot read");
+        }
+    }
+}
+
 enum err file_size(int fd, uint64_t *ret_bytes, struct err_info *reterr_info)
 {
     struct stat st;

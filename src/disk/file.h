@@ -28,6 +28,8 @@ MUST_USE enum err file_write_at(int fd, uint64_t offset, const void *p, size_t n
                                 struct err_info *reterr_info);
 /* Reads exactly n bytes. CORRUPT when the file ends before. */
 MUST_USE enum err file_read_at(int fd, uint64_t offset, void *p, size_t n, struct err_info *reterr_info);
+/* Reads what is there next, at most n bytes, from a file or a pipe; *ret_n 0 at its end. */
+MUST_USE enum err file_read_next(int fd, void *p, size_t n, size_t *ret_n, struct err_info *reterr_info);
 MUST_USE enum err file_size(int fd, uint64_t *ret_bytes, struct err_info *reterr_info);
 /* After a failed sync the data may be lost although later syncs succeed: the caller turns read-only. */
 MUST_USE enum err file_sync_data(int fd, struct err_info *reterr_info); /* fdatasync */

@@ -82,7 +82,7 @@ static bool compressible(struct str type)
 void http_body_encode(struct http_req *r)
 {
     struct str body = r->answer.n ? buf_view(&r->answer) : r->fixed;
-    if (body.n < HTTP_COMPRESS_BYTES_MIN || r->status == 206 || !compressible(r->content_type)) {
+    if (r->status == 206 || !compressible(r->content_type)) {
         return;
     }
     for (size_t i = 0; i < r->header_count; i++) {
@@ -92,6 +92,9 @@ void http_body_encode(struct http_req *r)
     }
     enum compression c = choose(http_header_of(r, MHD_HTTP_HEADER_ACCEPT_ENCODING));
     http_res_header(r, "Vary", STR("Accept-Encoding"));
+    if (body.n < HTTP_COMPRESS_BYTES_MIN) {
+        return;
+    }
     struct buf packed = {.size_bytes_max = body.n + body.n / 2 + WORKING_BYTES};
     /* Not smaller: not worth it. */
     if (c == COMPRESS_NONE || compress_bytes(c, 0, body, &packed) != ERR_OK || packed.n >= body.n) {

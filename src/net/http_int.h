@@ -127,7 +127,6 @@ struct http_server {
     struct strmap exact;           /* path -> struct http_binding list; routes_lock */
     struct http_binding *patterns; /* routes_lock */
     struct regex *cors;
-    bool cors_any;
     struct mutex lock; /* guards the list and the watcher's state */
     struct cond idle;
     struct http_req *open;

@@ -357,21 +357,22 @@ static struct MHD_Response *response_make(struct http_req *r)
     return MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_PERSISTENT);
 }
 
-/* As Prometheus: every answer to a request with an Origin carries the four; a matching origin is allowed. */
+/* As Prometheus: every answer below the routes with HTTP_CORS varies with the origin; to a request that names
+ * one it carries the four, and a matching origin is allowed. */
 static void cors_headers(const struct http_req *r, struct MHD_Response *m)
 {
     const struct http_server *s = r->server;
     const char *origin = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Origin");
-    if (!origin) {
+    (void)MHD_add_response_header(m, "Vary", "Origin");
+    if (!origin || origin[0] == '\0') {
         return;
     }
     (void)MHD_add_response_header(m, "Access-Control-Allow-Headers",
                                   "Accept, Authorization, Content-Type, Origin");
     (void)MHD_add_response_header(m, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
     (void)MHD_add_response_header(m, "Access-Control-Expose-Headers", "Date");
-    (void)MHD_add_response_header(m, "Vary", "Origin");
-    if (s->cors_any || regex_match(s->cors, str_c(origin))) {
-        (void)MHD_add_response_header(m, "Access-Control-Allow-Origin", s->cors_any ? "*" : origin);
+    if (regex_match(s->cors, str_c(origin))) {
+        (void)MHD_add_response_header(m, "Access-Control-Allow-Origin", origin);
     }
 }
 
@@ -391,7 +392,7 @@ enum MHD_Result http_response_queue(struct http_req *r)
     for (size_t i = 0; i < r->header_count && !r->abandoned; i++) {
         (void)MHD_add_response_header(m, r->headers[i].name.p, r->headers[i].value.p);
     }
-    if (r->server->cors) {
+    if (r->server->cors && r->binding && (r->binding->route->flags & HTTP_CORS)) {
         cors_headers(r, m);
     }
     if (r->server->options.web) {

@@ -110,7 +110,8 @@ const struct http_binding *http_route_find(const struct http_server *s, struct h
         }
         allow_add(allow, b->route->method);
     }
-    for (const struct http_binding *b = s->patterns; b && allow->n == 0; b = b->next) {
+    bool options = str_eq_c(r->method, "OPTIONS");
+    for (const struct http_binding *b = s->patterns; b && (allow->n == 0 || options); b = b->next) {
         if (pattern_matches(r, b->route->path) && method_matches(b->route->method, r->method)) {
             return b;
         }

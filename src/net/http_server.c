@@ -333,7 +333,6 @@ static enum err options_take(struct http_server *s, const struct http_server_opt
     if (arena_err(&s->arena) != ERR_OK) {
         return ERR_OOM;
     }
-    s->cors_any = str_eq_c(o->cors_origin, ".*");
     return o->cors_origin.n ? regex_new(o->cors_origin, REGEX_ANCHORED, &s->cors, info) : ERR_OK;
 }
 

@@ -22,16 +22,17 @@ struct http_ws;  /* one upgraded WebSocket connection */
 typedef void http_handler_fn(void *ctx, struct http_req *r);
 
 enum http_route_flags {
-    HTTP_INLINE = 1 << 0,       /* fast and non-blocking: runs on the network thread */
-    HTTP_FORM = 1 << 1,         /* POST bodies of type application/x-www-form-urlencoded become parameters */
-    HTTP_NO_AUTH = 1 << 2,      /* served without authentication (health) */
-    HTTP_RAW_BODY = 1 << 3,     /* the body is not decompressed */
-    HTTP_WHILE_LOADING = 1 << 4 /* served while http_server_set_loading is in force */
+    HTTP_INLINE = 1 << 0,        /* fast and non-blocking: runs on the network thread */
+    HTTP_FORM = 1 << 1,          /* POST bodies of type application/x-www-form-urlencoded become parameters */
+    HTTP_NO_AUTH = 1 << 2,       /* served without authentication (health) */
+    HTTP_RAW_BODY = 1 << 3,      /* the body is not decompressed */
+    HTTP_WHILE_LOADING = 1 << 4, /* served while http_server_set_loading is in force */
+    HTTP_CORS = 1 << 5           /* other origins that cors_origin allows may read the answers */
 };
 
 /* A row of a route table. Paths: literal segments, {name} for one segment, {name...} for the rest. HEAD is
- * answered wherever GET is; OPTIONS by the CORS setting; another method on a known path gets 405 with Allow.
- */
+ * answered wherever GET is; OPTIONS with Allow, unless a pattern takes it; another method on a known path
+ * gets 405 with Allow. */
 struct http_route {
     const char *method; /* "GET", "POST", "GET|POST", "*" ... */
     const char *path;
@@ -55,7 +56,7 @@ struct http_server_options {
     unsigned idle_timeout_s;   /* 0 = 300 (Prometheus' web.read-timeout) */
     const struct web_config *web; /* may be NULL */
     struct str path_prefix;       /* "/prometheus" is cut off before routing; empty = none */
-    struct str cors_origin;       /* regular expression as --web.cors.origin; empty = no CORS headers */
+    struct str cors_origin;       /* regular expression as --web.cors.origin, for routes with HTTP_CORS */
     /* Called after each request, on any thread: route name, method, status, duration, bytes out. May be NULL.
      */
     void (*on_done)(void *ctx, const char *route, struct str method, int status, double seconds,

@@ -189,8 +189,8 @@ PROM_ROUTE(notifications)
 struct prom_routes prom_routes_features(void)
 {
     static const struct http_route rows[] = {
-        {"GET", "/api/v1/features", features_route, 0, 0, NULL},
-        {"GET", "/api/v1/notifications", notifications_route, 0, 0, NULL},
+        {"GET", "/api/v1/features", features_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/notifications", notifications_route, HTTP_CORS, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

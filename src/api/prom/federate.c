@@ -1,21 +1,16 @@
 /* GET /federate: the newest sample of every selected series, as an exposition that another Prometheus
  * scrapes.
  *
- * Formats: text, OpenMetrics, and protobuf, which alone carries native histograms. */
+ * Formats: text, and protobuf, which alone carries native histograms. */
 #include <stdlib.h>
 
+#include "api/prom/exposition_format.h"
 #include "api/prom/prom_call.h"
 #include "codec/num.h"
 #include "codec/proto.h"
 #include "metrics/model/histogram_ops.h"
 #include "metrics/model/value.h"
 #include "metrics/scrape/scrape.h"
-
-enum federate_format {
-    FEDERATE_TEXT = 0,
-    FEDERATE_OPENMETRICS,
-    FEDERATE_PROTO
-};
 
 enum { /* io.prometheus.client.MetricType */
     TYPE_UNTYPED = 3,
@@ -33,7 +28,7 @@ struct federate_sample {
 
 struct federate {
     struct prom_call *c;
-    enum federate_format format;
+    struct exposition_format format;
     struct federate_sample *items;
     size_t n, cap;
     struct labels external; /* with an empty instance, unless there is one */
@@ -102,6 +97,44 @@ static int by_name_then_labels(const void *a, const void *b)
     const struct federate_sample *x = a, *y = b;
     int c = str_cmp(x->name, y->name);
     return c ? c : labels_cmp(x->labels, y->labels);
+}
+
+/* Names as the reader can take them. */
+static enum err escape_names(struct federate *f, struct labels *ls)
+{
+    bool change = false;
+    for (size_t i = 0; i < ls->n; i++) {
+        change |= f->format.escaping == ESCAPE_DOTS || !label_name_is_legacy(ls->l[i].name);
+    }
+    if (!change) {
+        return ERR_OK;
+    }
+    struct label *l = arena_array(&f->c->query_arena, ls->n, sizeof(*l));
+    for (size_t i = 0; l && i < ls->n; i++) {
+        bool reserved = str_eq(ls->l[i].name, LABEL_METRIC_NAME);
+        l[i] = ls->l[i];
+        if (!reserved) {
+            l[i].name = exposition_name(&f->c->query_arena, ls->l[i].name, f->format.escaping);
+        }
+        if (!l[i].name.p) {
+            return ERR_OOM;
+        }
+    }
+    ls->l = l;
+    return l ? ERR_OK : ERR_OOM;
+}
+
+static enum err escape_all(struct federate *f)
+{
+    if (f->format.escaping == ESCAPE_NONE) {
+        return ERR_OK;
+    }
+    enum err e = escape_names(f, &f->external);
+    for (size_t i = 0; i < f->n && !e; i++) {
+        f->items[i].name = exposition_name(&f->c->query_arena, f->items[i].name, f->format.escaping);
+        e = f->items[i].name.p ? escape_names(f, &f->items[i].labels) : ERR_OOM;
+    }
+    return e;
 }
 
 static enum err gather(struct federate *f, const struct prom_selectors *s)
@@ -215,14 +248,10 @@ static void text_number(struct buf *b, double v)
     buf_append(b, out, num_f64_format(out, v, 'g'));
 }
 
-static void text_end(struct buf *b, const struct federate *f, ts_ms ts)
+static void text_end(struct buf *b, ts_ms ts)
 {
     buf_char(b, ' ');
-    if (f->format == FEDERATE_OPENMETRICS) {
-        num_ts_api(b, ts);
-    } else {
-        buf_i64(b, ts);
-    }
+    buf_i64(b, ts);
     buf_char(b, '\n');
 }
 
@@ -239,14 +268,14 @@ static void text_classic(struct buf *b, const struct federate *f, const struct f
         size_t n = num_f64_format(le, bucket.upper, 'g');
         text_series(b, f, s, STR("_bucket"), str_of(le, n));
         text_number(b, running);
-        text_end(b, f, s->ts);
+        text_end(b, s->ts);
     }
     text_series(b, f, s, STR("_sum"), (struct str){0});
     text_number(b, h->sum);
-    text_end(b, f, s->ts);
+    text_end(b, s->ts);
     text_series(b, f, s, STR("_count"), (struct str){0});
     text_number(b, h->count);
-    text_end(b, f, s->ts);
+    text_end(b, s->ts);
 }
 
 static void write_text(struct buf *b, const struct federate *f)
@@ -266,7 +295,7 @@ static void write_text(struct buf *b, const struct federate *f)
             } else {
                 text_value(b, s->name);
             }
-            buf_c(b, histogram ? " histogram\n" : f->format == FEDERATE_TEXT ? " untyped\n" : " unknown\n");
+            buf_c(b, histogram ? " histogram\n" : " untyped\n");
         }
         last = s->name;
         last_histogram = histogram;
@@ -276,10 +305,7 @@ static void write_text(struct buf *b, const struct federate *f)
         }
         text_series(b, f, s, STR(""), (struct str){0});
         text_number(b, s->value);
-        text_end(b, f, s->ts);
-    }
-    if (f->format == FEDERATE_OPENMETRICS) {
-        buf_c(b, "# EOF\n");
+        text_end(b, s->ts);
     }
 }
 
@@ -396,26 +422,6 @@ static void write_proto(struct buf *b, const struct federate *f)
 
 /* -- the endpoint ---------------------------------------------------------------------------------------- */
 
-/* The first known media type; Prometheus lists them best first. */
-static enum federate_format negotiate(struct str accept)
-{
-    while (accept.p) {
-        struct str part = str_trim(str_cut(&accept, ','));
-        struct str type = str_trim(str_cut(&part, ';'));
-        if (str_ieq(type, STR("application/vnd.google.protobuf")) &&
-            str_find(part, STR("encoding=delimited"), 0) != STR_NPOS) {
-            return FEDERATE_PROTO;
-        }
-        if (str_ieq(type, STR("application/openmetrics-text"))) {
-            return FEDERATE_OPENMETRICS;
-        }
-        if (str_ieq(type, STR("text/plain"))) {
-            return FEDERATE_TEXT;
-        }
-    }
-    return FEDERATE_TEXT;
-}
-
 static void plain_error(struct prom_call *c, int status)
 {
     buf_reset(&c->out);
@@ -438,14 +444,8 @@ static enum err read_selectors(struct prom_call *c, struct prom_selectors *s)
 
 static void federate(struct prom_call *c)
 {
-    static const char *const types[] = {
-        [FEDERATE_TEXT] = "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8",
-        [FEDERATE_OPENMETRICS] =
-            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-        [FEDERATE_PROTO] =
-            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"};
     struct prom_selectors s = {0};
-    struct federate f = {.c = c, .format = negotiate(http_req_header(c->r, "Accept"))};
+    struct federate f = {.c = c, .format = exposition_negotiate(http_req_header(c->r, "Accept"))};
     enum err e = read_selectors(c, &s);
     if (e) {
         plain_error(c, e == ERR_INVALID ? 400 : 500);
@@ -454,18 +454,19 @@ static void federate(struct prom_call *c)
     }
     e = read_external(&f);
     e = e ? e : gather(&f, &s);
+    e = e ? e : escape_all(&f);
     prom_selectors_done(&s);
     if (e) {
         atomic_fetch_add_explicit(&c->api->federation_errors, 1, memory_order_relaxed);
         plain_error(c, 500);
         return;
     }
-    if (f.format == FEDERATE_PROTO) {
+    if (f.format.protobuf) {
         write_proto(&c->out, &f);
     } else {
         write_text(&c->out, &f);
     }
-    http_res_send_buf(c->r, 200, types[f.format], &c->out);
+    http_res_send_buf(c->r, 200, exposition_content_type(f.format), &c->out);
 }
 
 PROM_ROUTE(federate)

@@ -3,9 +3,6 @@
 
 #include <stdio.h>
 
-#include "codec/num.h"
-#include "codec/units.h"
-
 void prom_call_begin(struct prom_call *c, struct prom_api *api, struct http_req *r)
 {
     *c = (struct prom_call){.api = api, .r = r, .a = http_req_arena(r), .now = clock_wall_ms(api->clock)};
@@ -114,11 +111,11 @@ void prom_call_bad_parameter(struct prom_call *c, const char *name)
 
 /* -- parameters ------------------------------------------------------------------------------------------ */
 
-bool param_time(struct prom_call *c, const char *name, ts_ms *value)
+bool param_instant(struct prom_call *c, const char *name, struct go_time *value)
 {
     struct str s = http_req_param(c->r, name);
-    if (s.n && units_prom_time_parse(s, value, &c->info) != ERR_OK) {
-        struct err_info why = c->info;
+    struct err_info why = {0};
+    if (s.n && go_param_time(s, value, &why) != ERR_OK) {
         (void)err_set(&c->info, ERR_INVALID, "invalid time value for '%s': %s", name, why.message);
         prom_call_bad_parameter(c, name);
         return false;
@@ -126,21 +123,43 @@ bool param_time(struct prom_call *c, const char *name, ts_ms *value)
     return true;
 }
 
-bool param_time_required(struct prom_call *c, const char *name, ts_ms *value)
+bool param_time(struct prom_call *c, const char *name, ts_ms *value)
 {
-    struct str s = http_req_param(c->r, name);
-    enum err e = s.n ? units_prom_time_parse(s, value, &c->info)
-                     : err_set(&c->info, ERR_INVALID, "cannot parse \"\" to a valid timestamp");
-    if (e) {
-        prom_call_bad_parameter(c, name);
+    struct go_time t = {0};
+    if (!param_instant(c, name, &t)) {
+        return false;
     }
-    return e == ERR_OK;
+    if (http_req_param(c->r, name).n) {
+        *value = go_time_storage_ms(t);
+    }
+    return true;
 }
 
-bool param_duration(struct prom_call *c, const char *name, int64_t *value_ms)
+bool param_instant_required(struct prom_call *c, const char *name, struct go_time *value)
+{
+    if (go_param_time(http_req_param(c->r, name), value, &c->info) != ERR_OK) {
+        prom_call_bad_parameter(c, name);
+        return false;
+    }
+    return true;
+}
+
+bool param_duration(struct prom_call *c, const char *name, int64_t *value_ns)
 {
     struct str s = http_req_param(c->r, name);
-    if (s.n && units_prom_duration_parse(s, value_ms, &c->info) != ERR_OK) {
+    if (s.n && go_param_duration(s, value_ns, &c->info) != ERR_OK) {
+        prom_call_bad_parameter(c, name);
+        return false;
+    }
+    return true;
+}
+
+bool param_bool(struct prom_call *c, const char *name, const char *why, bool *value)
+{
+    struct str s = http_req_param(c->r, name);
+    struct err_info cause = {0};
+    if (s.n && go_param_bool(s, value, &cause) != ERR_OK) {
+        (void)err_set(&c->info, ERR_INVALID, "%s: %s", why, cause.message);
         prom_call_bad_parameter(c, name);
         return false;
     }
@@ -150,17 +169,16 @@ bool param_duration(struct prom_call *c, const char *name, int64_t *value_ms)
 bool param_limit(struct prom_call *c, const char *name, size_t *value)
 {
     struct str s = http_req_param(c->r, name);
-    int64_t v;
+    int64_t v = 0;
     if (s.n == 0) {
         return true;
     }
-    if (str_to_i64(s, &v) != ERR_OK) {
-        (void)err_set(&c->info, ERR_INVALID, "strconv.Atoi: parsing \"%.*s\": invalid syntax", STR_FMT(s));
-    } else if (v < 0) {
+    if (go_param_int("Atoi", s, &v, &c->info) == ERR_OK) {
+        if (v >= 0) {
+            *value = (size_t)v;
+            return true;
+        }
         (void)err_set(&c->info, ERR_INVALID, "limit must be non-negative");
-    } else {
-        *value = (size_t)v;
-        return true;
     }
     prom_call_bad_parameter(c, name);
     return false;
@@ -181,7 +199,7 @@ bool param_selectors(struct prom_call *c, enum selectors_mode mode, struct prom_
     struct str texts[SELECTORS_MAX];
     s->count = 0;
     size_t n = http_req_params(c->r, "match[]", texts, SELECTORS_MAX);
-    if (n == 0 && mode == SELECTORS_REQUIRED) {
+    if (n == 0 && mode != SELECTORS_OPTIONAL) {
         (void)err_set(&c->info, ERR_INVALID, "no match[] parameter provided");
         prom_call_error(c, ERR_INVALID);
         return false;
@@ -190,13 +208,13 @@ bool param_selectors(struct prom_call *c, enum selectors_mode mode, struct prom_
         enum err e = promql_selector(texts[i], c->a, &s->sets[i].m, &s->sets[i].n, &c->info);
         if (e == ERR_OK) {
             s->count++;
-            if (selects_something(s->sets[i].m, s->sets[i].n)) {
+            if (mode == SELECTORS_ANY || selects_something(s->sets[i].m, s->sets[i].n)) {
                 continue;
             }
             e = err_set(&c->info, ERR_INVALID, "match[] must contain at least one non-empty matcher");
         }
         prom_selectors_done(s);
-        if (e == ERR_INVALID && mode == SELECTORS_REQUIRED) {
+        if (e == ERR_INVALID && mode != SELECTORS_OPTIONAL) {
             prom_call_bad_parameter(c, "match[]");
         } else {
             prom_call_error(c, e);

@@ -2,6 +2,7 @@
 #ifndef CAIRN_API_PROM_PROM_CALL_H
 #define CAIRN_API_PROM_PROM_CALL_H
 
+#include "api/prom/go_values.h"
 #include "api/prom/prom_api.h"
 #include "codec/json.h"
 #include "query/limits.h"
@@ -41,10 +42,13 @@ void prom_call_unavailable(struct prom_call *c, const char *text);
 void prom_call_bad_parameter(struct prom_call *c, const char *name);
 
 /* Parameters. Absent or empty ones leave *value alone. False: the error has been answered. */
-/* The second takes no absent value; the originals word the error of the first otherwise. */
+/* As storage counts. */
 bool param_time(struct prom_call *c, const char *name, ts_ms *value);
-bool param_time_required(struct prom_call *c, const char *name, ts_ms *value);
-bool param_duration(struct prom_call *c, const char *name, int64_t *value_ms);
+/* The second takes no absent value; the originals word the error of the first otherwise. */
+bool param_instant(struct prom_call *c, const char *name, struct go_time *value);
+bool param_instant_required(struct prom_call *c, const char *name, struct go_time *value);
+bool param_duration(struct prom_call *c, const char *name, int64_t *value_ns);
+bool param_bool(struct prom_call *c, const char *name, const char *why, bool *value);
 bool param_limit(struct prom_call *c, const char *name, size_t *value);
 /* All match[] of the call, each a list of matchers in the arena, to be ended with prom_selectors_done. */
 struct prom_selectors {
@@ -56,7 +60,8 @@ struct prom_selectors {
 };
 enum selectors_mode {
     SELECTORS_OPTIONAL = 0, /* labels, rules: an error is the bare sentence */
-    SELECTORS_REQUIRED      /* series, deletes: an error names the parameter */
+    SELECTORS_REQUIRED,     /* series: an error names the parameter */
+    SELECTORS_ANY           /* deletes: as series, and one that selects nothing in particular is taken */
 };
 bool param_selectors(struct prom_call *c, enum selectors_mode mode, struct prom_selectors *s);
 void prom_selectors_done(struct prom_selectors *s);

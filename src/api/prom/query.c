@@ -3,32 +3,42 @@
 #include "api/prom/result_json.h"
 #include "base/thread.h"
 #include "codec/num.h"
-#include "codec/units.h"
 #include "metrics/promql/range_cache.h"
 
-/* The `timeout` parameter shortens the deadline, never lengthens it. */
+/* The `timeout` parameter shortens the deadline, never lengthens it. One that has run out before the query
+ * began is refused as the original mostly refuses it. */
 static bool apply_timeout(struct prom_call *c)
 {
-    int64_t ms = 0;
-    if (!param_duration(c, "timeout", &ms)) {
+    int64_t ns = INT64_MAX;
+    if (!param_duration(c, "timeout", &ns)) {
         return false;
     }
-    if (ms > 0 && ms < c->api->query_timeout_ms) {
-        c->q.deadline_mono_ns = clock_mono_ns(clock_real()) + ms * NS_PER_MS;
+    if (ns <= 0) {
+        (void)err_set(&c->info, ERR_INVALID, "context deadline exceeded");
+        prom_call_bad_parameter(c, "query");
+        return false;
+    }
+    if (ns < c->api->query_timeout_ms * NS_PER_MS) {
+        c->q.deadline_mono_ns = clock_mono_ns(clock_real()) + ns;
     }
     return true;
 }
 
+/* A lookback that is not positive leaves the configured one in force. */
 static bool engine_options(struct prom_call *c, struct promql_options *o)
 {
     *o = c->api->promql;
     o->subquery_step_ms = atomic_load(&c->api->evaluation_interval_ms);
     struct str text = http_req_param(c->r, "lookback_delta");
     struct err_info why = {0};
-    if (text.n && units_prom_duration_parse(text, &o->lookback_ms, &why) != ERR_OK) {
+    int64_t ns = 0;
+    if (text.n && go_param_duration(text, &ns, &why) != ERR_OK) {
         prom_call_error(
             c, err_set(&c->info, ERR_INVALID, "error parsing lookback delta duration: %s", why.message));
         return false;
+    }
+    if (ns > 0) {
+        o->lookback_ms = ns / NS_PER_MS;
     }
     return true;
 }
@@ -107,18 +117,18 @@ static void send_result(struct prom_call *c, const struct promql_result *r, size
 
 static void query(struct prom_call *c)
 {
-    ts_ms at = c->now;
+    struct go_time at = {c->now / MS_PER_S, c->now % MS_PER_S * NS_PER_MS};
     size_t limit = 0;
     struct promql_options o;
     struct promql_result r;
-    if (!param_limit(c, "limit", &limit) || !param_time(c, "time", &at) || !apply_timeout(c) ||
+    if (!param_limit(c, "limit", &limit) || !param_instant(c, "time", &at) || !apply_timeout(c) ||
         !engine_options(c, &o)) {
         return;
     }
     int64_t started = clock_mono_ns(clock_real());
     atomic_fetch_add(&c->api->queries_running, 1);
-    enum err e = promql_instant(&o, c->api->source, &c->q, http_req_param(c->r, "query"), at, &c->query_arena,
-                                &r, &c->info);
+    enum err e = promql_instant(&o, c->api->source, &c->q, http_req_param(c->r, "query"),
+                                go_time_engine_ms(at), &c->query_arena, &r, &c->info);
     atomic_fetch_sub(&c->api->queries_running, 1);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");
@@ -129,60 +139,74 @@ static void query(struct prom_call *c)
     }
 }
 
-static bool range_parameters(struct prom_call *c, ts_ms *start, ts_ms *end, int64_t *step)
+static bool refuse(struct prom_call *c, const char *name, const char *text)
 {
-    if (!param_time_required(c, "start", start) || !param_time_required(c, "end", end)) {
+    (void)err_set(&c->info, ERR_INVALID, "%s", text);
+    if (name) {
+        prom_call_bad_parameter(c, name);
+    } else {
+        prom_call_error(c, ERR_INVALID);
+    }
+    return false;
+}
+
+struct range_params {
+    ts_ms start, end;
+    int64_t step_ms;
+};
+
+static bool range_parameters(struct prom_call *c, struct range_params *p)
+{
+    struct go_time start, end;
+    int64_t step_ns = 0;
+    if (!param_instant_required(c, "start", &start) || !param_instant_required(c, "end", &end)) {
         return false;
     }
-    if (*end < *start) {
-        (void)err_set(&c->info, ERR_INVALID, "end timestamp must not be before start time");
-        prom_call_bad_parameter(c, "end");
-        return false;
+    if (go_time_before(end, start)) {
+        return refuse(c, "end", "end timestamp must not be before start time");
     }
     if (http_req_param(c->r, "step").n == 0) {
-        (void)err_set(&c->info, ERR_INVALID, "cannot parse \"\" to a valid duration");
-        prom_call_bad_parameter(c, "step");
+        return refuse(c, "step", "cannot parse \"\" to a valid duration");
+    }
+    if (!param_duration(c, "step", &step_ns)) {
         return false;
     }
-    if (!param_duration(c, "step", step)) {
-        return false;
-    }
-    if (*step <= 0) {
-        (void)err_set(
-            &c->info, ERR_INVALID,
+    if (step_ns <= 0) {
+        return refuse(
+            c, "step",
             "zero or negative query resolution step widths are not accepted. Try a positive integer");
-        prom_call_bad_parameter(c, "step");
-        return false;
     }
-    if ((*end - *start) / *step > RANGE_POINTS_MAX) {
-        (void)err_set(&c->info, ERR_INVALID,
+    if (go_time_sub(end, start) / step_ns > RANGE_POINTS_MAX) {
+        return refuse(c, NULL,
                       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
                       "resolution (?step=XX)");
-        prom_call_error(c, ERR_INVALID);
-        return false;
     }
+    *p = (struct range_params){go_time_engine_ms(start), go_time_engine_ms(end), step_ns / NS_PER_MS};
     return true;
 }
 
 static void query_range(struct prom_call *c)
 {
-    ts_ms start = 0, end = 0;
-    int64_t step = 0;
+    struct range_params p;
     size_t limit = 0;
     struct promql_options o;
     struct promql_result r;
-    if (!param_limit(c, "limit", &limit) || !range_parameters(c, &start, &end, &step) || !apply_timeout(c) ||
+    if (!param_limit(c, "limit", &limit) || !range_parameters(c, &p) || !apply_timeout(c) ||
         !engine_options(c, &o)) {
+        return;
+    }
+    if (p.step_ms == 0) {
+        prom_call_error(c, err_set(&c->info, ERR_EXECUTION, "the step is shorter than a millisecond"));
         return;
     }
     int64_t started = clock_mono_ns(clock_real());
     atomic_fetch_add(&c->api->queries_running, 1);
     struct str expr = http_req_param(c->r, "query");
     bool cached = c->api->range_cache && !str_ieq(http_req_param(c->r, "nocache"), STR("1"));
-    enum err e = cached ? range_cache_query(c->api->range_cache, &o, c->api->source, &c->q, expr, start, end,
-                                            step, &c->query_arena, &r, &c->info)
-                        : promql_range(&o, c->api->source, &c->q, expr, start, end, step, &c->query_arena, &r,
-                                       &c->info);
+    enum err e = cached ? range_cache_query(c->api->range_cache, &o, c->api->source, &c->q, expr, p.start,
+                                            p.end, p.step_ms, &c->query_arena, &r, &c->info)
+                        : promql_range(&o, c->api->source, &c->q, expr, p.start, p.end, p.step_ms,
+                                       &c->query_arena, &r, &c->info);
     atomic_fetch_sub(&c->api->queries_running, 1);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");
@@ -294,6 +318,10 @@ static void parse_query(struct prom_call *c)
     enum err e = promql_tree_json(&c->api->promql, http_req_param(c->r, "query"), &text, &c->info);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");
+    } else if (e == ERR_INTERNAL) { /* no envelope, as where the original's JSON writer gives up */
+        buf_printf(&c->out, "v1.Response.Data: %s\n", c->info.message);
+        http_res_header(c->r, "X-Content-Type-Options", STR("nosniff"));
+        http_res_send_buf(c->r, 500, "text/plain; charset=utf-8", &c->out);
     } else if (e || text.err) {
         prom_call_error(c, e ? e : text.err);
     } else {
@@ -312,11 +340,11 @@ PROM_ROUTE(parse_query)
 struct prom_routes prom_routes_query(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/api/v1/query", query_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/query_range", query_range_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/query_exemplars", query_exemplars_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/format_query", format_query_route, HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/query", query_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/query_range", query_range_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/query_exemplars", query_exemplars_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/format_query", format_query_route, HTTP_CORS | HTTP_FORM, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

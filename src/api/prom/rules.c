@@ -1,9 +1,11 @@
 /* /rules, /alerts, /alertmanagers. Rules are listed as configured; nothing evaluates them yet, and each says
  * so. */
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/prom/prom_call.h"
-#include "base/hash.h"
 #include "codec/num.h"
 #include "metrics/scrape/scrape.h"
 #include "rules/rule_file.h"
@@ -12,7 +14,8 @@
 #define NEVER "0001-01-01T00:00:00Z"
 
 enum {
-    VALUES_MAX = 64
+    VALUES_MAX = 64,
+    SHA256_BYTES = 32
 };
 
 static void json_member(struct json_writer *w, const char *key, struct str value)
@@ -63,36 +66,66 @@ static bool rule_passes(const struct filter *f, const struct rule *r)
     return f->match.count == 0;
 }
 
+/* Which page of groups is asked for. False: answered. */
+static bool read_page(struct prom_call *c, struct filter *f)
+{
+    struct str limit = http_req_param(c->r, "group_limit");
+    struct err_info why = {0};
+    int64_t n = 0;
+    f->next_token = http_req_param(c->r, "group_next_token");
+    if (f->next_token.n && limit.n == 0) {
+        (void)err_set(&c->info, ERR_INVALID,
+                      "group_limit needs to be present in order to paginate over the groups");
+        prom_call_bad_parameter(c, "group_next_token");
+        return false;
+    }
+    if (limit.n == 0) {
+        return true;
+    }
+    if (go_param_int("ParseInt", limit, &n, &why)) {
+        (void)err_set(&c->info, ERR_INVALID, "group_limit needs to be a valid number: %s", why.message);
+    } else if (n > INT32_MAX || n < INT32_MIN) {
+        (void)err_set(
+            &c->info, ERR_INVALID,
+            "group_limit needs to be a valid number: strconv.ParseInt: parsing \"%.*s\": value out of "
+            "range",
+            STR_FMT(limit));
+    } else if (n <= 0) {
+        (void)err_set(&c->info, ERR_INVALID, "group_limit needs to be greater than 0");
+    } else {
+        f->group_limit = (size_t)n;
+        return true;
+    }
+    prom_call_bad_parameter(c, "group_limit");
+    return false;
+}
+
 /* False: answered. The caller ends f->match. */
 static bool read_filter(struct prom_call *c, struct filter *f)
 {
     struct str type = http_req_param(c->r, "type"), exclude = http_req_param(c->r, "exclude_alerts");
     *f =
         (struct filter){.alerting = !str_ieq(type, STR("record")), .recording = !str_ieq(type, STR("alert"))};
+    if (!param_selectors(c, SELECTORS_OPTIONAL, &f->match)) {
+        return false;
+    }
     if (type.n && f->alerting && f->recording) {
         (void)err_set(&c->info, ERR_INVALID, "not supported value \"%.*s\"", STR_FMT(type));
         prom_call_bad_parameter(c, "type");
         return false;
     }
-    if (exclude.n && !str_eq_c(exclude, "true") && !str_eq_c(exclude, "false") && !str_eq_c(exclude, "1") &&
-        !str_eq_c(exclude, "0")) {
-        (void)err_set(&c->info, ERR_INVALID, "error converting exclude_alerts: not a boolean");
-        prom_call_bad_parameter(c, "exclude_alerts");
-        return false;
+    if (exclude.n) {
+        struct err_info why = {0};
+        if (go_param_bool(exclude, &f->exclude_alerts, &why)) {
+            (void)err_set(&c->info, ERR_INVALID, "error converting exclude_alerts: %s", why.message);
+            prom_call_bad_parameter(c, "exclude_alerts");
+            return false;
+        }
     }
-    f->exclude_alerts = str_eq_c(exclude, "true") || str_eq_c(exclude, "1");
     f->name_count = http_req_params(c->r, "rule_name[]", f->names, VALUES_MAX);
     f->group_count = http_req_params(c->r, "rule_group[]", f->groups, VALUES_MAX);
     f->file_count = http_req_params(c->r, "file[]", f->files, VALUES_MAX);
-    f->next_token = http_req_param(c->r, "group_next_token");
-    if (f->next_token.n && http_req_param(c->r, "group_limit").n == 0) {
-        (void)err_set(&c->info, ERR_INVALID,
-                      "group_limit needs to be present in order to paginate over the groups");
-        prom_call_bad_parameter(c, "group_next_token");
-        return false;
-    }
-    return param_limit(c, "group_limit", &f->group_limit) &&
-           param_selectors(c, SELECTORS_OPTIONAL, &f->match);
+    return read_page(c, f);
 }
 
 /* -- JSON ------------------------------------------------------------------------------------------------ */
@@ -117,10 +150,9 @@ static void json_rule(struct json_writer *w, const struct rule *r, bool exclude_
         json_key(w, "annotations");
         json_labels(w, r->annotations);
     }
-    if (r->alert && !exclude_alerts) {
+    if (r->alert) {
         json_key(w, "alerts");
-        json_array_begin(w);
-        json_array_end(w);
+        json_raw(w, exclude_alerts ? STR("null") : STR("[]"));
     }
     json_member(w, "health", STR("unknown"));
     json_member(w, "lastError", STR(NOT_EVALUATED));
@@ -160,12 +192,19 @@ static void json_group(struct json_writer *w, const struct filter *f, const stru
     json_object_end(w);
 }
 
-/* Names a group for paging; opaque to clients. */
+/* Names a group for paging: SHA-256 of "file;name" in hexadecimal digits. {NULL, 0}: memory is short. */
 static struct str token_of(struct arena *a, const struct rule_group *g)
 {
+    unsigned char sum[SHA256_BYTES];
     struct str key = arena_printf(a, "%.*s;%.*s", STR_FMT(g->file), STR_FMT(g->name));
-    struct hash128 h = hash128_bytes(key.p, key.n);
-    return arena_printf(a, "%016llx%016llx", (unsigned long long)h.hi, (unsigned long long)h.lo);
+    char *text = arena_bytes(a, 2 * sizeof(sum) + 1);
+    if (!key.p || !text || gnutls_hash_fast(GNUTLS_DIG_SHA256, key.p, key.n, sum) != 0) {
+        return (struct str){0};
+    }
+    for (size_t i = 0; i < sizeof(sum); i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", sum[i]);
+    }
+    return str_of(text, 2 * sizeof(sum));
 }
 
 static int by_file_and_name(const void *a, const void *b)
@@ -186,7 +225,7 @@ static void send_groups(struct prom_call *c, const struct filter *f, const struc
     if (f->next_token.n && i == n) {
         (void)err_set(&c->info, ERR_INVALID, "invalid group_next_token '%.*s'. were rule groups changed?",
                       STR_FMT(f->next_token));
-        prom_call_error(c, ERR_INVALID);
+        prom_call_bad_parameter(c, "group_next_token");
         return;
     }
     prom_call_data(c);
@@ -194,9 +233,8 @@ static void send_groups(struct prom_call *c, const struct filter *f, const struc
     json_key(&c->w, "groups");
     json_array_begin(&c->w);
     for (; i < n; i++) {
-        bool filtered = f->name_count || f->match.count || !f->alerting || !f->recording;
         if (!listed(f->groups, f->group_count, groups[i]->name) ||
-            !listed(f->files, f->file_count, groups[i]->file) || (filtered && passing(f, groups[i]) == 0)) {
+            !listed(f->files, f->file_count, groups[i]->file) || passing(f, groups[i]) == 0) {
             continue;
         }
         if (f->group_limit && shown == f->group_limit) {
@@ -218,6 +256,7 @@ static void rules(struct prom_call *c)
 {
     struct filter f;
     if (!read_filter(c, &f)) {
+        prom_selectors_done(&f.match);
         return;
     }
     struct rule_set *s = c->api->rule_set ? c->api->rule_set(c->api->ctx) : NULL;
@@ -324,9 +363,9 @@ PROM_ROUTE(alertmanagers)
 struct prom_routes prom_routes_rules(void)
 {
     static const struct http_route rows[] = {
-        {"GET", "/api/v1/rules", rules_route, 0, 0, NULL},
-        {"GET", "/api/v1/alerts", alerts_route, 0, 0, NULL},
-        {"GET", "/api/v1/alertmanagers", alertmanagers_route, 0, 0, NULL},
+        {"GET", "/api/v1/rules", rules_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/alerts", alerts_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/alertmanagers", alertmanagers_route, HTTP_CORS, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

@@ -5,7 +5,6 @@
 #include "api/prom/fuzzy.h"
 #include "api/prom/prom_call.h"
 #include "codec/num.h"
-#include "codec/units.h"
 #include "metrics/scrape/scrape.h"
 
 enum {
@@ -55,8 +54,12 @@ static enum err time_param(struct search *s, const char *name, ts_ms *value)
 {
     struct str given = http_req_param(s->c->r, name);
     struct err_info why = {0};
-    if (given.n && units_prom_time_parse(given, value, &why)) {
+    struct go_time t = {0};
+    if (given.n && go_param_time(given, &t, &why)) {
         return INVALID(s, "invalid time value for '%s': %s", name, why.message);
+    }
+    if (given.n) {
+        *value = go_time_storage_ms(t);
     }
     return ERR_OK;
 }
@@ -397,9 +400,9 @@ PROM_ROUTE(search_values)
 struct prom_routes prom_routes_search(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/api/v1/search/metric_names", search_metrics_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/search/label_names", search_names_route, HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/search/label_values", search_values_route, HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/search/metric_names", search_metrics_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/search/label_names", search_names_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/search/label_values", search_values_route, HTTP_CORS | HTTP_FORM, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

@@ -161,7 +161,9 @@ static void label_values(struct prom_call *c)
 {
     struct str name = unescape_name(c->a, http_req_capture(c->r, "name"));
     if (name.n == 0 || !str_utf8_valid(name)) {
-        (void)err_set(&c->info, ERR_INVALID, "invalid label name: \"%.*s\"", STR_FMT(name));
+        struct buf q AUTO_BUF = {0};
+        labels_quote(&q, name);
+        (void)err_set(&c->info, ERR_INVALID, "invalid label name: %.*s", STR_FMT(buf_view(&q)));
         prom_call_error(c, ERR_INVALID);
         return;
     }
@@ -266,10 +268,10 @@ static void json_metadata(struct json_writer *w, const struct metric_metadata *m
     json_object_begin(w);
     json_key(w, "type");
     json_str(w, m->type);
-    json_key(w, "help");
-    json_str(w, m->help);
     json_key(w, "unit");
     json_str(w, m->unit);
+    json_key(w, "help");
+    json_str(w, m->help);
     json_object_end(w);
 }
 
@@ -357,10 +359,10 @@ PROM_ROUTE(metadata)
 struct prom_routes prom_routes_series(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/api/v1/labels", labels_route, HTTP_FORM, 0, NULL},
-        {"GET", "/api/v1/label/{name}/values", label_values_route, 0, 0, NULL},
-        {"GET|POST", "/api/v1/series", series_route, HTTP_FORM, 0, NULL},
-        {"GET", "/api/v1/metadata", metadata_route, 0, 0, NULL},
+        {"GET|POST", "/api/v1/labels", labels_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET", "/api/v1/label/{name}/values", label_values_route, HTTP_CORS, 0, NULL},
+        {"GET|POST", "/api/v1/series", series_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET", "/api/v1/metadata", metadata_route, HTTP_CORS, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

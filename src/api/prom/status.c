@@ -241,17 +241,37 @@ static bool admin_enabled(struct prom_call *c)
     return false;
 }
 
+/* Without a matcher that asks for anything the original deletes nothing. */
+static bool asks_for_something(const struct matcher *m, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (m[i].op != MATCH_RE || !str_eq_c(m[i].value, ".*")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void delete_series(struct prom_call *c)
 {
     ts_ms start = INT64_MIN, end = INT64_MAX;
     struct prom_selectors s = {0};
-    if (!admin_enabled(c) || !param_time(c, "start", &start) || !param_time(c, "end", &end) ||
-        !param_selectors(c, SELECTORS_REQUIRED, &s)) {
+    if (!admin_enabled(c)) {
+        return;
+    }
+    if (http_req_param(c->r, "match[]").p == NULL) {
+        prom_call_error(c, err_set(&c->info, ERR_INVALID, "no match[] parameter provided"));
+        return;
+    }
+    if (!param_time(c, "start", &start) || !param_time(c, "end", &end) ||
+        !param_selectors(c, SELECTORS_ANY, &s)) {
         return;
     }
     enum err e = ERR_OK;
     for (size_t i = 0; i < s.count && !e; i++) {
-        e = tsdb_delete(c->api->db, &c->q, s.sets[i].m, s.sets[i].n, start, end, &c->info);
+        if (asks_for_something(s.sets[i].m, s.sets[i].n)) {
+            e = tsdb_delete(c->api->db, &c->q, s.sets[i].m, s.sets[i].n, start, end, &c->info);
+        }
     }
     prom_selectors_done(&s);
     if (e) {
@@ -289,24 +309,11 @@ static bool snapshot_name(ts_ms now, char *name, size_t size)
     return true;
 }
 
-static bool param_skip_head(struct prom_call *c, bool *skip)
-{
-    struct str s = http_req_param(c->r, "skip_head");
-    bool yes = str_eq_c(s, "true") || str_eq_c(s, "1"), no = str_eq_c(s, "false") || str_eq_c(s, "0");
-    *skip = yes;
-    if (s.n && !yes && !no) {
-        (void)err_set(&c->info, ERR_INVALID, "unable to parse boolean: \"%.*s\"", STR_FMT(s));
-        prom_call_bad_parameter(c, "skip_head");
-        return false;
-    }
-    return true;
-}
-
 static void snapshot(struct prom_call *c)
 {
     char name[64];
     bool skip_head = false;
-    if (!admin_enabled(c) || !param_skip_head(c, &skip_head)) {
+    if (!admin_enabled(c) || !param_bool(c, "skip_head", "unable to parse boolean", &skip_head)) {
         return;
     }
     enum err e = snapshot_name(c->now, name, sizeof(name)) ? ERR_OK : ERR_INTERNAL;
@@ -344,16 +351,17 @@ PROM_ROUTE(snapshot)
 struct prom_routes prom_routes_status(void)
 {
     static const struct http_route rows[] = {
-        {"GET", "/api/v1/status/buildinfo", buildinfo_route, 0, 0, NULL},
+        {"GET", "/api/v1/status/buildinfo", buildinfo_route, HTTP_CORS, 0, NULL},
         {"GET", "/version", version_route, 0, 0, NULL},
-        {"GET", "/api/v1/status/flags", flags_route, 0, 0, NULL},
-        {"GET", "/api/v1/status/config", config_route, 0, 0, NULL},
-        {"GET", "/api/v1/status/runtimeinfo", runtimeinfo_route, 0, 0, NULL},
-        {"GET", "/api/v1/status/walreplay", walreplay_route, HTTP_WHILE_LOADING, 0, NULL},
-        {"GET", "/api/v1/status/tsdb", tsdb_status_route, 0, 0, NULL},
-        {"POST|PUT", "/api/v1/admin/tsdb/delete_series", delete_series_route, HTTP_FORM, 0, NULL},
-        {"POST|PUT", "/api/v1/admin/tsdb/clean_tombstones", clean_tombstones_route, HTTP_FORM, 0, NULL},
-        {"POST|PUT", "/api/v1/admin/tsdb/snapshot", snapshot_route, HTTP_FORM, 0, NULL},
+        {"GET", "/api/v1/status/flags", flags_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/status/config", config_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/status/runtimeinfo", runtimeinfo_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/status/walreplay", walreplay_route, HTTP_CORS | HTTP_WHILE_LOADING, 0, NULL},
+        {"GET", "/api/v1/status/tsdb", tsdb_status_route, HTTP_CORS, 0, NULL},
+        {"POST|PUT", "/api/v1/admin/tsdb/delete_series", delete_series_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"POST|PUT", "/api/v1/admin/tsdb/clean_tombstones", clean_tombstones_route, HTTP_CORS | HTTP_FORM, 0,
+         NULL},
+        {"POST|PUT", "/api/v1/admin/tsdb/snapshot", snapshot_route, HTTP_CORS | HTTP_FORM, 0, NULL},
         {"GET", "/-/healthy", healthy_route, HTTP_INLINE | HTTP_WHILE_LOADING, 0, NULL},
         {"GET", "/-/ready", ready_route, 0, 0, NULL},
         {"GET", "/-/reload", only_post_route, HTTP_INLINE, 0, NULL},

@@ -71,11 +71,11 @@ static struct str global_url(struct prom_call *c, struct str url)
     return out.p ? out : url;
 }
 
-static bool view(struct prom_call *c, struct str only, const struct scrape_pool_view **pools, size_t *n)
+static bool view(struct prom_call *c, const struct scrape_pool_view **pools, size_t *n)
 {
     *pools = NULL;
     *n = 0;
-    enum err e = c->api->scrape ? scrape_view(c->api->scrape, c->a, only, pools, n) : ERR_OK;
+    enum err e = c->api->scrape ? scrape_view(c->api->scrape, c->a, (struct str){0}, pools, n) : ERR_OK;
     if (e) {
         prom_call_error(c, e);
     }
@@ -108,13 +108,20 @@ static void json_target(struct prom_call *c, const struct scrape_target_view *t)
     json_object_end(w);
 }
 
-static void json_dropped(struct prom_call *c, const struct scrape_pool_view *pools, size_t n, bool shown)
+static bool selected(struct str only, const struct scrape_pool_view *pool)
+{
+    return only.n == 0 || str_eq(only, pool->name);
+}
+
+/* The counts are of all pools, whichever is asked for: so the original has it. */
+static void json_dropped(struct prom_call *c, const struct scrape_pool_view *pools, size_t n, struct str only,
+                         bool shown)
 {
     struct json_writer *w = &c->w;
     json_key(w, "droppedTargets");
     json_array_begin(w);
     for (size_t i = 0; shown && i < n; i++) {
-        for (size_t k = 0; k < pools[i].dropped_count; k++) {
+        for (size_t k = 0; k < pools[i].dropped_count && selected(only, &pools[i]); k++) {
             json_object_begin(w);
             json_key(w, "discoveredLabels");
             json_labels(w, pools[i].dropped[k].discovered);
@@ -140,9 +147,9 @@ static void targets(struct prom_call *c)
 {
     const struct scrape_pool_view *pools;
     size_t n;
-    struct str state = http_req_param(c->r, "state");
+    struct str state = http_req_param(c->r, "state"), only = http_req_param(c->r, "scrapePool");
     bool any = state.n == 0 || str_ieq(state, STR("any"));
-    if (!view(c, http_req_param(c->r, "scrapePool"), &pools, &n)) {
+    if (!view(c, &pools, &n)) {
         return;
     }
     prom_call_data(c);
@@ -150,12 +157,12 @@ static void targets(struct prom_call *c)
     json_key(&c->w, "activeTargets");
     json_array_begin(&c->w);
     for (size_t i = 0; i < n && (any || str_ieq(state, STR("active"))); i++) {
-        for (size_t k = 0; k < pools[i].active_count; k++) {
+        for (size_t k = 0; k < pools[i].active_count && selected(only, &pools[i]); k++) {
             json_target(c, &pools[i].active[k]);
         }
     }
     json_array_end(&c->w);
-    json_dropped(c, pools, n, any || str_ieq(state, STR("dropped")));
+    json_dropped(c, pools, n, only, any || str_ieq(state, STR("dropped")));
     json_object_end(&c->w);
     prom_call_send(c);
 }
@@ -164,7 +171,7 @@ static void scrape_pools(struct prom_call *c)
 {
     const struct scrape_pool_view *pools;
     size_t n;
-    if (!view(c, (struct str){0}, &pools, &n)) {
+    if (!view(c, &pools, &n)) {
         return;
     }
     prom_call_data(c);
@@ -217,6 +224,41 @@ static void scrape_pool_config(struct prom_call *c)
 
 /* -- relabelling, step by step --------------------------------------------------------------------------- */
 
+static const char *kind_name(enum json_kind kind)
+{
+    return kind == JSON_ARRAY    ? "array"
+           : kind == JSON_OBJECT ? "object"
+           : kind == JSON_STRING ? "string"
+           : kind == JSON_NUMBER ? "number"
+                                 : "bool";
+}
+
+/* The members of a JSON object as labels; those of an empty value are none. */
+static enum err json_to_labels(struct prom_call *c, const struct json_value *v, struct labels *ret_labels,
+                               struct err_info *why)
+{
+    if (v->kind != JSON_OBJECT && v->kind != JSON_NULL) {
+        return err_set(why, ERR_INVALID, "json: cannot unmarshal %s into Go value of type map[string]string",
+                       kind_name(v->kind));
+    }
+    size_t count = v->kind == JSON_OBJECT ? v->count : 0, n = 0;
+    struct label *l = arena_array(c->a, count + 1, sizeof(*l));
+    if (!l) {
+        return ERR_OOM;
+    }
+    for (const struct json_value *m = count ? v->child : NULL; m; m = m->next) {
+        if (m->kind == JSON_STRING && m->string.n) {
+            l[n++] = (struct label){m->key, m->string};
+        } else if (m->kind != JSON_STRING && m->kind != JSON_NULL) {
+            return err_set(why, ERR_INVALID, "json: cannot unmarshal %s into Go value of type string",
+                           kind_name(m->kind));
+        }
+    }
+    enum err e = labels_normalise(l, &n, why);
+    *ret_labels = (struct labels){l, n};
+    return e;
+}
+
 static bool labels_param(struct prom_call *c, struct labels *ret_labels)
 {
     const struct json_value *v = NULL;
@@ -227,21 +269,29 @@ static bool labels_param(struct prom_call *c, struct labels *ret_labels)
         return false;
     }
     enum err e = json_parse(c->a, text, &v, &why);
-    if (!e && v->kind != JSON_OBJECT) {
-        e = err_set(&why, ERR_INVALID, "an object is expected");
-    }
-    struct label *l = e ? NULL : arena_array(c->a, v->count + 1, sizeof(*l));
-    size_t n = 0;
-    for (const struct json_value *m = l ? v->child : NULL; m; m = m->next) {
-        l[n++] = (struct label){m->key, m->string};
-    }
-    e = e ? e : !l ? ERR_OOM : labels_normalise(l, &n, &why);
+    e = e ? e : json_to_labels(c, v, ret_labels, &why);
     if (e) {
         prom_call_error(c, err_set(&c->info, ERR_INVALID, "error parsing labels: %s", why.message));
         return false;
     }
-    *ret_labels = (struct labels){l, n};
     return true;
+}
+
+/* One rule. Without labels there is no target, which relabel() calls dropped; here only rules drop. */
+static enum err relabel_step(struct prom_call *c, const struct relabel_rule *rule, struct labels *ls,
+                             bool *keep)
+{
+    static const struct label nameless = {STR_INIT("\xff"), STR_INIT("x")};
+    bool filters = rule->action == RELABEL_DROP || rule->action == RELABEL_KEEP ||
+                   rule->action == RELABEL_DROPEQUAL || rule->action == RELABEL_KEEPEQUAL;
+    struct labels out;
+    enum err e =
+        relabel(c->a, rule, 1, filters && ls->n == 0 ? (struct labels){&nameless, 1} : *ls, &out, keep);
+    if (!e && !filters) {
+        *keep = true;
+        *ls = out;
+    }
+    return e;
 }
 
 static void json_rule(struct json_writer *w, const struct relabel_rule *r)
@@ -286,7 +336,7 @@ static void relabel_steps(struct prom_call *c)
     json_key(&c->w, "steps");
     json_array_begin(&c->w);
     for (size_t i = 0; i < job->relabel_count; i++) {
-        if (keep && relabel(c->a, &job->relabel[i], 1, ls, &ls, &keep)) {
+        if (keep && relabel_step(c, &job->relabel[i], &ls, &keep)) {
             break;
         }
         json_object_begin(&c->w);
@@ -366,11 +416,11 @@ PROM_ROUTE(target_metadata)
 struct prom_routes prom_routes_targets(void)
 {
     static const struct http_route rows[] = {
-        {"GET", "/api/v1/targets", targets_route, 0, 0, NULL},
-        {"GET", "/api/v1/targets/metadata", target_metadata_route, 0, 0, NULL},
-        {"GET", "/api/v1/targets/relabel_steps", relabel_steps_route, 0, 0, NULL},
-        {"GET", "/api/v1/scrape_pools", scrape_pools_route, 0, 0, NULL},
-        {"GET", "/api/v1/scrape_pools/config", scrape_pool_config_route, 0, 0, NULL},
+        {"GET", "/api/v1/targets", targets_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/targets/metadata", target_metadata_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/targets/relabel_steps", relabel_steps_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/scrape_pools", scrape_pools_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/scrape_pools/config", scrape_pool_config_route, HTTP_CORS, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

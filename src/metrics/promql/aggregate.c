@@ -117,6 +117,7 @@ struct accumulator {
     double value, center, n;
     struct histogram_group *histograms; /* sum and avg: NULL until there is one */
     bool floats;                        /* there was one */
+    bool mixed;                         /* a histogram came after floats: it is not even looked at */
 };
 
 static void accumulate(enum aggregate_op op, struct accumulator *a, double v)
@@ -206,6 +207,10 @@ static enum err accumulate_histogram(struct eval *e, const struct node *n, struc
     case AGG_SUM:
     case AGG_AVG:
         a->n += 1;
+        a->mixed |= a->floats && !a->histograms;
+        if (a->mixed) {
+            return ERR_OK;
+        }
         return histogram_group_add(e, n, &a->histograms, s->h[i], a->n, metric_name(s->labels));
     default:
         note_histogram_ignored(e, n);
@@ -238,7 +243,7 @@ static enum err finish_point(struct eval *e, const struct node *n, const struct 
     if (a->n == 0) {
         return ERR_OK;
     }
-    if (a->histograms && a->floats) {
+    if (a->mixed || (a->histograms && a->floats)) {
         note(e, true, n->args[0]->pos, "encountered a mix of histograms and floats for aggregation");
         return ERR_OK;
     }
@@ -423,7 +428,9 @@ static enum err count_values(struct eval *e, const struct node *n, const struct 
         struct series *s = NULL;
         for (size_t i = 0; i < e->steps && !err; i++) {
             struct labels ls;
-            bool again = s && i && v->s[k].has[i - 1] && !v->s[k].h && v->s[k].v[i] == v->s[k].v[i - 1];
+            const double *x = &v->s[k].v[i];
+            bool again = s && i && v->s[k].has[i - 1] && !v->s[k].h && *x == x[-1] &&
+                         signbit(*x) == signbit(x[-1]); /* 0 is not -0 */
             if (!v->s[k].has[i]) {
                 continue;
             }

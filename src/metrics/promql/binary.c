@@ -114,16 +114,17 @@ static enum err scalar_scalar(struct eval *e, const struct node *n, const struct
     return err;
 }
 
-/* One element; a filter keeps the vector's own value, whichever side it stands on. */
+/* One element; a filter keeps the vector's own value, whichever side it stands on. *said: what there is to
+ * say about the step; the last element that has something to say wins. */
 static enum err element_scalar(struct eval *e, const struct node *n, struct series *s, size_t i,
-                               double scalar, bool scalar_left)
+                               double scalar, bool scalar_left, enum binary_note *said)
 {
     struct point element = {s->v[i], s->h ? s->h[i] : NULL}, other = {.v = scalar}, p = {0};
     bool holds = false;
     enum binary_note what = BINARY_FINE;
     bool ok = scalar_left ? binary_apply(e, n, other, element, &p, &holds, &what)
                           : binary_apply(e, n, element, other, &p, &holds, &what);
-    binary_note(e, n, what);
+    *said = what == BINARY_FINE ? *said : what;
     s->has[i] = ok && (holds || n->return_bool);
     if (!s->has[i]) {
         return ERR_OK;
@@ -137,18 +138,22 @@ static enum err element_scalar(struct eval *e, const struct node *n, struct seri
 static enum err vector_scalar(struct eval *e, const struct node *n, struct value *vector,
                               const double *scalar, bool scalar_left)
 {
-    enum err err = ERR_OK;
+    enum binary_note *said = arena_zarray(e->a, e->steps, sizeof(*said));
+    enum err err = said ? ERR_OK : eval_no_memory(e);
     for (size_t k = 0; k < vector->n && !err; k++) {
         struct series *s = &vector->s[k];
         if (op_is_arithmetic(n->op) || n->return_bool) {
             err = series_drop_name(e, s);
         }
         for (size_t i = 0; i < e->steps && !err; i++) {
-            err = s->has[i] ? element_scalar(e, n, s, i, scalar[i], scalar_left) : ERR_OK;
+            err = s->has[i] ? element_scalar(e, n, s, i, scalar[i], scalar_left, &said[i]) : ERR_OK;
         }
     }
     if (err) {
         return err;
+    }
+    for (size_t i = 0; i < e->steps; i++) {
+        binary_note(e, n, said[i]);
     }
     value_drop_empty(e, vector);
     return value_merge_now(e, vector);

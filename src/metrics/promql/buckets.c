@@ -212,17 +212,8 @@ static void forced_note(struct eval *e, const struct question *q)
     }
 }
 
-/* An earlier quantile of the same call has repaired the buckets already. */
-static bool repaired_before(const struct question *q, size_t step)
-{
-    for (size_t i = 0; i < q->earlier_count; i++) {
-        if (q->earlier[i][step] >= 0 && q->earlier[i][step] <= 1) {
-            return true;
-        }
-    }
-    return false;
-}
-
+/* Each quantile of one call finds the buckets as the one before it left them: repaired, but with what merging
+ * equal bounds freed still at the end. The original's answers depend on it. */
 static double classic_answer(struct eval *e, const struct question *q, size_t step, struct bucket *b,
                              size_t n, struct labels ls)
 {
@@ -230,8 +221,11 @@ static double classic_answer(struct eval *e, const struct question *q, size_t st
     if (!q->q) {
         return bucket_fraction(q->lower[step], q->upper[step], b, n);
     }
+    for (size_t i = 0; i < q->earlier_count; i++) {
+        (void)bucket_quantile(q->earlier[i][step], b, n, &fix);
+    }
     double v = bucket_quantile(q->q[step], b, n, &fix);
-    if (fix.forced && !repaired_before(q, step)) {
+    if (fix.forced) {
         forced_add(e, q, step, &fix, ls);
     }
     return v;
@@ -416,6 +410,9 @@ enum err call_histogram_quantiles(struct eval *e, const struct node *n, struct v
     enum err err = eval_node(e, n->args[0], &in);
     err = err ? err : members_collect(e, n->args[0], &in, &all);
     *v = (struct value){.type = TYPE_VECTOR};
+    if (!err && all.n && n->args[1]->string.n == 0) {
+        err = err_set(e->info, ERR_EXECUTION, "invalid label name \"\" in histogram_quantiles");
+    }
     for (size_t k = 2; k < n->arg_count && !err && ask.earlier_count < QUANTILES_MAX; k++) {
         struct value q;
         err = eval_node(e, n->args[k], &q);

@@ -46,7 +46,9 @@ static void add(struct eval *e, bool warning, size_t pos, const struct note_deta
     struct notes *n = e->notes;
     for (size_t i = 0; i < n->n; i++) {
         if (n->entries[i].warning == warning && str_eq(n->entries[i].text, text)) {
-            n->entries[i].pos = pos;
+            if (!d->buckets && !n->entries[i].detail.buckets) { /* of those, the first place stays */
+                n->entries[i].pos = pos;
+            }
             merge_detail(&n->entries[i].detail, d);
             return;
         }

@@ -469,8 +469,12 @@ static enum err parse_offset(struct parser *p, struct node *n)
     struct node *d = NULL;
     (void)parse_take(p);
     p->context = (struct parse_context){"offset", "number, duration, step(), or range()"};
+    bool parentheses = parse_peek(p)->kind == T_LPAREN;
     enum err e = parse_offset_duration(p, &d);
     p->context = outer;
+    if (!e && parentheses && parse_peek(p)->kind == T_ERROR) { /* an operator may follow: it is read first */
+        e = parse_unexpected(p);
+    }
     if (e) {
         return e;
     }

@@ -195,7 +195,7 @@ static double rank_of(double v, const struct bucket *b, size_t n)
         if (low >= v) {
             return rank;
         }
-        if (b[i].upper > v) {
+        if (low < v && b[i].upper > v) { /* neither holds of a bound that is no number */
             return rank_within(&b[i], low, rank, v);
         }
         rank = b[i].count;

@@ -19,7 +19,8 @@ struct bucket_fix {
     double low, high, diff;
 };
 
-/* Sorts and repairs the buckets in place. */
+/* Sorts and repairs the buckets in place: of n, those with equal bounds become one, and what stood at the end
+ * stays there. */
 double bucket_quantile(double q, struct bucket *b, size_t n, struct bucket_fix *ret_fix);
 /* The share of observations in (lower, upper]. */
 double bucket_fraction(double lower, double upper, struct bucket *b, size_t n);

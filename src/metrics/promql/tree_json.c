@@ -1,5 +1,7 @@
 /* The tree as JSON: what /api/v1/parse_query answers. Keys stand in alphabetical order, as the original
  * writes its maps. */
+#include <math.h>
+
 #include "codec/json.h"
 #include "codec/num.h"
 #include "metrics/promql/engine.h"
@@ -283,6 +285,22 @@ static void json_node(struct json_writer *w, const struct node *n)
     json_object_end(w);
 }
 
+/* JSON has no way to write NaN and the infinities, which fill modifiers may have: the first, in the order of
+ * writing. */
+static const double *unwritable(const struct node *n)
+{
+    const double *found = n && n->arg_count ? unwritable(n->args[0]) : NULL;
+    if (!found && n && n->kind == N_BINARY) {
+        found = n->fills_left && !isfinite(n->fill_left)     ? &n->fill_left
+                : n->fills_right && !isfinite(n->fill_right) ? &n->fill_right
+                                                             : NULL;
+    }
+    for (size_t i = 1; n && i < n->arg_count && !found; i++) {
+        found = unwritable(n->args[i]);
+    }
+    return found || !n ? found : unwritable(n->param);
+}
+
 enum err promql_tree_json(const struct promql_options *o, struct str expr, struct buf *b,
                           struct err_info *reterr_info)
 {
@@ -290,7 +308,13 @@ enum err promql_tree_json(const struct promql_options *o, struct str expr, struc
     struct node *root = NULL;
     struct parse_options p = {o->experimental, o->extended_ranges, o->fill_modifiers};
     enum err err = promql_parse(expr, &p, &a, &root, reterr_info);
-    if (!err) {
+    const double *odd = err ? NULL : unwritable(root);
+    if (odd) {
+        err = err_set(reterr_info, ERR_INTERNAL, "unsupported value: %s",
+                      isnan(*odd) ? "NaN"
+                      : *odd > 0  ? "+Inf"
+                                  : "-Inf");
+    } else if (!err) {
         struct json_writer w = json_writer(b);
         json_node(&w, root);
         err = b->err;

@@ -181,22 +181,52 @@ enum err call_round(struct eval *e, const struct node *n, struct value *v)
 
 /* -- absence --------------------------------------------------------------------------------------------- */
 
+/* Whether the original's index subtracts what the matcher does not want, instead of intersecting. */
+static bool subtracts(const struct node *n, const struct matcher *m)
+{
+    bool must_be_set = false;
+    for (size_t i = 0; i < n->matcher_count && !must_be_set; i++) {
+        must_be_set = str_eq(n->matchers[i].name, m->name) && !matcher_matches_empty(&n->matchers[i]);
+    }
+    return !must_be_set || ((m->op == MATCH_NEQ || m->op == MATCH_NRE) && matcher_matches_empty(m));
+}
+
+/* The selector's matchers as the original's index reorders them before absence is looked at. */
+static enum err index_order(struct eval *e, const struct node *n, const struct matcher ***ret_list)
+{
+    const struct matcher **list = arena_array(e->a, n->matcher_count + 1, sizeof(const struct matcher *));
+    size_t k = 0;
+    for (int round = 0; list && round < 2; round++) {
+        for (size_t i = 0; i < n->matcher_count; i++) {
+            if (subtracts(n, &n->matchers[i]) == (round == 1)) {
+                list[k++] = &n->matchers[i];
+            }
+        }
+    }
+    *ret_list = list;
+    return list ? ERR_OK : eval_no_memory(e);
+}
+
 /* Labels that an = matcher names first, and that no later matcher names. */
 static enum err absent_labels(struct eval *e, const struct node *arg, struct labels *ret_labels)
 {
     const struct node *n = arg->kind == N_MATRIX ? arg->args[0] : arg;
     *ret_labels = (struct labels){0};
+    const struct matcher **list = NULL;
     if (n->kind != N_SELECTOR) {
         return ERR_OK;
     }
+    if (index_order(e, n, &list)) {
+        return ERR_OOM;
+    }
     for (size_t i = 0; i < n->matcher_count; i++) {
-        const struct matcher *m = &n->matchers[i];
+        const struct matcher *m = list[i];
         bool seen = false;
         if (str_eq(m->name, LABEL_METRIC_NAME)) {
             continue;
         }
         for (size_t k = 0; k < i && !seen; k++) {
-            seen = n->matchers[k].op == MATCH_EQ && str_eq(n->matchers[k].name, m->name);
+            seen = list[k]->op == MATCH_EQ && str_eq(list[k]->name, m->name);
         }
         struct str value = m->op == MATCH_EQ && !seen ? m->value : STR("");
         struct str name = arena_str(e->a, m->name), kept = arena_str(e->a, value);

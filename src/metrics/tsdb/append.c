@@ -120,7 +120,7 @@ static void judged(struct appender *a, struct sink_sample *m, enum sample_status
     explain(a, m);
 }
 
-static bool labels_valid(struct labels ls)
+bool series_labels_valid(struct labels ls)
 {
     if (ls.n == 0 || ls.n > LABELS_MAX) {
         return false;
@@ -247,7 +247,7 @@ static enum err series_make(struct appender *a, struct head *h, uint32_t index,
                             enum sample_status *ret_status)
 {
     struct sink_series *s = &a->batch->series[index];
-    if (!labels_valid(s->labels)) {
+    if (!series_labels_valid(s->labels)) {
         *ret_status = SAMPLE_INVALID;
         return ERR_OK;
     }

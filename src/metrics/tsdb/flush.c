@@ -111,9 +111,8 @@ static enum err partition_flush(struct tsdb *db, struct block_writer *w, unsigne
     return e;
 }
 
-/* Closes the file and opens it as a block; NULL when it has no samples. */
-static enum err block_finish(struct tsdb *db, struct block_writer *w, uint64_t number, struct block **ret_b,
-                             struct err_info *info)
+enum err flush_block_finish(struct tsdb *db, struct block_writer *w, uint64_t number, struct block **ret_b,
+                            struct err_info *info)
 {
     char path[4096], name[BLOCK_NAME_BYTES], dir[4096];
     enum err e = block_writer_finish(w, info);
@@ -217,7 +216,7 @@ enum err tsdb_flush(struct tsdb *db, ts_ms before, struct err_info *info)
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
         e = partition_flush(db, &w, p, before, &offsets[p], info);
     }
-    e = e == ERR_OK ? block_finish(db, &w, number, &fresh, info) : e;
+    e = e == ERR_OK ? flush_block_finish(db, &w, number, &fresh, info) : e;
     block_writer_done(&w);
     if (e != ERR_OK) {
         (void)(file_remove(path, NULL) == ERR_OK); /* else the next start does */
@@ -271,7 +270,7 @@ enum err tsdb_merge(struct tsdb *db, struct block *const *blocks, size_t n, stru
         }
         e = tenant_merge(db, &w, t, &only, info);
     }
-    e = e == ERR_OK ? block_finish(db, &w, number, &fresh, info) : e;
+    e = e == ERR_OK ? flush_block_finish(db, &w, number, &fresh, info) : e;
     block_writer_done(&w);
     if (e != ERR_OK) {
         (void)(file_remove(path, NULL) == ERR_OK); /* else the next start does */

@@ -9,6 +9,9 @@
 MUST_USE enum err tsdb_flush(struct tsdb *db, ts_ms before, struct err_info *info);
 /* Replaces the blocks by one with the same samples, without those that are deleted. */
 MUST_USE enum err tsdb_merge(struct tsdb *db, struct block *const *blocks, size_t n, struct err_info *info);
+/* Closes the file of block `number` and opens it as a block; NULL when it has no samples. */
+MUST_USE enum err flush_block_finish(struct tsdb *db, struct block_writer *w, uint64_t number,
+                                     struct block **ret_b, struct err_info *info);
 /* Series definitions of all heads into their file; the log may then be trimmed. */
 MUST_USE enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info);
 MUST_USE enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *info);

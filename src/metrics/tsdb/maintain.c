@@ -184,7 +184,7 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
 void maintain_rest(struct tsdb *db, int64_t since_ns)
 {
     int64_t now = clock_mono_ns(clock_real()), until = now + (now - since_ns);
-    if (db->o.clock->fake) {
+    if (db->o.clock->fake || db->o.no_housekeeping) {
         return;
     }
     mutex_lock(&db->thread_lock);
@@ -218,7 +218,7 @@ static void run(void *ctx)
 enum err maintain_start(struct tsdb *db, struct err_info *info)
 {
     disk_watch(db);
-    if (db->o.clock->fake) {
+    if (db->o.clock->fake || db->o.no_housekeeping) {
         return ERR_OK;
     }
     enum err e = thread_start(&db->thread, "tsdb-maintain", run, db);

@@ -24,6 +24,7 @@ struct tsdb_options {
     uint64_t memory_bytes;
     uint64_t series_max;         /* per tenant; 0 = as many as memory_bytes has room for */
     uint64_t disk_reserve_bytes; /* refuse writes below this much free disk; 0 = 256 MiB */
+    bool no_housekeeping; /* no thread of its own: nothing is merged or expires unless it is asked for */
 };
 
 struct tsdb;

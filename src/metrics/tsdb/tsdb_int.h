@@ -106,6 +106,9 @@ static inline series_ref ref_of(unsigned partition, uint32_t slot)
 /* Of the series' target: job and instance, the whole set when both are missing. */
 uint64_t series_target(struct str tenant, struct labels ls, uint64_t hash);
 
+/* Sorted, unique, neither empty nor beyond the limits. */
+bool series_labels_valid(struct labels ls);
+
 /* The tenant, made when absent (or NULL when `make` is false and it is). Errors: OOM, LIMIT, INVALID. */
 MUST_USE enum err tenant_get(struct tsdb *db, struct str name, bool make, struct tenant **ret_t);
 /* The partition's head of the tenant, made when absent. Under the partition's lock. */
