@@ -472,6 +472,9 @@ enum err exposition_next(struct exposition_parser *p, struct arena *a, enum expo
         if (l.p < l.end && *l.p == '#') {
             return comment(&l, a, ret_event, ret_item);
         }
+        if (p->comments_only) {
+            continue;
+        }
         *ret_event = EXPOSITION_SAMPLE;
         if (p->format == EXPOSITION_OPENMETRICS && !lf) {
             return bad(&l, "end of line");

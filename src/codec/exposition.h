@@ -33,8 +33,9 @@ struct exposition_parser {
     size_t pos;
     unsigned line;
     bool eof_seen;
-    struct str family; /* of the last TYPE, HELP or UNIT */
-    struct str expect; /* a hint, set before each call: the series the next sample is likely to be of */
+    struct str family;  /* of the last TYPE, HELP or UNIT */
+    bool comments_only; /* samples are passed over unread; set after exposition_init */
+    struct str expect;  /* a hint, set before each call: the series the next sample is likely to be of */
     /* Protobuf: a family is taken apart at once; set `native` and `classic` after exposition_init. */
     bool native;  /* native histograms are handed out as such; else as their classic buckets */
     bool classic; /* their classic buckets too */

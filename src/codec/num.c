@@ -381,3 +381,58 @@ enum err num_f64_parse(struct str s, double *ret_value)
     }
     return scan_hexadecimal(s) ? parse_slow(s, ret_value) : ERR_INVALID;
 }
+
+/* Digits at p into *m; at most 19 in all, so that nothing overflows. */
+static const char *take_digits(const char *p, const char *end, uint64_t *m)
+{
+    uint64_t v = *m;
+    for (; p < end && is_digit(*p); p++) {
+        v = v * 10 + (uint64_t)(*p - '0');
+    }
+    *m = v;
+    return p;
+}
+
+static const char *take_exponent(const char *p, const char *end, int *exp10)
+{
+    uint64_t v = 0;
+    bool negative = p < end && *p == '-';
+    p += p < end && (*p == '-' || *p == '+');
+    const char *from = p, *most = end - p > 4 ? p + 4 : end;
+    p = take_digits(p, most, &v);
+    *exp10 += negative ? -(int)v : (int)v;
+    return p > from && p - from < 4 ? p : NULL;
+}
+
+bool num_f64_take(const char **ret_p, const char *end, double *ret_value)
+{
+    enum {
+        DIGITS_MAX = 19
+    };
+    const char *p = *ret_p;
+    bool negative = p < end && *p == '-';
+    p += negative;
+    const char *from = p, *most = end - p > DIGITS_MAX + 1 ? p + DIGITS_MAX + 1 : end;
+    uint64_t m = 0;
+    int exp10 = 0, point = 0;
+    p = take_digits(p, most, &m);
+    if (p < most && *p == '.') {
+        const char *fraction = p + 1;
+        p = take_digits(fraction, most, &m);
+        exp10 = (int)(fraction - p);
+        point = 1;
+    }
+    if (p - from - point <= 0 || p - from - point > DIGITS_MAX || (p < end && (is_digit(*p) || *p == '.'))) {
+        return false;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p = take_exponent(p + 1, end, &exp10);
+    }
+    if (!p || m >= UINT64_C(1) << 53 || exp10 < -POW10_EXACT || exp10 > POW10_EXACT) {
+        return false;
+    }
+    double v = exp10 < 0 ? (double)m / pow10_exact[-exp10] : (double)m * pow10_exact[exp10];
+    *ret_value = negative ? -v : v;
+    *ret_p = p;
+    return true;
+}

@@ -30,5 +30,8 @@ void num_ts_api(struct buf *b, int64_t ms);
  * infinity, nan in any case with sign. Errors: INVALID (syntax), LIMIT (out of range; *ret_value is then
  * +-Inf). */
 MUST_USE enum err num_f64_parse(struct str s, double *ret_value);
+/* The plain decimal number that begins at *p and ends before the first byte that cannot belong to it; *p then
+ * stands there. False, with nothing changed: there is none, or reading it exactly takes num_f64_parse. */
+MUST_USE bool num_f64_take(const char **p, const char *end, double *ret_value);
 
 #endif

@@ -1,5 +1,5 @@
 /* Reading a body: one pass, one cache look-up a sample; labels are made for new series only. */
-#include "metrics/scrape/body.h"
+#include "metrics/scrape/body_int.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -307,20 +307,19 @@ static enum err read_native(struct body_reader *r, const struct wire_histogram *
 }
 
 static enum err sample(struct body_reader *r, const struct exposition_item *item, uint8_t flags,
-                       struct err_info *info)
+                       const struct scrape_gap *gap, struct err_info *info)
 {
     struct cached_series *s =
         item->expected ? scrape_cache_expected(r->cache) : scrape_cache_find(r->cache, item->raw);
+    const struct scrape_gap none = {.flags = SCRAPE_GAP_NO_TYPE};
     struct labels ls = {0};
     bool fresh = !s, timed = item->has_ts && r->job->honor_timestamps;
     enum err e = s ? ERR_OK : new_series(r, item, flags, &s, &ls, info);
     r->counts.total++;
-    if (item->expected) {
-        scrape_cache_take(r->cache, s);
-    }
     if (e) {
         return e;
     }
+    scrape_cache_came(r->cache, s, gap ? *gap : none);
     bool again = !scrape_cache_see(r->cache, s);
     if (s->flags & CACHED_DROPPED) {
         return ERR_OK;
@@ -371,11 +370,80 @@ static enum err describe(struct body_reader *r, enum exposition_event event,
     struct str text = item->text.p ? item->text : STR("");
     return scrape_metadata_set(r->metadata, item->metric, event == EXPOSITION_TYPE ? text : none,
                                event == EXPOSITION_HELP ? text : none, event == EXPOSITION_UNIT ? text : none,
-                               r->cache->scrape);
+                               r->cache->page_reads + 1);
 }
 
-enum err scrape_body_read(struct body_reader *r, enum exposition_format format, struct str body,
-                          struct err_info *info)
+/* One event. */
+static enum err read_event(struct body_reader *r, struct exposition_parser *p, uint8_t *flags,
+                           enum exposition_event *ret_event, struct exposition_item *ret_item,
+                           struct err_info *info)
+{
+    const struct cached_series *next = scrape_cache_expected(r->cache);
+    p->expect = next ? str_of(next->text, next->text_size) : (struct str){0};
+    enum err e = exposition_next(p, r->batch->a, ret_event, ret_item, info);
+    if (e || *ret_event == EXPOSITION_END || *ret_event == EXPOSITION_COMMENT ||
+        *ret_event == EXPOSITION_SAMPLE) {
+        return e;
+    }
+    if (*ret_event == EXPOSITION_TYPE) {
+        *flags = flags_of_type(ret_item->text);
+    }
+    return describe(r, *ret_event, ret_item);
+}
+
+/* Protobuf: families come apart, and no bytes stand for a series. */
+static enum err read_proto(struct body_reader *r, struct str body, struct err_info *info)
+{
+    struct exposition_parser p;
+    struct exposition_item item;
+    enum exposition_event event = EXPOSITION_COMMENT;
+    uint8_t flags = 0;
+    enum err e = ERR_OK;
+    exposition_init(&p, EXPOSITION_PROTO, body);
+    p.native = r->native_histograms;
+    p.classic = r->classic_histograms;
+    while (!e && event != EXPOSITION_END) {
+        e = read_event(r, &p, &flags, &event, &item, info);
+        e = e || event != EXPOSITION_SAMPLE ? e : sample(r, &item, flags, NULL, info);
+    }
+    if (!e) {
+        scrape_cache_read(r->cache, (struct scrape_gap){0}, EXPOSITION_PROTO);
+    }
+    return e;
+}
+
+/* Reads comments and one sample from at->pos on, as far as the END at most. */
+static enum err read_lines(struct body_reader *r, enum exposition_format format, struct body_place *at,
+                           bool *ret_end, struct err_info *info)
+{
+    struct exposition_parser p;
+    struct exposition_item item;
+    enum exposition_event event = EXPOSITION_COMMENT;
+    uint8_t type = SCRAPE_GAP_NO_TYPE;
+    const char *from = at->body.p + at->pos;
+    enum err e = ERR_OK;
+    exposition_init(&p, format, at->body);
+    p.pos = at->pos;
+    p.line = at->line;
+    while (!e && event != EXPOSITION_END && event != EXPOSITION_SAMPLE) {
+        e = read_event(r, &p, &at->flags, &event, &item, info);
+        type = !e && event == EXPOSITION_TYPE ? at->flags : type;
+    }
+    if (!e && event == EXPOSITION_SAMPLE) {
+        struct scrape_gap gap = scrape_gap_of(from, item.raw.p, p.line - at->line - 1, type);
+        e = sample(r, &item, at->flags, &gap, info);
+    } else if (!e) {
+        scrape_cache_read(r->cache, scrape_gap_of(from, at->body.p + p.pos, p.line - at->line, type), format);
+    }
+    at->pos = p.pos;
+    at->line = p.line;
+    *ret_end = event == EXPOSITION_END;
+    return e;
+}
+
+/* What comments say that were passed over with lines of the page: they may stand elsewhere now. */
+static enum err read_comments(struct body_reader *r, enum exposition_format format, struct str body,
+                              struct err_info *info)
 {
     struct exposition_parser p;
     struct exposition_item item;
@@ -383,25 +451,42 @@ enum err scrape_body_read(struct body_reader *r, enum exposition_format format, 
     uint8_t flags = 0;
     enum err e = ERR_OK;
     exposition_init(&p, format, body);
-    p.native = r->native_histograms;
-    p.classic = r->classic_histograms;
-    for (;;) {
-        const struct cached_series *next = scrape_cache_expected(r->cache);
-        p.expect = next ? str_of(next->text, next->text_size) : (struct str){0};
-        e = exposition_next(&p, r->batch->a, &event, &item, info);
-        if (e || event == EXPOSITION_END) {
-            break;
-        }
-        if (event == EXPOSITION_SAMPLE) {
-            e = sample(r, &item, flags, info);
-        } else if (event != EXPOSITION_COMMENT) {
-            flags = event == EXPOSITION_TYPE ? flags_of_type(item.text) : flags;
-            e = describe(r, event, &item);
-        }
-        if (e) {
-            break;
-        }
+    p.comments_only = true;
+    while (!e && event != EXPOSITION_END) {
+        e = read_event(r, &p, &flags, &event, &item, info);
     }
+    return e;
+}
+
+static enum err read_text(struct body_reader *r, enum exposition_format format, struct str body,
+                          struct err_info *info)
+{
+    struct body_place at = {.body = body};
+    bool known = r->cache->page_of == (unsigned)format + 1, passed = false, end = false;
+    enum err e = ERR_OK;
+    while (!e && !end) {
+        size_t before = at.pos;
+        e = known ? scrape_body_read_known(r, &at) : ERR_OK;
+        passed |= at.pos > before;
+        if (!e && known && scrape_body_tail_known(r, &at)) {
+            scrape_cache_read(r->cache, r->cache->page.tail, format);
+            break;
+        }
+        e = e ? e : read_lines(r, format, &at, &end, info);
+    }
+    if (passed && e) {
+        (void)read_comments(r, format, str_slice(body, 0, at.pos), NULL);
+    } else if (passed && (r->cache->comments_due || !scrape_cache_unchanged(r->cache))) {
+        e = read_comments(r, format, body, info);
+    }
+    r->cache->comments_due = r->cache->comments_due && e;
+    return e;
+}
+
+enum err scrape_body_read(struct body_reader *r, enum exposition_format format, struct str body,
+                          struct err_info *info)
+{
+    enum err e = format == EXPOSITION_PROTO ? read_proto(r, body, info) : read_text(r, format, body, info);
     if (!e && r->counts.hit_sample_limit) {
         e = err_set(info, ERR_LIMIT, "sample limit exceeded");
     }
@@ -412,6 +497,9 @@ enum err scrape_body_mark_stale(struct body_reader *r)
 {
     size_t pos = 0;
     struct cached_series *s;
+    if (scrape_cache_unchanged(r->cache)) {
+        return ERR_OK;
+    }
     while ((s = scrape_cache_next(r->cache, &pos))) {
         if (s->seen == 0 || s->seen + 1 != r->cache->scrape || !(s->flags & CACHED_TRACKED) ||
             (s->flags & CACHED_DROPPED) || s->ref == 0) {

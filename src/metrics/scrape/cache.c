@@ -1,5 +1,5 @@
-/* An open-addressing table with linear probing; exposition order is stable, so the successor of the last hit
- * is tried before the table. */
+/* An open-addressing table with linear probing, and the page; exposition order is stable, so what the page
+ * has next is tried before the table. */
 #include "metrics/scrape/cache.h"
 
 #include "base/hash.h"
@@ -15,13 +15,17 @@ void scrape_cache_done(struct scrape_cache *c)
         mem_free(c->slots[i]);
     }
     mem_free(c->slots);
+    mem_free(c->page.entries);
+    mem_free(c->fresh.entries);
     *c = (struct scrape_cache){0};
 }
 
 void scrape_cache_begin(struct scrape_cache *c)
 {
     c->scrape++;
-    c->last = NULL;
+    c->next = 0;
+    c->differs = c->fresh_broken = false;
+    c->fresh.count = 0;
 }
 
 static bool is(const struct cached_series *s, struct str text)
@@ -29,37 +33,85 @@ static bool is(const struct cached_series *s, struct str text)
     return s->text_size == text.n && memcmp(s->text, text.p, text.n) == 0;
 }
 
-static void follows(struct scrape_cache *c, struct cached_series *s)
+/* -- the page -------------------------------------------------------------------------------------------- */
+
+static bool gap_is(const struct scrape_gap *a, const struct scrape_gap *b)
 {
-    if (c->last) {
-        c->last->guess = s;
-    } else {
-        c->first = s;
+    return a->bytes == b->bytes && a->hash == b->hash && a->flags == b->flags;
+}
+
+/* From here on this scrape is not as the page: what came until now begins the fresh one. Without memory
+ * there is none; the next scrape then looks up every series. */
+static void begin_fresh(struct scrape_cache *c)
+{
+    c->differs = true;
+    if (vec_reserve((void **)&c->fresh.entries, &c->fresh.cap, c->next + 1, sizeof(struct page_entry)) !=
+        ERR_OK) {
+        c->fresh_broken = true;
+        return;
     }
-    c->last = s;
+    for (size_t i = 0; i < c->next; i++) {
+        c->fresh.entries[i] = c->page.entries[i];
+    }
+    c->fresh.count = c->next;
 }
 
-struct cached_series *scrape_cache_expected(const struct scrape_cache *c)
+void scrape_cache_came(struct scrape_cache *c, struct cached_series *s, struct scrape_gap gap)
 {
-    return c->last ? c->last->guess : c->first;
+    const struct page_entry *e = c->next < c->page.count ? &c->page.entries[c->next] : NULL;
+    if (!c->differs && e && e->series == s && gap_is(&e->gap, &gap)) {
+        c->next++;
+        return;
+    }
+    if (!c->differs) {
+        begin_fresh(c);
+    }
+    struct scrape_page *f = &c->fresh;
+    if (vec_reserve((void **)&f->entries, &f->cap, f->count + 1, sizeof(*f->entries)) == ERR_OK) {
+        f->entries[f->count++] = (struct page_entry){s, gap};
+    } else {
+        c->fresh_broken = true;
+    }
+    if (s->place < c->page.count && c->page.entries[s->place].series == s) {
+        c->next = s->place + 1u;
+    }
 }
 
-void scrape_cache_take(struct scrape_cache *c, struct cached_series *s)
+void scrape_cache_read(struct scrape_cache *c, struct scrape_gap tail, unsigned format)
 {
-    c->last = s;
+    if (!c->differs &&
+        (c->next != c->page.count || c->page_of != format + 1 || !gap_is(&c->page.tail, &tail))) {
+        begin_fresh(c);
+    }
+    if (!c->differs) {
+        c->page_repeats++;
+        return;
+    }
+    struct scrape_page old = c->page;
+    c->page = c->fresh;
+    c->fresh = old;
+    c->page.tail = tail;
+    c->page.count = c->fresh_broken ? 0 : c->page.count;
+    c->page_of = format + 1;
+    c->page_reads++;
+    c->page_repeats = 0;
+    for (size_t i = 0; i < c->page.count; i++) {
+        c->page.entries[i].series->place = (uint32_t)i;
+    }
+    c->next = c->page.count;
 }
+
+/* -- the table ------------------------------------------------------------------------------------------- */
 
 struct cached_series *scrape_cache_find(struct scrape_cache *c, struct str text)
 {
     struct cached_series *guess = scrape_cache_expected(c);
     if (LIKELY(guess && is(guess, text))) {
-        c->last = guess;
         return guess;
     }
     uint64_t hash = hash_seeded(text.p, text.n, hash_seed());
     for (size_t i = hash & (c->cap - 1); c->cap && c->slots[i]; i = (i + 1) & (c->cap - 1)) {
         if (c->slots[i]->text_hash == hash && is(c->slots[i], text)) {
-            follows(c, c->slots[i]);
             return c->slots[i];
         }
     }
@@ -104,12 +156,12 @@ enum err scrape_cache_add(struct scrape_cache *c, struct str text, struct cached
     if (!s) {
         return ERR_OOM;
     }
-    *s = (struct cached_series){
-        .text_hash = hash_seeded(text.p, text.n, hash_seed()), .text_size = (uint32_t)text.n, .seen = 0};
+    *s = (struct cached_series){.text_hash = hash_seeded(text.p, text.n, hash_seed()),
+                                .text_size = (uint32_t)text.n,
+                                .place = UINT32_MAX};
     memcpy(s->text, text.p, text.n);
     place(c->slots, c->cap, s);
     c->count++;
-    follows(c, s);
     *ret_series = s;
     return ERR_OK;
 }
@@ -126,6 +178,8 @@ bool scrape_cache_see(struct scrape_cache *c, struct cached_series *s)
 
 void scrape_cache_rollback(struct scrape_cache *c)
 {
+    c->differs = c->comments_due = true; /* the page stays that of the last good scrape */
+    c->fresh.count = 0;
     for (size_t i = 0; i < c->cap; i++) {
         struct cached_series *s = c->slots[i];
         if (s && s->seen == c->scrape) {
@@ -149,21 +203,10 @@ static void close_hole(struct scrape_cache *c, size_t hole)
 
 void scrape_cache_trim(struct scrape_cache *c)
 {
-    bool gone = false;
-    for (size_t i = 0; i < c->cap; i++) {
-        gone |= c->slots[i] && c->slots[i]->seen != c->scrape;
-    }
-    if (!gone) {
+    if (scrape_cache_unchanged(c)) {
         return;
     }
-    for (size_t i = 0; i < c->cap; i++) {
-        struct cached_series *s = c->slots[i];
-        if (s) {
-            s->guess = s->guess && s->guess->seen == c->scrape ? s->guess : NULL;
-        }
-    }
-    c->first = c->first && c->first->seen == c->scrape ? c->first : NULL;
-    c->last = NULL;
+    c->fresh.count = 0; /* what it names may go */
     for (size_t i = 0; i < c->cap;) {
         struct cached_series *s = c->slots[i];
         if (s && s->seen != c->scrape) {

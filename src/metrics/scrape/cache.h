@@ -1,5 +1,6 @@
 /* What a target exposed before: each series as it was written, its reference in the store, and when it was
- * last seen. A series seen again costs one comparison of its text.
+ * last seen. The page lists them as the last body that was read did: a body that begins as the one before is
+ * read by comparing, and only values are parsed (body.c).
  *
  * Label sets are not kept: they are made again from the text in the rare case that the store has forgotten
  * the reference. One owner at a time: the scrape that runs. */
@@ -17,29 +18,71 @@ enum cached_flags {
 };
 
 struct cached_series {
-    struct cached_series *guess; /* what followed it last time */
     uint64_t text_hash, labels_hash;
     series_ref ref;
     uint32_t text_size;
     uint32_t seen, before; /* number of the last scrape with it, and of the one before; 0 = none */
+    uint32_t place;        /* in the page, a hint */
     uint8_t flags;
     char text[];
 };
 
+/* The bytes between the line of the sample before (or the begin) and a series: comments, mostly none. */
+struct scrape_gap {
+    uint64_t hash;
+    uint32_t bytes;
+    uint16_t lines;
+    uint8_t flags; /* of the series that follow: CACHED_LE, CACHED_QUANTILE, or SCRAPE_GAP_NO_TYPE */
+};
+
+enum {
+    SCRAPE_GAP_NO_TYPE = 0xff
+};
+
+struct page_entry {
+    struct cached_series *series;
+    struct scrape_gap gap;
+};
+
+struct scrape_page {
+    struct page_entry *entries;
+    size_t count, cap;
+    struct scrape_gap tail; /* behind the last sample */
+};
+
 struct scrape_cache {
     struct cached_series **slots;
-    size_t count, cap; /* cap 0 or a power of two */
-    uint32_t scrape;   /* number of the running scrape, from 1 */
-    struct cached_series *last;
-    struct cached_series *first; /* seen first in the last scrape */
+    size_t count, cap;        /* cap 0 or a power of two */
+    uint32_t scrape;          /* number of the running scrape, from 1 */
+    uint32_t page_of;         /* enum exposition_format, plus 1 */
+    struct scrape_page page;  /* of the last scrape that was read whole */
+    struct scrape_page fresh; /* of this one, from where it differs; before that it is as the page */
+    size_t next;              /* place in the page of what comes next, when it comes as before */
+    bool differs;
+    bool fresh_broken;     /* there was no memory for it */
+    bool comments_due;     /* a scrape that failed may have told other comments than the page has */
+    uint32_t page_reads;   /* scrapes that differed */
+    uint32_t page_repeats; /* scrapes since that did not */
 };
 
 void scrape_cache_done(struct scrape_cache *c);
 /* A new scrape. */
 void scrape_cache_begin(struct scrape_cache *c);
-/* What is likely to come next, or NULL; scrape_cache_take says that it came. */
-struct cached_series *scrape_cache_expected(const struct scrape_cache *c);
-void scrape_cache_take(struct scrape_cache *c, struct cached_series *s);
+/* What is likely to come next, or NULL. */
+static inline struct cached_series *scrape_cache_expected(const struct scrape_cache *c)
+{
+    return c->next < c->page.count ? c->page.entries[c->next].series : NULL;
+}
+/* A sample of `s` came after that gap: the page learns it. */
+void scrape_cache_came(struct scrape_cache *c, struct cached_series *s, struct scrape_gap gap);
+/* The body was read to its end; `format` is an enum exposition_format. */
+void scrape_cache_read(struct scrape_cache *c, struct scrape_gap tail, unsigned format);
+/* The body had the series of the page in its order, with the same comments: nothing vanished, and nothing is
+ * new. Holds from scrape_cache_read on. */
+static inline bool scrape_cache_unchanged(const struct scrape_cache *c)
+{
+    return !c->differs && c->page.count && c->next == c->page.count;
+}
 /* NULL when it is not known. */
 struct cached_series *scrape_cache_find(struct scrape_cache *c, struct str text);
 /* Errors: OOM. */

@@ -65,20 +65,24 @@ enum err scrape_metadata_set(struct metadata_table *t, struct str metric, struct
     if (!fresh) {
         return ERR_OOM;
     }
-    fresh->seen = fresh->changed = scrape;
+    fresh->seen = scrape;
     enum err e = strmap_put(&t->families, metric, fresh, &old);
     mem_free(e ? (void *)fresh : old);
     return e;
 }
 
-void scrape_metadata_trim(struct metadata_table *t, uint32_t scrape)
+void scrape_metadata_trim(struct metadata_table *t, uint32_t scrape, uint32_t repeats)
 {
+    if (repeats &&
+        repeats != SCRAPE_METADATA_KEPT) { /* by then all that the last reading did not have is old */
+        return;
+    }
     size_t pos = 0;
     struct str key;
     void *value;
     while (strmap_next(&t->families, &pos, &key, &value)) {
         const struct family_metadata *f = value;
-        if (scrape - f->seen > SCRAPE_METADATA_KEPT) {
+        if ((int32_t)(scrape - f->seen) > (repeats ? 0 : SCRAPE_METADATA_KEPT)) {
             mem_free(strmap_remove(&t->families, key));
         }
     }

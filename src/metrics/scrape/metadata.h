@@ -6,10 +6,10 @@
 #include "base/strmap.h"
 
 struct family_metadata {
-    struct str metric;      /* inside text */
-    const char *type;       /* static */
-    struct str help, unit;  /* inside text */
-    uint32_t seen, changed; /* scrape numbers */
+    struct str metric;     /* inside text */
+    const char *type;      /* static */
+    struct str help, unit; /* inside text */
+    uint32_t seen;         /* number of a scrape whose comments were read */
     char text[];
 };
 
@@ -21,7 +21,8 @@ void scrape_metadata_done(struct metadata_table *t);
 /* What a scrape says of a family; parts with p == NULL are left as they were. Errors: OOM. */
 MUST_USE enum err scrape_metadata_set(struct metadata_table *t, struct str metric, struct str type,
                                       struct str help, struct str unit, uint32_t scrape);
-/* Forgets families not seen for SCRAPE_METADATA_KEPT scrapes. */
-void scrape_metadata_trim(struct metadata_table *t, uint32_t scrape);
+/* Forgets families not seen for SCRAPE_METADATA_KEPT scrapes: `scrape` is the last whose comments were read,
+ * `repeats` the scrapes since that had the same. */
+void scrape_metadata_trim(struct metadata_table *t, uint32_t scrape, uint32_t repeats);
 
 #endif

@@ -253,7 +253,7 @@ static void finish(struct scrape_target *t, struct body_reader *r, enum err e, s
     if (up) {
         scrape_cache_trim(&t->cache);
         mutex_lock(&t->status_lock);
-        scrape_metadata_trim(&t->metadata, t->cache.scrape);
+        scrape_metadata_trim(&t->metadata, t->cache.page_reads, t->cache.page_repeats);
         mutex_unlock(&t->status_lock);
     } else {
         COUNT(t->m, scrapes_failed, 1);

@@ -18,7 +18,7 @@
 
 enum {
     SLOT_UNKNOWN = -1,
-    LOOK_AHEAD = 6,                  /* samples: memory answers meanwhile */
+    LOOK_AHEAD = 24,                 /* samples: memory answers meanwhile */
     FUTURE_MS_MAX = 24 * 3600 * 1000 /* one sample from the far future would make the present too old */
 };
 
@@ -288,7 +288,9 @@ static void consider_soon(const struct appender *a, const struct head *h, uint32
     if (!s->ref) {
         head_find_soon(h, s->hash);
     } else if (a->refs_hold && slot < h->slot_count) {
-        __builtin_prefetch(head_series(h, (uint32_t)slot));
+        const char *record = (const char *)head_series(h, (uint32_t)slot);
+        __builtin_prefetch(record, 1);
+        __builtin_prefetch(record + sizeof(struct series) - 1, 1);
     }
 }
 
@@ -319,7 +321,8 @@ static enum err consider(struct appender *a, struct head *h, unsigned partition,
         judged(a, m, status);
         return ERR_OK;
     }
-    ASSERT(s); /* series_make says so, or another status */
+    ASSERT(s);                                        /* series_make says so, or another status */
+    __builtin_prefetch(s->tail + s->xor.bits / 8, 1); /* until it is applied */
     a->accepted[a->accepted_count++] = (struct accepted){.series = s,
                                                          .slot = (uint32_t)*slot,
                                                          .sample = sample,

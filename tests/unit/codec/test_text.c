@@ -78,6 +78,31 @@ TEST(float_syntax_is_gos)
     CHECK_EQ(num_f64_parse(STR("1e999"), &v), ERR_LIMIT);
 }
 
+TEST(a_number_taken_from_a_text_is_the_number_parsed)
+{
+    static const char *const parts[] = {"0",  "7",  "19", "00", ".", "e", "E", "-",  "+",
+                                        "5e", "22", "99", "3",  ".", "x", "_", "12", "876543210987654321"};
+    struct rng r;
+    rng_init(&r, test_seed());
+    size_t taken = 0;
+    for (int i = 0; i < 200000; i++) {
+        struct buf b AUTO_BUF = {0};
+        for (uint64_t k = rng_below(&r, 6) + 1; k > 0; k--) {
+            buf_c(&b, parts[rng_below(&r, ARRAY_LEN(parts))]);
+        }
+        double v = 0, want = 0;
+        const char *p = b.p;
+        if (num_f64_take(&p, b.p + b.n, &v)) {
+            CHECK_OK(num_f64_parse(str_of(b.p, (size_t)(p - b.p)), &want));
+            CHECK(memcmp(&v, &want, sizeof(v)) == 0);
+            taken++;
+        } else {
+            CHECK(p == b.p);
+        }
+    }
+    CHECK(taken > 20000);
+}
+
 TEST(api_numbers)
 {
     struct buf b AUTO_BUF = {0};
