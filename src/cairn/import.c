@@ -11,7 +11,7 @@ static const struct {
     const char *name, *summary;
     import_fn *run;
 } kinds[] = {
-    {"prometheus", "the blocks of a Prometheus' data folder", import_prometheus},
+    {"prometheus", "a Prometheus' data folder: blocks, log and head chunks", import_prometheus},
     {"openmetrics", "OpenMetrics text, timestamps in seconds; plain, gzip or zstd", import_openmetrics},
     {"text", "Prometheus' text format, timestamps in milliseconds; plain, gzip or zstd", import_text},
 };

@@ -38,6 +38,7 @@ struct import_run {
     const char *name; /* of what is brought in now */
     struct tsdb_imported sum;
     size_t blocks, blocks_already;
+    bool head_already;
     unsigned damaged; /* things with damage */
 };
 
@@ -132,11 +133,26 @@ static enum err blocks_import(struct import_run *run, const struct prom_dir *dir
     return e;
 }
 
+static enum err head_import(struct import_run *run, const struct import_flags *f, const struct prom_dir *dir,
+                            struct err_info *info)
+{
+    struct tsdb_imported d = {0};
+    run->name = "head";
+    enum err e = tsdb_import_head(run->db, &run->o, f->from.p, prom_dir_head_from(dir), &d, info);
+    if (e == ERR_OK) {
+        run->head_already = d.already;
+        say(run, &d);
+        sum_up(run, &d);
+    }
+    return e;
+}
+
 static int finish(const struct import_run *run)
 {
-    (void)printf("brought in: %zu blocks, %llu samples, %llu bytes; there before: %zu blocks\n", run->blocks,
-                 (unsigned long long)run->sum.samples, (unsigned long long)run->sum.bytes,
-                 run->blocks_already);
+    (void)printf(
+        "brought in: %zu blocks, %llu samples, %llu exemplars, %llu bytes; there before: %zu blocks%s\n",
+        run->blocks, (unsigned long long)run->sum.samples, (unsigned long long)run->sum.exemplars,
+        (unsigned long long)run->sum.bytes, run->blocks_already, run->head_already ? " and the head" : "");
     ts_ms now = clock_wall_ms(clock_real());
     if (run->sum.samples && run->sum.min_ts < now - RETENTION_DAYS * DAY_MS) {
         (void)printf("the oldest samples are %lld days old: start the server with "
@@ -181,6 +197,7 @@ static int import_run(const struct import_flags *f)
                      STR_FMT(f->from));
     }
     e = e == ERR_OK ? blocks_import(&run, &dir, &info) : e;
+    e = e == ERR_OK ? head_import(&run, f, &dir, &info) : e;
     progress_end();
     tsdb_close(run.db);
     prom_dir_done(&dir);
@@ -199,9 +216,11 @@ int import_prometheus(int argc, char **argv)
     }
     if (f.help || !f.from.n || n != 1 || strcmp(what, "prometheus") != 0) {
         struct buf text AUTO_BUF = {.size_bytes_max = 8192};
-        buf_c(&text, "usage: cairn import prometheus --from=DIR --data=DIR\n\n"
-                     "Brings the blocks of a Prometheus into a data folder that no server uses meanwhile.\n"
-                     "Prometheus' files stay as they are. Doing it again brings in only what is new.\n");
+        buf_c(&text,
+              "usage: cairn import prometheus --from=DIR --data=DIR\n\n"
+              "Brings blocks, log and head chunks of a Prometheus into a data folder that no server uses\n"
+              "meanwhile. Damaged parts are counted and named, everything else comes in.\n"
+              "Prometheus' files stay as they are. Doing it again brings in only what is new.\n");
         flags_help(&text, &set, 1);
         (void)fwrite(text.p, 1, text.n, f.help ? stdout : stderr);
         return f.help ? 0 : 2;

@@ -34,5 +34,11 @@ struct tsdb_imported {
  */
 MUST_USE enum err tsdb_import_block(struct tsdb *db, const struct tsdb_import *o, struct prom_block *b,
                                     struct tsdb_imported *ret_done, struct err_info *reterr_info);
+/* The head of the Prometheus whose folder it is: of its log what is not older than `from` (which is in
+ * blocks), its log of late samples, its mapped chunks where the log has lost something; exemplars and
+ * metadata. Memory: a quarter of the store's promise, 64 MiB at least. A log that has grown since is brought
+ * in again; samples that are there twice count once. Errors: as above. */
+MUST_USE enum err tsdb_import_head(struct tsdb *db, const struct tsdb_import *o, const char *dir, ts_ms from,
+                                   struct tsdb_imported *ret_done, struct err_info *reterr_info);
 
 #endif
