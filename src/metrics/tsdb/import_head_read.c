@@ -279,7 +279,7 @@ static enum err read_exemplar(void *ctx, uint64_t ref, struct labels ls, double 
 {
     struct head_import *im = ctx;
     const struct head_series *s = ts < im->from ? NULL : series_of(im, ref);
-    struct labels own;
+    struct labels own = {0};
     if (!s) {
         return ERR_OK;
     }
