@@ -17,7 +17,7 @@
 
 enum {
     CHUNK_MAX = 2000,
-    ROUNDS = 5
+    ROUNDS = 50
 };
 
 struct sum {

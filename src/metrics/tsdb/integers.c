@@ -173,17 +173,104 @@ static enum err patch(struct reader r, size_t exceptions, size_t n, uint64_t *re
     return ERR_OK;
 }
 
+/* A group's values, `width` bits each (1 to 56), from bit `pos` on; 8 bytes may be read from where the last
+ * one begins. */
+static void unpack_group(const uint8_t *p, size_t pos, unsigned width, size_t n, uint64_t min, uint64_t *m)
+{
+    for (size_t i = 0; i < n; i++, pos += width) {
+        m[i] = min + (load_be64(p + (pos >> 3)) << (pos & 7) >> (64 - width));
+    }
+}
+
+static void unpack_wide(const uint8_t *p, size_t n_bytes, size_t pos, unsigned width, size_t n, uint64_t min,
+                        uint64_t *m)
+{
+    struct bit_reader b = {.p = p, .n_bytes = n_bytes, .pos = pos};
+    for (size_t i = 0; i < n; i++) {
+        m[i] = min + bits_get(&b, width);
+    }
+}
+
+/* The group at bit `pos` behind its width; the caller has checked that the stream has it whole. */
+static void unpack_any(const uint8_t *p, size_t n_bytes, size_t pos, unsigned width, size_t n, uint64_t min,
+                       uint64_t *m)
+{
+    enum {
+        SIMPLE_MAX = 56,
+        GROUP_BYTES_MAX = (GROUP * SIMPLE_MAX + 7) / 8 + 1
+    };
+    size_t from = pos >> 3, bytes = (pos + n * width + 7) / 8 - from;
+    if (width == 0) {
+        for (size_t i = 0; i < n; i++) {
+            m[i] = min;
+        }
+    } else if (width > SIMPLE_MAX) {
+        unpack_wide(p, n_bytes, pos, width, n, min, m);
+    } else if (from + bytes + 8 <= n_bytes) {
+        unpack_group(p, pos, width, n, min, m);
+    } else { /* the stream's end: from a copy with room behind it */
+        uint8_t padded[GROUP_BYTES_MAX + 8] = {0};
+        memcpy(padded, p + from, bytes);
+        unpack_group(padded, pos & 7, width, n, min, m);
+    }
+}
+
 static enum err unpack(const uint8_t *p, size_t n_bytes, size_t from, size_t n, uint64_t min, uint64_t *m)
 {
     struct bit_reader b = {.p = p, .n_bytes = n_bytes};
     for (size_t g = from; g < n; g += GROUP) {
-        size_t end = n - g < GROUP ? n : g + GROUP;
+        size_t count = n - g < GROUP ? n - g : GROUP;
         unsigned width = (unsigned)bits_get(&b, WIDTH_BITS);
-        for (size_t i = g; i < end; i++) {
-            m[i] = min + (width ? bits_get(&b, width) : 0);
+        if (b.bad || width > WIDTH_MAX || count * width > n_bytes * 8 - b.pos) {
+            return ERR_CORRUPT;
+        }
+        unpack_any(p, n_bytes, b.pos, width, count, min, m + g);
+        b.pos += count * width;
+    }
+    return ERR_OK;
+}
+
+/* Differences become sums again, in one pass. The first `order` are whole. */
+static void sum_up(uint64_t *m, size_t n, unsigned order)
+{
+    uint64_t v, slope;
+    if (order == 1) {
+        v = m[0];
+        for (size_t i = 1; i < n; i++) {
+            v += m[i];
+            m[i] = v;
+        }
+    } else if (order == 2) {
+        slope = m[1];
+        v = m[0] + slope;
+        m[1] = v;
+        for (size_t i = 2; i < n; i++) {
+            slope += m[i];
+            v += slope;
+            m[i] = v;
         }
     }
-    return b.bad ? ERR_CORRUPT : ERR_OK;
+}
+
+/* Integers into the bits of the decimals they stand for. */
+static void scale_down(uint64_t *m, size_t n, unsigned exponent)
+{
+    double v[GROUP], power = powers[exponent];
+    for (size_t g = 0; g < n; g += GROUP) {
+        size_t count = n - g < GROUP ? n - g : GROUP;
+        for (size_t i = 0; i < count; i++) {
+            v[i] = (double)(int64_t)m[g + i];
+        }
+        if (exponent) {
+            for (size_t i = count; i < GROUP; i++) {
+                v[i] = 0;
+            }
+            for (size_t i = 0; i < GROUP; i++) { /* a fixed count: several at once */
+                v[i] /= power;
+            }
+        }
+        memcpy(m + g, v, count * sizeof(*v));
+    }
 }
 
 enum err integers_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v)
@@ -206,13 +293,7 @@ enum err integers_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *r
     if (r.bad || unpack(r.p, reader_left(&r), order, n, min, ret_v) != ERR_OK) {
         return ERR_CORRUPT;
     }
-    for (size_t k = order; k > 0; k--) {
-        for (size_t i = k; i < n; i++) {
-            ret_v[i] += ret_v[i - 1];
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        ret_v[i] = f64_bits((double)(int64_t)ret_v[i] / powers[exponent]);
-    }
+    sum_up(ret_v, n, order);
+    scale_down(ret_v, n, exponent);
     return patch(patches, (size_t)exceptions, n, ret_v);
 }

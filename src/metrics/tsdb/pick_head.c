@@ -148,19 +148,20 @@ static enum err pick_locked(struct metric_cursor *c, const struct head *h)
 {
     size_t words = bitmap_words(h->slot_count);
     struct picker p = {.c = c, .h = h};
-    uint64_t *set = arena_zarray(&c->part, words + 1, sizeof(*set));
+    uint64_t *set = arena_array(&c->part, words + 1, sizeof(*set));
     p.column_of = arena_array(&c->part, h->clock_count + 1, sizeof(*p.column_of));
     if (!set || !p.column_of) {
         return arena_err(&c->part);
     }
     memset(p.column_of, 0xff, h->clock_count * sizeof(*p.column_of));
-    for (uint32_t i = 0; i < h->slot_count; i++) {
-        set[i / 64] |= (uint64_t)(head_series(h, i)->flags & SERIES_LIVE) << (i % 64);
-    }
+    memset(set, 0xff, words * sizeof(*set));
     enum err e = index_select(h->index, c->sel.matchers, c->sel.matcher_count, h->slot_count, set, &c->part);
     for (size_t w = 0; e == ERR_OK && w < words; w++) {
         for (uint64_t left = set[w]; e == ERR_OK && left; left &= left - 1) {
-            e = pick_series(&p, (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left)));
+            size_t slot = w * 64 + (size_t)__builtin_ctzll(left);
+            if (slot < h->slot_count && (head_series(h, (uint32_t)slot)->flags & SERIES_LIVE)) {
+                e = pick_series(&p, (uint32_t)slot);
+            }
         }
     }
     return e;
