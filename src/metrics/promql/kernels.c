@@ -1,16 +1,19 @@
-/* Window functions over whole columns: what all series of a batch share (bounds, distances to the edges) is
- * computed once, and counters look at their resets, not at every sample of every window. The order of
- * additions is that of the window functions, so results are the same to the last bit. */
+/* Kernels that look at a window's ends or at the changes between neighbours: what all series of a batch share
+ * is computed once, and counters look at their resets, not at every sample of every window. */
+#include "metrics/promql/kernels.h"
+
 #include <math.h>
 
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/range_fns.h"
-#include "metrics/promql/rows.h"
 
-void kernel_prepare(struct range_grid *g)
+/* -- what series share ----------------------------------------------------------------------------------- */
+
+static void prepare_extrapolation(struct range_grid *g, bool per_second)
 {
     for (size_t i = 0; i < g->steps; i++) {
         size_t first = g->first[i], gaps = g->end[i] > first ? g->end[i] - first - 1 : 0;
+        g->sampled[i] = g->to_start[i] = g->to_end[i] = g->factor[i] = 0;
         if (gaps == 0) {
             continue;
         }
@@ -18,212 +21,341 @@ void kernel_prepare(struct range_grid *g)
         double to_start = (double)(g->ts[first] - g->from[i]) / 1000;
         double to_end = (double)(g->to[i] - g->ts[first + gaps]) / 1000;
         double average = sampled / (double)gaps, threshold = average * 1.1;
+        to_start = to_start >= threshold ? average / 2 : to_start;
+        to_end = to_end >= threshold ? average / 2 : to_end;
+        double factor = sampled == 0 ? 1 : (sampled + to_start + to_end) / sampled;
         g->sampled[i] = sampled;
-        g->to_start[i] = to_start >= threshold ? average / 2 : to_start;
-        g->to_end[i] = to_end >= threshold ? average / 2 : to_end;
+        g->to_start[i] = to_start;
+        g->to_end[i] = to_end;
+        g->factor[i] = per_second ? factor / g->range_seconds : factor;
     }
 }
+
+static bool evenly_spaced(const struct range_grid *g)
+{
+    bool even = g->high > g->low + 1;
+    for (size_t i = g->low + 2; even && i < g->high; i++) {
+        even = g->ts[i] - g->ts[i - 1] == g->ts[i - 1] - g->ts[i - 2];
+    }
+    return even;
+}
+
+static enum err table_reserve(struct eval *e, struct time_table *t, size_t n)
+{
+    if (n <= t->cap) {
+        return ERR_OK;
+    }
+    t->x = arena_array(e->a, n, sizeof(*t->x));
+    t->sum_x = arena_array(e->a, n, sizeof(*t->sum_x));
+    t->sum_x2 = arena_array(e->a, n, sizeof(*t->sum_x2));
+    t->n = 0;
+    t->cap = t->x && t->sum_x && t->sum_x2 ? n : 0;
+    return t->cap ? ERR_OK : eval_no_memory(e);
+}
+
+/* The table for the first of the widest windows; others find out whether it is theirs too. */
+static enum err prepare_times(struct eval *e, struct range_grid *g)
+{
+    struct time_table *t = &g->times;
+    size_t i = 0;
+    while (i < g->steps && g->end[i] - g->first[i] != g->widest) {
+        i++;
+    }
+    if (g->points == 0 || !evenly_spaced(g)) {
+        t->n = 0;
+        return ERR_OK;
+    }
+    ts_ms start = g->ts[g->first[i]] - g->origin[i];
+    int64_t tick = g->ts[g->low + 1] - g->ts[g->low];
+    if (start == t->start && tick == t->tick && g->widest <= t->n) {
+        return ERR_OK;
+    }
+    if (table_reserve(e, t, g->widest)) {
+        return eval_no_memory(e);
+    }
+    struct kahan x = {0}, x2 = {0};
+    for (size_t s = 0; s < g->widest; s++) {
+        t->x[s] = (double)(start + (int64_t)s * tick) / 1000;
+        kahan_add(&x, t->x[s]);
+        kahan_add(&x2, t->x[s] * t->x[s]);
+        t->sum_x[s] = x.sum + x.c;
+        t->sum_x2[s] = x2.sum + x2.c;
+    }
+    t->start = start;
+    t->tick = tick;
+    t->n = g->widest;
+    return ERR_OK;
+}
+
+enum err kernel_prepare(struct eval *e, const struct kernel *k, struct range_grid *g)
+{
+    g->points = g->widest = 0;
+    for (size_t i = 0; i < g->steps; i++) {
+        uint32_t n = g->end[i] > g->first[i] ? g->end[i] - g->first[i] : 0;
+        g->has[i] = n >= k->least;
+        g->points += g->has[i];
+        g->widest = n > g->widest ? n : g->widest;
+        g->oldest[i] = g->has[i] ? g->first[i] : 0;
+        g->newest[i] = g->has[i] ? g->end[i] - 1 : 0;
+        if (k->kind == REGRESSION) {
+            bool ahead = k->of == range_predict_linear;
+            g->origin[i] = ahead ? step_time(e, i) : g->has[i] ? g->ts[g->first[i]] : 0;
+        }
+    }
+    if (k->kind == EXTRAPOLATED || k->kind == RATE) {
+        prepare_extrapolation(g, k->kind == RATE);
+    }
+    return k->kind == REGRESSION ? prepare_times(e, g) : ERR_OK;
+}
+
+/* -- counters -------------------------------------------------------------------------------------------- */
 
 /* Indices at which the counter fell, in what the windows span. */
 static size_t find_resets(const struct range_grid *g, const double *in, uint32_t *resets)
 {
+    unsigned any = 0;
     size_t count = 0;
     for (size_t i = g->low + 1; i < g->high; i++) {
+        any |= in[i] < in[i - 1];
+    }
+    for (size_t i = g->low + 1; any && i < g->high; i++) {
         resets[count] = (uint32_t)i;
         count += in[i] < in[i - 1];
     }
     return count;
 }
 
-static size_t counters(const struct range_grid *g, const double *in, size_t n, uint32_t *resets, double *v,
-                       uint8_t *has, double divide_by)
+/* What resets took away is added to the changes. */
+static void add_resets(const struct range_grid *g, const double *in, const uint32_t *resets, size_t count,
+                       double *v)
 {
-    (void)n;
-    size_t reset_count = find_resets(g, in, resets), next = 0, points = 0;
+    size_t next = 0;
     for (size_t i = 0; i < g->steps; i++) {
-        size_t first = g->first[i], end = g->end[i];
-        has[i] = end > first + 1;
-        if (!has[i]) {
-            continue;
-        }
-        double result = in[end - 1] - in[first], to_start = g->to_start[i], sampled = g->sampled[i];
+        size_t first = g->oldest[i], last = g->newest[i];
         while (next > 0 && resets[next - 1] > first) { /* windows of @ and of narrowing grids go back */
             next--;
         }
-        while (next < reset_count && resets[next] <= first) {
+        while (next < count && resets[next] <= first) {
             next++;
         }
-        for (size_t r = next; r < reset_count && resets[r] < end; r++) {
-            result += in[resets[r] - 1];
+        for (size_t r = next; r < count && resets[r] <= last; r++) {
+            v[i] += in[resets[r] - 1];
         }
-        if (result > 0 && in[first] >= 0) {
-            double to_zero = sampled * (in[first] / result);
+    }
+}
+
+static void ends_apart(const struct range_grid *g, const double *in, double *v)
+{
+    for (size_t i = 0; i < g->steps; i++) {
+        v[i] = in[g->newest[i]] - in[g->oldest[i]];
+    }
+}
+
+/* Whether a counter that grew by `change` from `first` on may have been zero within the window. The margins
+ * are wide: products that are not close to each other compare as the quotient of the formula does. */
+static inline bool near_zero(double first, double change, double sampled, double to_start)
+{
+    double reach = first * sampled;
+    bool far = reach > 1e-300 && reach > to_start * change * (1 + 1e-9);
+    return (change > 0) & (first >= 0) & !far;
+}
+
+/* Changes become extrapolated ones; a counter's are not extrapolated to before it was zero. */
+static void extrapolate(const struct range_grid *g, const double *in, double divide_by, double *v)
+{
+    for (size_t i = 0; i < g->steps; i++) {
+        double first = in[g->oldest[i]], change = v[i], factor = g->factor[i];
+        if (UNLIKELY(near_zero(first, change, g->sampled[i], g->to_start[i]))) {
+            double sampled = g->sampled[i], to_start = g->to_start[i], to_zero = sampled * (first / change);
             to_start = to_zero < to_start ? to_zero : to_start;
+            factor = sampled == 0 ? 1 : (sampled + to_start + g->to_end[i]) / sampled;
+            factor = divide_by > 0 ? factor / divide_by : factor;
         }
-        double factor = sampled == 0 ? 1 : (sampled + to_start + g->to_end[i]) / sampled;
-        v[i] = result * (divide_by > 0 ? factor / divide_by : factor);
-        points++;
+        v[i] = change * factor;
     }
-    return points;
 }
 
-static size_t kernel_rate(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch,
-                          double *v, uint8_t *has)
+static void counters(const struct range_grid *g, const double *in, uint32_t *resets, double divide_by,
+                     double *v)
 {
-    return counters(g, in, n, scratch, v, has, g->range_seconds);
+    size_t count = find_resets(g, in, resets);
+    ends_apart(g, in, v);
+    if (count) {
+        add_resets(g, in, resets, count, v);
+    }
+    extrapolate(g, in, divide_by, v);
 }
 
-static size_t kernel_increase(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch,
-                              double *v, uint8_t *has)
+static void kernel_rate(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
-    return counters(g, in, n, scratch, v, has, 0);
+    counters(g, in, scratch, g->range_seconds, v);
 }
 
-static size_t kernel_delta(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch,
-                           double *v, uint8_t *has)
+static void kernel_increase(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
-    size_t points = 0;
-    (void)n;
+    counters(g, in, scratch, 0, v);
+}
+
+static void kernel_delta(const struct range_grid *g, const double *in, void *scratch, double *v)
+{
+    (void)scratch;
+    ends_apart(g, in, v);
+    for (size_t i = 0; i < g->steps; i++) {
+        v[i] *= g->factor[i];
+    }
+}
+
+static void kernel_irate(const struct range_grid *g, const double *in, void *scratch, double *v)
+{
     (void)scratch;
     for (size_t i = 0; i < g->steps; i++) {
-        size_t first = g->first[i], end = g->end[i];
-        has[i] = end > first + 1;
-        if (!has[i]) {
-            continue;
+        if (g->has[i]) {
+            uint32_t at = g->newest[i];
+            double last = in[at], before = in[at - 1];
+            v[i] = (last < before ? last : last - before) / ((double)(g->ts[at] - g->ts[at - 1]) / 1000);
         }
-        double result = in[end - 1] - in[first], sampled = g->sampled[i];
-        double factor = sampled == 0 ? 1 : (sampled + g->to_start[i] + g->to_end[i]) / sampled;
-        v[i] = result * factor;
-        points++;
     }
-    return points;
 }
 
-/* -- over time ------------------------------------------------------------------------------------------- */
-
-static size_t kernel_sum(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch, double *v,
-                         uint8_t *has)
+static void kernel_idelta(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
-    size_t points = 0;
-    (void)n;
     (void)scratch;
     for (size_t i = 0; i < g->steps; i++) {
-        struct kahan k = {0};
-        has[i] = g->end[i] > g->first[i];
-        for (uint32_t s = g->first[i]; s < g->end[i]; s++) {
-            kahan_add(&k, in[s]);
-        }
-        v[i] = kahan_sum(&k);
-        points += has[i];
+        uint32_t at = g->newest[i];
+        v[i] = g->has[i] ? in[at] - in[at - 1] : 0;
     }
-    return points;
 }
 
-static size_t kernel_avg(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch, double *v,
-                         uint8_t *has)
+/* Differences of a running count: how often something happened between a window's samples. */
+static void count_between(const struct range_grid *g, const uint32_t *count, double *v)
 {
-    size_t points = 0;
-    (void)n;
-    (void)scratch;
     for (size_t i = 0; i < g->steps; i++) {
-        struct kahan_mean m = {0};
-        has[i] = g->end[i] > g->first[i];
-        for (uint32_t s = g->first[i]; s < g->end[i]; s++) {
-            kahan_mean_add(&m, in[s]);
-        }
-        v[i] = has[i] ? kahan_mean(&m) : 0;
-        points += has[i];
+        v[i] = (double)(count[g->newest[i]] - count[g->oldest[i]]);
     }
-    return points;
 }
 
-/* The extreme of a window from the one before it: only when that one's place has left is the window searched.
- * NaN counts only where there is nothing else. */
-static size_t extremes(const struct range_grid *g, const double *in, double *v, uint8_t *has, double sign)
+static void kernel_resets(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
-    size_t points = 0, best = 0, done = 0;
-    for (size_t i = 0; i < g->steps; i++) {
-        size_t first = g->first[i], end = g->end[i];
-        has[i] = end > first;
-        if (!has[i]) {
-            continue;
-        }
-        if (points == 0 || best < first || end < done) {
-            best = first;
-            done = first + 1;
-        }
-        for (size_t s = done > first ? done : first; s < end; s++) {
-            bool better = sign * in[s] > sign * in[best] || isnan(in[best]);
-            best = better ? s : best;
-        }
-        done = end;
-        v[i] = in[best];
-        points++;
+    uint32_t *count = scratch, n = 0;
+    for (size_t i = 0; i < g->high; i++) {
+        n += i > g->low && in[i] < in[i - 1];
+        count[i] = n;
     }
-    return points;
+    count_between(g, count, v);
 }
 
-static size_t kernel_max(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch, double *v,
-                         uint8_t *has)
+static void kernel_changes(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
-    (void)n;
-    (void)scratch;
-    return extremes(g, in, v, has, 1);
+    uint32_t *count = scratch, n = 0;
+    for (size_t i = 0; i < g->high; i++) {
+        n += i > g->low && in[i] != in[i - 1] && !(isnan(in[i]) && isnan(in[i - 1]));
+        count[i] = n;
+    }
+    count_between(g, count, v);
 }
 
-static size_t kernel_min(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch, double *v,
-                         uint8_t *has)
-{
-    (void)n;
-    (void)scratch;
-    return extremes(g, in, v, has, -1);
-}
+/* -- one sample, or none --------------------------------------------------------------------------------- */
 
-static size_t kernel_count(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch,
-                           double *v, uint8_t *has)
+static void kernel_count(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
-    size_t points = 0;
     (void)in;
-    (void)n;
     (void)scratch;
     for (size_t i = 0; i < g->steps; i++) {
-        has[i] = g->end[i] > g->first[i];
-        v[i] = has[i] ? (double)(g->end[i] - g->first[i]) : 0;
-        points += has[i];
+        v[i] = (double)(g->newest[i] - g->oldest[i] + 1);
     }
-    return points;
 }
 
-static size_t kernel_last(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch,
-                          double *v, uint8_t *has)
+static void kernel_present(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
-    size_t points = 0;
-    (void)n;
+    (void)in;
     (void)scratch;
     for (size_t i = 0; i < g->steps; i++) {
-        has[i] = g->end[i] > g->first[i];
-        v[i] = has[i] ? in[g->end[i] - 1] : 0;
-        points += has[i];
+        v[i] = 1;
     }
-    return points;
 }
+
+static void kernel_last(const struct range_grid *g, const double *in, void *scratch, double *v)
+{
+    (void)scratch;
+    for (size_t i = 0; i < g->steps; i++) {
+        v[i] = in[g->newest[i]];
+    }
+}
+
+static void kernel_first(const struct range_grid *g, const double *in, void *scratch, double *v)
+{
+    (void)scratch;
+    for (size_t i = 0; i < g->steps; i++) {
+        v[i] = in[g->oldest[i]];
+    }
+}
+
+/* -- which ----------------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+#define WIDE(x)             \
+    {                       \
+        (x), x##_v3, x##_v4 \
+    }
+#else
+#define WIDE(x)         \
+    {                   \
+        (x), NULL, NULL \
+    }
+#endif
 
 const struct kernel *kernel_for(range_fn *fn)
 {
-    static const struct {
-        range_fn *fn;
-        struct kernel kernel;
-    } kernels[] = {
-        {range_rate, {kernel_rate, true}},   {range_increase, {kernel_increase, true}},
-        {range_delta, {kernel_delta, true}}, {range_sum, {kernel_sum, false}},
-        {range_avg, {kernel_avg, false}},    {range_max, {kernel_max, false}},
-        {range_min, {kernel_min, false}},    {range_count, {kernel_count, false}},
-        {range_last, {kernel_last, false}},
+    static const struct kernel kernels[] = {
+        {range_rate, {kernel_rate}, 2, RATE},
+        {range_increase, {kernel_increase}, 2, EXTRAPOLATED},
+        {range_delta, {kernel_delta}, 2, EXTRAPOLATED},
+        {range_irate, {kernel_irate}, 2, WINDOWS},
+        {range_idelta, {kernel_idelta}, 2, WINDOWS},
+        {range_resets, {kernel_resets}, 1, WINDOWS},
+        {range_changes, {kernel_changes}, 1, WINDOWS},
+        {range_sum, WIDE(kernel_sum), 1, WINDOWS},
+        {range_avg, WIDE(kernel_avg), 1, WINDOWS},
+        {range_stdvar, WIDE(kernel_stdvar), 1, WINDOWS},
+        {range_stddev, WIDE(kernel_stddev), 1, WINDOWS},
+        {range_max, {kernel_max}, 1, WINDOWS},
+        {range_min, {kernel_min}, 1, WINDOWS},
+        {range_quantile, {kernel_quantile}, 1, WINDOWS},
+        {range_deriv, WIDE(kernel_deriv), 2, REGRESSION},
+        {range_predict_linear, WIDE(kernel_predict_linear), 2, REGRESSION},
+        {range_count, {kernel_count}, 1, WINDOWS},
+        {range_present, {kernel_present}, 1, WINDOWS},
+        {range_last, {kernel_last}, 1, WINDOWS},
+        {range_first, {kernel_first}, 1, WINDOWS},
     };
-    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
-        if (kernels[i].fn == fn) {
-            return &kernels[i].kernel;
+    for (size_t i = 0; i < ARRAY_LEN(kernels); i++) {
+        if (kernels[i].of == fn) {
+            return &kernels[i];
         }
     }
     return NULL;
+}
+
+enum kernel_set kernel_best_set(enum kernel_set most)
+{
+    enum kernel_set best = SET_ANY;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    bool v3 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+    bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx512cd");
+    best = v4 ? SET_AVX512 : v3 ? SET_AVX2 : SET_ANY;
+#endif
+    return best < most ? best : most;
+}
+
+kernel_fn *kernel_in_set(const struct kernel *k, enum kernel_set set)
+{
+    kernel_fn *fn = k->fn[SET_ANY];
+    for (unsigned s = SET_ANY; s <= (unsigned)set; s++) {
+        fn = k->fn[s] ? k->fn[s] : fn;
+    }
+    return fn;
 }

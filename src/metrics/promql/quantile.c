@@ -17,7 +17,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double sorted_quantile(double q, const double *v, size_t n)
+double quantile_sorted(double q, const double *v, size_t n)
 {
     if (n == 0 || isnan(q)) {
         return (double)NAN;
@@ -34,6 +34,12 @@ static double sorted_quantile(double q, const double *v, size_t n)
     return v[(size_t)low] * (1 - weight) + v[(size_t)high] * weight;
 }
 
+void quantile_sort(const double *v, size_t n, double *ret_sorted)
+{
+    memcpy(ret_sorted, v, n * sizeof(*v));
+    qsort(ret_sorted, n, sizeof(*ret_sorted), compare);
+}
+
 bool quantile_of(double q, const double *v, size_t n, double *ret_v)
 {
     double *copy = mem_array(n, sizeof(*copy));
@@ -42,7 +48,7 @@ bool quantile_of(double q, const double *v, size_t n, double *ret_v)
     }
     memcpy(copy, v, n * sizeof(*copy));
     qsort(copy, n, sizeof(*copy), compare);
-    *ret_v = sorted_quantile(q, copy, n);
+    *ret_v = quantile_sorted(q, copy, n);
     mem_free(copy);
     return true;
 }
@@ -61,12 +67,12 @@ bool median_deviation(const double *v, size_t n, double *ret_v)
     }
     memcpy(copy, v, n * sizeof(*copy));
     qsort(copy, n, sizeof(*copy), compare);
-    double median = sorted_quantile(0.5, copy, n);
+    double median = quantile_sorted(0.5, copy, n);
     for (size_t i = 0; i < n; i++) {
         copy[i] = fabs(v[i] - median);
     }
     qsort(copy, n, sizeof(*copy), compare);
-    *ret_v = sorted_quantile(0.5, copy, n);
+    *ret_v = quantile_sorted(0.5, copy, n);
     mem_free(copy);
     return true;
 }

@@ -5,7 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Linear between ranks q(n-1); NaN for a NaN q, -Inf below 0, +Inf above 1. False: out of memory. */
+/* NaN first; equal values keep their order. */
+void quantile_sort(const double *v, size_t n, double *ret_sorted);
+/* Linear between ranks q(n-1); NaN for a NaN q, -Inf below 0, +Inf above 1. */
+double quantile_sorted(double q, const double *v, size_t n);
+/* The same of values in any order. False: out of memory. */
 bool quantile_of(double q, const double *v, size_t n, double *ret_v);
 bool median_deviation(const double *v, size_t n, double *ret_v);
 

@@ -4,6 +4,8 @@
 #include "metrics/promql/functions.h"
 #include "metrics/promql/go_math.h"
 #include "metrics/promql/histogram_fns.h"
+#include "metrics/promql/kernels.h"
+#include "metrics/promql/range_fns.h"
 #include "metrics/promql/rows.h"
 
 /* The samples of one series, staleness markers taken out: floats and histograms apart. */
@@ -37,7 +39,8 @@ struct range_job {
     const struct row_sink *sink; /* takes the rows instead of `out`; may be NULL */
     struct series row;           /* the one being filled */
     const struct kernel *kernel; /* NULL: window by window */
-    struct range_grid grid;      /* its bounds are those in `floats` */
+    kernel_fn *kernel_fn;
+    struct range_grid grid; /* its bounds are those in `floats` */
     uint32_t grid_count;
     bool grid_old; /* the batch is another one */
     uint64_t grid_looked_at, grid_widest, grid_read, grid_held;
@@ -243,10 +246,10 @@ static enum err run_windows(struct range_job *j, const struct samples *s, const 
 /* -- kernels --------------------------------------------------------------------------------------------- */
 
 /* The bounds of a series within its own column, for all series of the batch that lie alike on the clock. */
-static void grid_find(struct range_job *j, const struct metric_batch *b, const struct metric_series *s)
+static enum err grid_find(struct range_job *j, const struct metric_batch *b, const struct metric_series *s)
 {
     if (j->grid.ts == b->ts + s->clock_first && j->grid_count == s->count && !j->grid_old) {
-        return;
+        return ERR_OK;
     }
     j->grid.ts = b->ts + s->clock_first;
     j->grid_count = s->count;
@@ -272,29 +275,73 @@ static void grid_find(struct range_job *j, const struct metric_batch *b, const s
         j->grid_held = n;
         j->grid_widest = n > j->grid_widest ? n : j->grid_widest;
     }
-    if (j->kernel->extrapolates) {
-        kernel_prepare(&j->grid);
-    }
+    return kernel_prepare(j->e, j->kernel, &j->grid);
 }
 
 static enum err run_kernel(struct range_job *j, const struct metric_batch *b, const struct metric_series *s,
                            const struct samples *all)
 {
     struct eval *e = j->e;
+    struct range_grid *g = &j->grid;
     struct series *row;
     enum err err = blank_row(j, &row);
     arena_reset(&j->scratch);
-    uint32_t *scratch = arena_array(&j->scratch, s->count + (size_t)1, sizeof(*scratch));
+    double *scratch = arena_array(&j->scratch, s->count + (size_t)1, sizeof(*scratch));
     if (err || !scratch) {
         return err ? err : eval_no_memory(e);
     }
-    grid_find(j, b, s);
-    size_t points = j->kernel->fn(&j->grid, s->values, s->count, scratch, row->v, row->has);
+    err = grid_find(j, b, s);
+    if (err) {
+        return err;
+    }
+    if (g->points) {
+        j->kernel_fn(g, s->values, scratch, row->v);
+        memcpy(row->has, g->has, e->steps);
+    }
     e->usage->total += j->grid_looked_at;
     e->usage->read += j->grid_read;
     err = eval_peak(e, j->grid_widest);
-    err = err ? err : take_row(j, all, points, j->grid_held);
+    err = err ? err : take_row(j, all, g->points, j->grid_held);
     return err ? err : query_ctx_check(e->q, e->info);
+}
+
+/* A quantile that is none is told of wherever it is asked for. */
+static bool quantiles_fine(const struct eval *e, const double *q)
+{
+    bool fine = q != NULL;
+    for (size_t i = 0; fine && i < e->steps; i++) {
+        fine = q[i] >= 0 && q[i] <= 1;
+    }
+    return fine;
+}
+
+static enum err grid_init(struct range_job *j, const struct node *n)
+{
+    struct eval *e = j->e;
+    struct range_grid g = {.steps = e->steps,
+                           .first = j->floats.first,
+                           .end = j->floats.end,
+                           .from = j->from,
+                           .to = j->to,
+                           .args = {j->use->args[0], j->use->args[1]},
+                           .range_seconds = go_seconds(n->range_ms)};
+    g.has = arena_array(e->a, e->steps, sizeof(*g.has));
+    g.oldest = arena_array(e->a, e->steps, sizeof(*g.oldest));
+    g.newest = arena_array(e->a, e->steps, sizeof(*g.newest));
+    bool whole = g.has && g.oldest && g.newest;
+    if (j->kernel->kind == EXTRAPOLATED || j->kernel->kind == RATE) {
+        g.sampled = arena_array(e->a, e->steps, sizeof(*g.sampled));
+        g.to_start = arena_array(e->a, e->steps, sizeof(*g.to_start));
+        g.to_end = arena_array(e->a, e->steps, sizeof(*g.to_end));
+        g.factor = arena_array(e->a, e->steps, sizeof(*g.factor));
+        whole = whole && g.sampled && g.to_start && g.to_end && g.factor;
+    }
+    if (j->kernel->kind == REGRESSION) {
+        g.origin = arena_array(e->a, e->steps, sizeof(*g.origin));
+        whole = whole && g.origin;
+    }
+    j->grid = g;
+    return whole ? ERR_OK : eval_no_memory(e);
 }
 
 /* A kernel applies to stored floats in plain ranges. */
@@ -306,19 +353,15 @@ static enum err kernel_init(struct range_job *j, const struct node *n)
         return ERR_OK;
     }
     j->kernel = kernel_for(j->use->fn);
-    j->grid = (struct range_grid){.steps = e->steps,
-                                  .first = j->floats.first,
-                                  .end = j->floats.end,
-                                  .from = j->from,
-                                  .to = j->to,
-                                  .range_seconds = go_seconds(n->range_ms)};
-    if (!j->kernel || !j->kernel->extrapolates) {
+    if (j->kernel && j->use->fn == range_quantile && !quantiles_fine(e, j->use->args[0])) {
+        j->kernel = NULL;
+    }
+    if (!j->kernel) {
         return ERR_OK;
     }
-    j->grid.sampled = arena_array(e->a, e->steps, sizeof(double));
-    j->grid.to_start = arena_array(e->a, e->steps, sizeof(double));
-    j->grid.to_end = arena_array(e->a, e->steps, sizeof(double));
-    return j->grid.sampled && j->grid.to_start && j->grid.to_end ? ERR_OK : eval_no_memory(e);
+    j->kernel_fn =
+        kernel_in_set(j->kernel, kernel_best_set((enum kernel_set)(SET_COUNT - 1 - e->options->sets_less)));
+    return grid_init(j, n);
 }
 
 /* -- stored ---------------------------------------------------------------------------------------------- */

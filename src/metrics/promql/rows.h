@@ -27,31 +27,4 @@ bool stream_applies(const struct eval *e, const struct node *n);
 MUST_USE enum err stream_aggregate(struct eval *e, const struct node *n, struct str *names, size_t name_count,
                                    struct value *ret_value, bool *ret_done);
 
-/* Window bounds of a column that many series share, and what extrapolation needs of each window. */
-struct range_grid {
-    size_t steps;
-    const uint32_t *first, *end; /* of each step's window in the column */
-    const ts_ms *ts;             /* the column */
-    const ts_ms *from, *to;      /* of each step */
-    size_t low, high;            /* the part of the column that the windows span */
-    double range_seconds;
-    /* filled by kernel_prepare for counters: seconds */
-    double *sampled, *to_start, *to_end;
-};
-
-/* A function over all windows of a series of floats at once: v and has are columns over the steps. Returns
- * the number of points. Equal to the window function bit for bit. `scratch` has room for the column's
- * samples. */
-typedef size_t kernel_fn(const struct range_grid *g, const double *in, size_t n, uint32_t *scratch, double *v,
-                         uint8_t *has);
-
-struct kernel {
-    kernel_fn *fn;
-    bool extrapolates; /* wants sampled, to_start, to_end */
-};
-
-/* The kernel for a window function, or NULL. */
-const struct kernel *kernel_for(range_fn *fn);
-void kernel_prepare(struct range_grid *g);
-
 #endif

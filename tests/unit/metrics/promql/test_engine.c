@@ -15,6 +15,7 @@ enum {
 };
 
 struct world {
+    unsigned sets_less; /* promql_options.sets_less */
     struct arena a;
     struct array_series series[SERIES];
     struct array_source source;
@@ -69,6 +70,7 @@ static enum err run(struct world *w, bool plain, const char *query, ts_ms start,
                                .extended_ranges = true,
                                .fill_modifiers = true,
                                .part_steps = 7,
+                               .sets_less = w->sets_less,
                                .plain = plain};
     struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
     return step ? promql_range(&o, &w->source.source, &q, str_c(query), start, end, step, a, r, info)
@@ -155,14 +157,32 @@ TEST(fast_and_plain_evaluator_agree)
                                            "stddev_over_time(up[%s])",
                                            "rate({__name__=~\"up|requests_total\"}[%s])",
                                            "rate(up[%s] @ 900)",
-                                           "changes(temperature[%s])"};
-    static const char *const ranges[] = {"15s", "30s", "1m", "5m", "7m13s"};
+                                           "changes(temperature[%s])",
+                                           "resets(up[%s])",
+                                           "irate(up[%s])",
+                                           "idelta(temperature[%s])",
+                                           "first_over_time(temperature[%s])",
+                                           "present_over_time(up[%s])",
+                                           "stdvar_over_time(temperature[%s])",
+                                           "stddev_over_time(requests_total[%s])",
+                                           "avg_over_time(requests_total[%s])",
+                                           "deriv(requests_total[%s])",
+                                           "deriv(temperature[%s] offset 7s)",
+                                           "predict_linear(requests_total[%s], 600)",
+                                           "predict_linear(up[%s] offset 1m, 3600)",
+                                           "predict_linear(temperature[%s] @ 700, time())",
+                                           "quantile_over_time(0.3, requests_total[%s])",
+                                           "quantile_over_time(0.95, temperature[%s])",
+                                           "quantile_over_time(time() / 900, up[%s])",
+                                           "max_over_time(requests_total[%s] @ 800)"};
+    static const char *const ranges[] = {"15s", "30s", "1m", "5m", "7m13s", "20m"};
     struct rng r;
     rng_init(&r, test_seed());
     for (int round = 0; round < 6 && !test_failed(); round++) {
         struct world w;
         world_init(&w, test_seed() + (uint64_t)round);
         for (int i = 0; i < 250 && !test_failed(); i++) {
+            w.sets_less = (unsigned)rng_below(&r, 3);
             char operand[160], query[300];
             struct buf b AUTO_BUF = {0};
             put_range(&b, operands[rng_below(&r, ARRAY_LEN(operands))],

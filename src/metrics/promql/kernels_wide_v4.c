@@ -1,0 +1,6 @@
+/* Eight lanes: AVX-512. Empty for processors of another kind. */
+#ifdef __AVX512F__
+#define WIDE_LANES 8
+#define WIDE_NAME(x) kernel_##x##_v4
+#include "metrics/promql/kernels_wide_body.h"
+#endif
