@@ -2,7 +2,7 @@
 /* The PromQL engine alone, over series in memory: nanoseconds of CPU time a point, and a sample, for range
  * queries of the common shapes.
  *
- *     promql_bench [SERIES] [SAMPLES]     default 2000 series of 2880 samples (12 h at 15 s), step 60 s */
+ *     promql_bench [SERIES] [SAMPLES] [QUERY]     default 2000 series of 2880 samples (12 h at 15 s), step 60 s */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ enum {
     SAMPLES_DEFAULT = 2880,
     TICK_MS = 15000,
     STEP_MS = 60000,
-    ROUNDS = 5
+    ROUNDS = 10
 };
 
 static const char *const queries[] = {
@@ -122,6 +122,10 @@ int main(int argc, char **argv)
                      .samples = argc > 2 ? strtoul(argv[2], NULL, 10) : SAMPLES_DEFAULT};
     fill(&d, &a);
     printf("%zu series of %zu samples; a point is one series at one step\n", d.count, d.samples);
+    if (argc > 3) {
+        run(&d, argv[3]);
+        return 0;
+    }
     for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
         run(&d, queries[i]);
     }

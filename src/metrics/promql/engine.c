@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "metrics/promql/columns.h"
 #include "metrics/promql/eval.h"
 #include "metrics/promql/functions.h"
 
@@ -107,10 +108,7 @@ static enum err rows_of(struct run *r, const struct value *v, bool by_labels, st
     enum err err = rows ? ERR_OK : eval_no_memory(e);
     size_t n = 0;
     for (size_t k = 0; k < v->n && !err; k++) {
-        size_t points = 0;
-        for (size_t i = 0; i < e->steps; i++) {
-            points += v->s[k].has[i];
-        }
+        size_t points = column_count(v->s[k].has, e->steps);
         if (points) {
             err = pack_row(e, &v->s[k], points, &times, &rows[n++]);
         }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "metrics/promql/columns.h"
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/range_fns.h"
 
@@ -113,12 +114,11 @@ enum err kernel_prepare(struct eval *e, const struct kernel *k, struct range_gri
 /* Indices at which the counter fell, in what the windows span. */
 static size_t find_resets(const struct range_grid *g, const double *in, uint32_t *resets)
 {
-    unsigned any = 0;
     size_t count = 0;
-    for (size_t i = g->low + 1; i < g->high; i++) {
-        any |= in[i] < in[i - 1];
+    if (!column_falls(in + g->low, g->high - g->low)) {
+        return 0;
     }
-    for (size_t i = g->low + 1; any && i < g->high; i++) {
+    for (size_t i = g->low + 1; i < g->high; i++) {
         resets[count] = (uint32_t)i;
         count += in[i] < in[i - 1];
     }

@@ -1,6 +1,7 @@
 /* Range vectors: windows over stored samples or over the points of a subquery, and what a function makes of
  * each. Series of a batch share their clock, so the windows' bounds are found once per batch. */
 #include "metrics/model/value.h"
+#include "metrics/promql/columns.h"
 #include "metrics/promql/functions.h"
 #include "metrics/promql/go_math.h"
 #include "metrics/promql/histogram_fns.h"
@@ -417,11 +418,7 @@ static enum err split_samples(struct range_job *j, const struct metric_batch *b,
 
 static bool all_plain(const struct metric_series *s)
 {
-    bool stale = false;
-    for (size_t i = 0; i < s->count && !s->histograms; i++) {
-        stale |= is_stale_nan(s->values[i]);
-    }
-    return !stale && !s->histograms;
+    return !s->histograms && !column_any_stale(s->values, s->count);
 }
 
 static enum err range_series(struct range_job *j, const struct metric_batch *b, const struct metric_series *s)

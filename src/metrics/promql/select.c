@@ -1,5 +1,6 @@
 /* Instant selectors: stored series onto the grid. */
 #include "metrics/model/value.h"
+#include "metrics/promql/columns.h"
 #include "metrics/promql/functions.h"
 #include "metrics/promql/histogram_fns.h"
 #include "metrics/promql/rows.h"
@@ -51,7 +52,9 @@ struct instant_job {
     struct value *out;
     const struct row_sink *sink; /* takes the rows instead of `out`; may be NULL */
     struct series row;           /* the one being filled */
-    int32_t *at;                 /* of each step: the sample of a series that lies so on the clock */
+    uint32_t *at;                /* of each step: the sample of a series that lies so on the clock, */
+    uint8_t *near;               /* if there is one; else 0 */
+    bool all_near;
     uint32_t at_first, at_count;
 };
 
@@ -97,10 +100,6 @@ static enum err show(struct instant_job *j, const struct metric_batch *b, const 
     return h && !ret_p->h ? eval_no_memory(j->e) : ERR_OK;
 }
 
-enum {
-    NO_SAMPLE = -1
-};
-
 /* Which sample of a series each step sees, staleness aside: the same for all series that lie alike on the
  * clock. */
 static void find_samples(struct instant_job *j, const struct metric_batch *b, const struct metric_series *s)
@@ -114,21 +113,20 @@ static void find_samples(struct instant_job *j, const struct metric_batch *b, co
     for (size_t i = 0; i < j->e->steps; i++) {
         uint32_t at = j->ends[i] > s->clock_first ? j->ends[i] - s->clock_first : 0;
         at = at > s->count ? s->count : at;
-        bool near = at > 0 && b->ts[s->clock_first + at - 1] > j->times[i] - lookback;
-        j->at[i] = near ? (int32_t)at - 1 : NO_SAMPLE;
+        j->near[i] = at > 0 && b->ts[s->clock_first + at - 1] > j->times[i] - lookback;
+        j->at[i] = j->near[i] ? at - 1 : 0;
     }
+    j->all_near = column_whole(j->near, j->e->steps);
 }
 
-/* A row to fill: the one at hand, without a point. */
-static enum err blank_row(struct instant_job *j)
+/* A row to fill: the one at hand; what it has is undefined. */
+static enum err row_at_hand(struct instant_job *j)
 {
     struct eval *e = j->e;
-    if (j->row.v) {
-        memset(j->row.has, 0, e->steps);
-        return ERR_OK;
+    if (!j->row.v) {
+        j->row.v = arena_array(e->a, e->steps, sizeof(*j->row.v));
+        j->row.has = arena_array(e->a, e->steps, sizeof(*j->row.has));
     }
-    j->row.v = arena_array(e->a, e->steps, sizeof(*j->row.v));
-    j->row.has = arena_zarray(e->a, e->steps, sizeof(*j->row.has));
     return j->row.v && j->row.has ? ERR_OK : eval_no_memory(e);
 }
 
@@ -155,19 +153,15 @@ static enum err take_row(struct instant_job *j, const struct metric_series *s, s
 /* Floats as stored: no sample needs a look of its own. */
 static size_t fill_floats(struct instant_job *j, const struct metric_series *s)
 {
-    size_t points = 0, steps = j->e->steps;
-    const int32_t *at = j->at;
-    double *v = j->row.v;
-    uint8_t *has = j->row.has;
-    for (size_t i = 0; i < steps; i++) {
-        if (at[i] == NO_SAMPLE) {
-            continue;
-        }
-        v[i] = s->values[at[i]];
-        has[i] = !is_stale_nan(v[i]);
-        points += has[i];
+    size_t steps = j->e->steps;
+    struct series *row = &j->row;
+    bool fresh = column_gather(s->values, j->at, steps, row->v);
+    if (fresh && j->all_near) {
+        memset(row->has, 1, steps);
+        return steps;
     }
-    return points;
+    column_presence(row->v, j->near, steps, row->has);
+    return column_count(row->has, steps);
 }
 
 static enum err fill_shown(struct instant_job *j, const struct metric_batch *b, const struct metric_series *s,
@@ -175,15 +169,16 @@ static enum err fill_shown(struct instant_job *j, const struct metric_batch *b, 
 {
     struct eval *e = j->e;
     struct point last = {0};
-    int32_t last_at = NO_SAMPLE;
+    uint32_t last_at = UINT32_MAX;
     enum err err = ERR_OK;
+    memset(j->row.has, 0, e->steps);
     for (size_t i = 0; i < e->steps && !err; i++) {
-        int32_t at = j->at[i];
-        if (at == NO_SAMPLE || stored_stale(s, (size_t)at)) {
+        uint32_t at = j->at[i];
+        if (!j->near[i] || stored_stale(s, at)) {
             continue;
         }
         if (at != last_at) {
-            err = show(j, b, s, (uint32_t)at, j->times[i], &last);
+            err = show(j, b, s, at, j->times[i], &last);
             last_at = at;
         }
         err = err ? err : series_put(e, &j->row, i, last);
@@ -200,7 +195,7 @@ static enum err instant_series(struct instant_job *j, const struct metric_batch 
         *j->sink->ret_other = true;
         return ERR_OK;
     }
-    enum err err = blank_row(j);
+    enum err err = row_at_hand(j);
     if (err || s->count == 0) {
         return err;
     }
@@ -299,8 +294,11 @@ static enum err smoothed_series(struct instant_job *j, const struct metric_batch
     struct arena scratch AUTO_ARENA = {0};
     struct around x;
     int64_t back = e->options->lookback_ms;
-    enum err err = around_init(&x, &scratch, s->count + (size_t)1) ? blank_row(j) : eval_no_memory(e);
+    enum err err = around_init(&x, &scratch, s->count + (size_t)1) ? row_at_hand(j) : eval_no_memory(e);
     size_t points = 0;
+    if (!err) {
+        memset(j->row.has, 0, e->steps);
+    }
     for (size_t i = 0; i < e->steps && !err; i++) {
         struct point p = {0};
         around_fill(&x, b, s, j->times[i] - back, j->times[i] + back);
@@ -326,7 +324,8 @@ static enum err select_rows(struct instant_job *j)
     ts_ms *times = arena_array(e->a, e->steps, sizeof(*times));
     j->ends = arena_array(e->a, e->steps, sizeof(*j->ends));
     j->at = arena_array(e->a, e->steps, sizeof(*j->at));
-    if (!times || !j->ends || !j->at) {
+    j->near = arena_array(e->a, e->steps, sizeof(*j->near));
+    if (!times || !j->ends || !j->at || !j->near) {
         return eval_no_memory(e);
     }
     for (size_t i = 0; i < e->steps; i++) {

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "metrics/promql/columns.h"
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/stream.h"
 
@@ -109,6 +110,14 @@ static enum err group_of(struct stream *s, struct labels ls, struct stream_group
 
 /* -- folding --------------------------------------------------------------------------------------------- */
 
+/* The group's first row, which has a point at every step. */
+static void begin_whole(struct stream_group *g, const double *v, size_t steps)
+{
+    memcpy(g->a, v, steps * sizeof(*v));
+    memset(g->state, 1, steps);
+    g->whole = true;
+}
+
 static void fold_sum(struct stream_group *g, const double *v, const uint8_t *has, size_t steps)
 {
     for (size_t i = 0; i < steps; i++) {
@@ -139,6 +148,7 @@ static void fold_avg(struct stream_group *g, const double *v, const uint8_t *has
         g->c[i] = m.k.c;
         g->n[i] = m.n;
         g->state[i] = m.incremental ? 2 : 1;
+        g->whole = g->whole && !m.incremental;
     }
 }
 
@@ -164,12 +174,61 @@ static void fold_count(struct stream_group *g, const uint8_t *has, size_t steps)
     }
 }
 
-/* avg divides sum and compensation apart, so that its last digit depends on the order of series. */
-static bool in_order(struct stream *s, uint64_t order)
+/* A row with a point at every step. False: the group wants it looked at one by one. */
+static bool fold_whole(enum aggregate_op op, struct stream_group *g, const double *v, size_t steps)
 {
-    bool ordered = !(order & METRIC_ID_UNORDERED) && (s->last_order == 0 || order + 1 > s->last_order);
-    s->last_order = order + 1;
-    return ordered;
+    if (!g->a) {
+        g->whole_rows++;
+        return true;
+    }
+    if (!g->begun) {
+        begin_whole(g, v, steps);
+        for (size_t i = 0; g->n && i < steps; i++) {
+            g->n[i] = 1;
+        }
+        return true;
+    }
+    if (!g->whole || (op == AGG_AVG && !column_add_finite(g->a, g->c, v, steps))) {
+        return false;
+    }
+    if (op == AGG_SUM) {
+        column_add(g->a, g->c, v, steps);
+    } else if (op == AGG_AVG) {
+        for (size_t i = 0; i < steps; i++) {
+            g->n[i] += 1;
+        }
+    } else if (op == AGG_MAX) {
+        column_max(g->a, v, steps);
+    } else {
+        column_min(g->a, v, steps);
+    }
+    return true;
+}
+
+static void fold_points(enum aggregate_op op, struct stream_group *g, const double *v, const uint8_t *has,
+                        size_t steps)
+{
+    switch ((int)op) {
+    case AGG_SUM:
+        fold_sum(g, v, has, steps);
+        break;
+    case AGG_AVG:
+        fold_avg(g, v, has, steps);
+        break;
+    case AGG_MIN:
+    case AGG_MAX:
+        fold_extreme(g, v, has, steps, op == AGG_MAX);
+        break;
+    default: /* count, group */
+        fold_count(g, has, steps);
+        break;
+    }
+}
+
+/* avg divides sum and compensation apart, so that its last digit depends on the order of series. */
+static bool in_order(const struct stream_group *g, uint64_t order)
+{
+    return !(order & METRIC_ID_UNORDERED) && (!g->begun || order + 1 > g->last_order);
 }
 
 static enum err note_first(struct stream *s, struct stream_group *g, struct labels stored, uint64_t order)
@@ -187,33 +246,23 @@ static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const 
     struct stream *s = ctx;
     struct stream_group *g = NULL;
     size_t steps = s->e->steps;
-    if (s->n->aggregate == AGG_AVG && !in_order(s, order)) {
-        s->other = true;
-        return ERR_OK;
-    }
     enum err err = group_of(s, stored, &g);
     if (err) {
         return err;
+    }
+    if (s->n->aggregate == AGG_AVG && !in_order(g, order)) {
+        s->other = true;
+        return ERR_OK;
     }
     err = note_first(s, g, stored, order);
     if (err) {
         return err;
     }
-    switch ((int)s->n->aggregate) {
-    case AGG_SUM:
-        fold_sum(g, v, has, steps);
-        break;
-    case AGG_AVG:
-        fold_avg(g, v, has, steps);
-        break;
-    case AGG_MIN:
-    case AGG_MAX:
-        fold_extreme(g, v, has, steps, s->n->aggregate == AGG_MAX);
-        break;
-    default: /* count, group */
-        fold_count(g, has, steps);
-        break;
+    if (!column_whole(has, steps) || !fold_whole(s->n->aggregate, g, v, steps)) {
+        fold_points(s->n->aggregate, g, v, has, steps);
     }
+    g->begun = true;
+    g->last_order = order + 1;
     return ERR_OK;
 }
 
@@ -228,10 +277,22 @@ static int compare_first(const void *a, const void *b)
     return labels_cmp(((const struct stream_group *)a)->first, ((const struct stream_group *)b)->first);
 }
 
+void stream_settle(struct stream_group *g, size_t steps)
+{
+    for (size_t i = 0; i < steps && g->whole_rows; i++) {
+        g->state[i] = 1;
+        if (g->n) {
+            g->n[i] += (double)g->whole_rows;
+        }
+    }
+    g->whole_rows = 0;
+}
+
 /* The group's columns become those of its result. */
-static enum err finish_group(struct stream *s, const struct stream_group *g, struct value *out)
+static enum err finish_group(struct stream *s, struct stream_group *g, struct value *out)
 {
     struct eval *e = s->e;
+    stream_settle(g, e->steps);
     struct series row = {
         .labels = g->labels, .v = g->a ? g->a : g->n, .has = g->state, .drops_name = s->drops_name};
     if (!row.v) {

@@ -12,6 +12,10 @@ struct stream_group {
     struct labels first;  /* labels of its first series, in the order of labels */
     double *a, *c, *n;    /* sum or extreme; compensation; number of elements. Those not needed are NULL */
     uint8_t *state;       /* 0: nothing yet; 1: a value; 2: avg runs incrementally */
+    bool begun;           /* it has a row */
+    bool whole;           /* all states are 1 */
+    size_t whole_rows;    /* of count and group: rows with a point at every step, not yet in n and state */
+    uint64_t last_order;  /* plus one; 0: no series yet */
 };
 
 struct stream {
@@ -24,9 +28,8 @@ struct stream {
     uint32_t *slots; /* hash table: group + 1 */
     size_t slot_count;
     bool drops_name;
-    bool other;          /* the plain way is needed after all */
-    bool unordered;      /* some series has no order: that of labels counts */
-    uint64_t last_order; /* plus one; 0: no series yet */
+    bool other;     /* the plain way is needed after all */
+    bool unordered; /* some series has no order: that of labels counts */
 };
 
 /* Reads the operand and folds its rows into the groups. */
@@ -37,6 +40,9 @@ MUST_USE enum err stream_find(struct stream *s, uint64_t hash, struct stream_gro
 /* Adds an empty group with these labels, which must live as long as the query, at the slot. */
 MUST_USE enum err stream_add_group(struct stream *s, struct labels labels, uint64_t hash, uint32_t *slot,
                                    struct stream_group **ret_group);
+
+/* Rows that were only counted go into the columns. */
+void stream_settle(struct stream_group *g, size_t steps);
 
 /* stream_parts.c: stream_fold, the steps shared out among the processors that are free. */
 MUST_USE enum err stream_fold_parts(struct stream *s);

@@ -62,7 +62,7 @@ static void put_column(void *column, const void *of_part, const struct part *p, 
     }
 }
 
-static enum err put_group(struct stream *s, const struct part *p, const struct stream_group *from)
+static enum err put_group(struct stream *s, const struct part *p, struct stream_group *from)
 {
     struct stream_group *to;
     struct labels kept;
@@ -79,6 +79,7 @@ static enum err put_group(struct stream *s, const struct part *p, const struct s
     if (!to->first.l || labels_cmp(from->first, to->first) < 0) {
         err = labels_dup(s->e->a, from->first, &to->first) ? eval_no_memory(s->e) : ERR_OK;
     }
+    stream_settle(from, p->eval.steps);
     put_column(to->a, from->a, p, sizeof(*to->a));
     put_column(to->c, from->c, p, sizeof(*to->c));
     put_column(to->n, from->n, p, sizeof(*to->n));

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "metrics/model/histogram_ops.h"
+#include "metrics/promql/columns.h"
 #include "metrics/promql/eval.h"
 
 enum err eval_no_memory(struct eval *e)
@@ -117,8 +118,11 @@ void value_drop_histograms(struct eval *e, struct value *v)
 static size_t series_points(const struct eval *e, const struct series *s)
 {
     size_t n = 0;
+    if (!s->h) {
+        return column_count(s->has, e->steps);
+    }
     for (size_t i = 0; i < e->steps; i++) {
-        n += !s->has[i] ? 0 : s->h && s->h[i] ? histogram_point_cost(s->h[i]) : 1;
+        n += !s->has[i] ? 0 : s->h[i] ? histogram_point_cost(s->h[i]) : 1;
     }
     return n;
 }
