@@ -341,7 +341,7 @@ static inline void regression(const struct range_grid *g, const struct lanes *l,
                               wide *intercept, wide *ret_sum)
 {
     wide zero = WIDE_OF(0.0), n;
-    struct wide_sums a = {.constant = zero == zero};
+    struct wide_sums a = {.constant = ~(mask){0}};
     mask has;
     load_some(l, 0, &a.first, &has);
     if (share_times(g, l, i)) {
