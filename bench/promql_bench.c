@@ -2,7 +2,8 @@
 /* The PromQL engine alone, over series in memory: nanoseconds of CPU time a point, and a sample, for range
  * queries of the common shapes.
  *
- *     promql_bench [SERIES] [SAMPLES] [QUERY]     default 2000 series of 2880 samples (12 h at 15 s), step 60 s */
+ *     promql_bench [SERIES] [SAMPLES] [QUERY]     default 2000 series of 2880 samples (12 h at 15 s), step 60
+ * s */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ enum {
     SAMPLES_DEFAULT = 2880,
     TICK_MS = 15000,
     STEP_MS = 60000,
-    ROUNDS = 10
+    ROUNDS = 10,
+    POOL_BYTES = 8 << 20
 };
 
 static const char *const queries[] = {
@@ -93,18 +95,23 @@ static void run(struct data *d, const char *query)
     struct promql_options o = {.experimental = true};
     double best = (double)INFINITY;
     size_t rows = 0;
+    struct mem_budget budget = {.limit_bytes = SIZE_MAX};
+    if (arena_pool_new(POOL_BYTES, &budget.pool)) { /* as the server has it */
+        return;
+    }
     for (int i = 0; i < ROUNDS; i++) {
         struct arena a AUTO_ARENA = {0};
-        struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+        struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT, .budget = &budget};
         struct promql_result r = {0};
         struct err_info info = {0};
+        arena_init(&a, 0, &budget);
         int64_t from = cpu_ns();
         enum err e = promql_range(&o, &source.source, &q, str_c(query), TICK_MS, d->ts[d->samples - 1],
                                   STEP_MS, &a, &r, &info);
         int64_t took = cpu_ns() - from;
         if (e) {
             printf("%-60s %s\n", query, info.message);
-            return;
+            break;
         }
         rows = r.series_count;
         best = (double)took < best ? (double)took : best;

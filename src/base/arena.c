@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
     BLOCK_BYTES_MIN = 4096,
@@ -18,6 +19,74 @@ struct arena_block {
     size_t size_bytes; /* header included */
 };
 
+/* -- blocks in waiting ----------------------------------------------------------------------------------- */
+
+/* All blocks have the largest regular size. */
+struct arena_pool {
+    struct mutex lock;
+    struct arena_block *head;
+    size_t count, count_max;
+};
+
+enum err arena_pool_new(size_t bytes_max, struct arena_pool **ret_pool)
+{
+    struct arena_pool *p = mem_zalloc(sizeof(*p));
+    if (!p) {
+        return ERR_OOM;
+    }
+    mutex_init(&p->lock);
+    p->count_max = bytes_max / BLOCK_BYTES_MAX;
+    *ret_pool = p;
+    return ERR_OK;
+}
+
+void arena_pool_free(struct arena_pool *p)
+{
+    if (!p) {
+        return;
+    }
+    while (p->head) {
+        struct arena_block *b = p->head;
+        p->head = b->prev;
+        mem_free(b);
+    }
+    mutex_done(&p->lock);
+    mem_free(p);
+}
+
+static struct arena_block *pool_take(struct arena_pool *p, size_t size_bytes)
+{
+    if (!p || size_bytes != BLOCK_BYTES_MAX) {
+        return NULL;
+    }
+    mutex_lock(&p->lock);
+    struct arena_block *b = p->head;
+    if (b) {
+        p->head = b->prev;
+        p->count--;
+    }
+    mutex_unlock(&p->lock);
+    return b;
+}
+
+static bool pool_put(struct arena_pool *p, struct arena_block *b)
+{
+    if (!p || b->size_bytes != BLOCK_BYTES_MAX) {
+        return false;
+    }
+    mutex_lock(&p->lock);
+    bool kept = p->count < p->count_max;
+    if (kept) {
+        b->prev = p->head;
+        p->head = b;
+        p->count++;
+    }
+    mutex_unlock(&p->lock);
+    return kept;
+}
+
+/* -- arenas ---------------------------------------------------------------------------------------------- */
+
 void arena_init(struct arena *a, size_t limit_bytes, struct mem_budget *budget)
 {
     *a = (struct arena){.limit_bytes = limit_bytes, .budget = budget};
@@ -29,7 +98,9 @@ static void block_free(struct arena *a, struct arena_block *b)
     if (a->budget) {
         atomic_fetch_sub_explicit(&a->budget->used_bytes, b->size_bytes, memory_order_relaxed);
     }
-    mem_free(b);
+    if (!a->budget || !pool_put(a->budget->pool, b)) {
+        mem_free(b);
+    }
 }
 
 void arena_done(struct arena *a)
@@ -85,7 +156,8 @@ static bool grow(struct arena *a, size_t need)
         a->err = ERR_LIMIT;
         return false;
     }
-    struct arena_block *b = mem_alloc(size);
+    struct arena_block *b = a->budget ? pool_take(a->budget->pool, size) : NULL;
+    b = b ? b : mem_alloc(size);
     if (!b) {
         if (a->budget) {
             atomic_fetch_sub_explicit(&a->budget->used_bytes, size, memory_order_relaxed);

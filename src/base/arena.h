@@ -13,10 +13,20 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* Blocks that wait for their next use, so that the pages of one request need not be made anew for the next.
+ */
+struct arena_pool;
+
+/* Keeps up to `bytes_max`, none of them counted in a budget. Any thread. Errors: OOM. */
+MUST_USE enum err arena_pool_new(size_t bytes_max, struct arena_pool **ret_pool);
+/* After the arenas that used it; accepts NULL. */
+void arena_pool_free(struct arena_pool *p);
+
 /* A ledger of bytes that several arenas (of several threads) draw from. */
 struct mem_budget {
     atomic_size_t used_bytes; /* relaxed: a sum, orders nothing */
     size_t limit_bytes;
+    struct arena_pool *pool; /* may be NULL */
 };
 
 struct arena_block;

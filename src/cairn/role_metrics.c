@@ -178,6 +178,7 @@ static void api_fill(struct metrics_role *m)
     a->db = m->db;
     a->series_cache = m->series_cache;
     a->range_cache = m->range_cache;
+    a->query_memory = m->query_memory;
     a->scrape = m->scrape;
     a->promql =
         (struct promql_options){.lookback_ms = m->f.lookback_ms,
@@ -227,7 +228,8 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     enum err e = metrics_config_load(m, &c, reterr_info);
     e = e ? e : store_open(m, c, reterr_info);
     e = e ? e : snapshot_dir(m, reterr_info);
-    if (!e && (series_cache_new(&m->series_cache) || range_cache_new(RANGE_CACHE_BYTES, &m->range_cache))) {
+    if (!e && (series_cache_new(&m->series_cache) || range_cache_new(RANGE_CACHE_BYTES, &m->range_cache) ||
+               arena_pool_new(QUERY_POOL_BYTES, &m->query_memory))) {
         e = err_set(reterr_info, ERR_OOM, "no memory for the metrics role");
     }
     e = e ? e : metrics_scrape_start(m, c, reterr_info);
@@ -274,6 +276,7 @@ static void stop(struct role *r)
     tsdb_close(m->db);
     series_cache_free(m->series_cache);
     range_cache_free(m->range_cache);
+    arena_pool_free(m->query_memory);
     web_config_free(m->web);
     metrics_self_free(m->self);
     for (size_t i = 0; i < m->api.flag_count; i++) {

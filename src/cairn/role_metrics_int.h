@@ -20,7 +20,8 @@ enum {
 };
 
 enum {
-    RANGE_CACHE_BYTES = 8 << 20 /* a few hundred panels; small beside the head of a small machine */
+    RANGE_CACHE_BYTES = 8 << 20, /* a few hundred panels; small beside the head of a small machine */
+    QUERY_POOL_BYTES = 8 << 20   /* a panel of a thousand series: larger ones ask the system for the rest */
 };
 
 /* Values of Prometheus' flags. */
@@ -54,6 +55,7 @@ struct metrics_role {
     struct tsdb *db;
     struct series_cache *series_cache; /* of remote write */
     struct range_cache *range_cache;   /* of range queries */
+    struct arena_pool *query_memory;   /* blocks they use again */
     struct scrape_manager *scrape;
     struct metrics_self *self;
     struct mutex remotes_lock; /* guards the next two */

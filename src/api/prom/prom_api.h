@@ -31,6 +31,7 @@ struct prom_api {
     struct tsdb *db;
     struct series_cache *series_cache; /* of remote write; may be NULL */
     struct range_cache *range_cache;   /* of range queries; may be NULL. `nocache=1` goes past it */
+    struct arena_pool *query_memory;   /* blocks that queries use again; may be NULL */
     struct scrape_manager *scrape;     /* may be NULL: no targets */
     struct promql_options promql;
     int64_t query_timeout_ms;    /* 2 minutes unless told */

@@ -7,6 +7,7 @@ void prom_call_begin(struct prom_call *c, struct prom_api *api, struct http_req 
 {
     *c = (struct prom_call){.api = api, .r = r, .a = http_req_arena(r), .now = clock_wall_ms(api->clock)};
     c->budget.limit_bytes = api->query_memory_bytes;
+    c->budget.pool = api->query_memory;
     arena_init(&c->query_arena, 0, &c->budget);
     c->q = (struct query_ctx){
         .tenant = QUERY_TENANT_DEFAULT,

@@ -88,6 +88,33 @@ TEST(arena_charges_and_returns_its_budget)
     CHECK_EQ(atomic_load(&budget.used_bytes), 0);
 }
 
+TEST(arenas_of_a_pool_use_blocks_again_and_still_pay_for_them)
+{
+    enum {
+        LARGE = 2 << 20
+    };
+    struct mem_budget budget = {.limit_bytes = 100 << 20};
+    CHECK_EQ(arena_pool_new(LARGE, &budget.pool), ERR_OK);
+    for (int round = 0; round < 3; round++) {
+        struct arena a, b;
+        arena_init(&a, 0, &budget);
+        arena_init(&b, 0, &budget);
+        for (int i = 0; i < 64; i++) {
+            char *x = arena_alloc(&a, 100000), *y = arena_alloc(&b, 100000);
+            CHECK(x && y);
+            memset(x, 'a', 100000);
+            memset(y, 'b', 100000);
+            CHECK(x[0] == 'a' && x[99999] == 'a');
+        }
+        CHECK(atomic_load(&budget.used_bytes) >= 12800000);
+        arena_reset(&b);
+        arena_done(&a);
+        arena_done(&b);
+        CHECK_EQ(atomic_load(&budget.used_bytes), 0);
+    }
+    arena_pool_free(budget.pool);
+}
+
 static enum err build_things(void *ctx)
 {
     (void)ctx;
