@@ -138,6 +138,22 @@ static bool is_file_path(struct str path)
     return str_eq_c(path, "/favicon.ico") || str_eq_c(path, "/robots.txt") || str_eq_c(path, "/metrics");
 }
 
+void page_send_404(struct http_req *r)
+{
+    http_res_header(r, "X-Content-Type-Options", STR("nosniff"));
+    http_res_send(r, 404, "text/plain; charset=utf-8", STR("404 page not found\n"));
+}
+
+static bool is_page(const struct page *p, struct str path)
+{
+    for (size_t i = 0; p->paths && p->paths[i]; i++) {
+        if (str_eq_c(path, p->paths[i])) {
+            return true;
+        }
+    }
+    return !p->paths && !is_file_path(path);
+}
+
 void page_not_found(void *ctx, struct http_req *r)
 {
     const struct page *p = ctx;
@@ -150,11 +166,11 @@ void page_not_found(void *ctx, struct http_req *r)
         if (p->api_in_json) {
             http_res_send(r, 404, "application/json; charset=UTF-8", STR("{\"message\":\"Not found\"}"));
         } else {
-            http_res_send(r, 404, "text/plain; charset=utf-8", STR("404 page not found\n"));
+            page_send_404(r);
         }
-    } else if (reads && !is_file_path(path)) {
+    } else if (reads && is_page(p, path)) {
         send_page(p, r);
     } else {
-        http_res_send(r, 404, "text/plain; charset=utf-8", STR("404 page not found\n"));
+        page_send_404(r);
     }
 }

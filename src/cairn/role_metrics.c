@@ -22,6 +22,7 @@ static struct role *make(void)
                                   .concurrency = 20,
                                   .connections_max = 512,
                                   .search_limit_max = 10000,
+                                  .notification_readers_max = 16,
                                   .cors_origin = STR(".*")};
     mutex_init(&m->reload_lock);
     mutex_init(&m->rules_lock);
@@ -73,8 +74,11 @@ static enum err external_url(struct metrics_role *m, struct err_info *info)
 
 static enum err serve_start(struct metrics_role *m, struct str address, struct err_info *info)
 {
+    static const char *const pages[] = {"/query",  "/targets", "/service-discovery", "/rules",
+                                        "/alerts", "/status",  "/tsdb-status",       "/flags",
+                                        "/config", NULL};
     m->f.route_prefix = prefix_of(m->f.route_prefix.n ? m->f.route_prefix : m->f.external_url);
-    m->page = (struct page){.role = "metrics", .sub_path = m->f.route_prefix};
+    m->page = (struct page){.role = "metrics", .sub_path = m->f.route_prefix, .paths = pages};
     struct http_server_options o = {.role = "metrics",
                                     .listen_fd = role_listen_fd(&m->role),
                                     .listen_address = address,
@@ -194,6 +198,7 @@ static void api_fill(struct metrics_role *m)
     a->query_concurrency = (unsigned)m->f.concurrency;
     a->write_body_bytes_max = (size_t)32 << 20;
     a->remote_write = m->f.remote_write || !m->serve->alone;
+    a->otlp_asked = m->f.no_effect[1];
     a->admin = m->f.admin;
     a->search = metrics_feature(m, "search-api");
     a->search_limit_max = m->f.search_limit_max;
@@ -203,6 +208,10 @@ static void api_fill(struct metrics_role *m)
     a->cairn_version = str_c(CAIRN_VERSION);
     a->external_url = str_c(m->external_url);
     a->listen_address = http_server_address(m->server);
+    a->route_prefix = m->f.route_prefix;
+    a->notification_readers_max = (unsigned)m->f.notification_readers_max;
+    a->self_metrics = metrics_self_text;
+    a->self_metrics_ctx = m->self;
     a->on_query = metrics_self_query;
     a->on_query_ctx = m->self;
     a->config_text = metrics_config_text;
@@ -269,9 +278,14 @@ static enum err snapshot(struct role *r, const char *to, struct err_info *reterr
 static void stop(struct role *r)
 {
     struct metrics_role *m = (struct metrics_role *)r;
+    prom_api_stopping(&m->api);
+    if (m->server) {
+        http_server_set_stopping(m->server, "Service Unavailable");
+    }
     scrape_manager_stop(m->scrape);
     metrics_remote_stop(m);
     http_server_stop(m->server, 3000);
+    prom_api_done(&m->api);
     scrape_manager_free(m->scrape);
     tsdb_close(m->db);
     series_cache_free(m->series_cache);

@@ -63,11 +63,12 @@ enum err metrics_config_load(struct metrics_role *m, struct prom_config **ret_co
                              struct err_info *reterr_info)
 {
     const char *usual = "prometheus.yml";
+    bool extra = metrics_feature(m, "extra-scrape-metrics");
     if (m->role.config_file.n) {
-        return prom_config_load(m->role.config_file.p, ret_config, reterr_info);
+        return prom_config_load_extra(m->role.config_file.p, extra, ret_config, reterr_info);
     }
     if (m->serve->alone && access(usual, R_OK) == 0) {
-        return prom_config_load(usual, ret_config, reterr_info);
+        return prom_config_load_extra(usual, extra, ret_config, reterr_info);
     }
     return builtin(m, ret_config, reterr_info);
 }

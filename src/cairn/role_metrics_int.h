@@ -29,7 +29,8 @@ struct metrics_flags {
     struct str path, web_config, cors_origin, external_url, route_prefix;
     struct flag_list listen, features;
     int64_t retention_ms, lookback_ms, timeout_ms;
-    uint64_t retention_bytes, samples_max, concurrency, connections_max, search_limit_max;
+    uint64_t retention_bytes, samples_max, concurrency, connections_max, search_limit_max,
+        notification_readers_max;
     bool remote_write, admin, lifecycle;
     struct str ignored[METRICS_IGNORED_MAX]; /* accepted, without effect */
     bool no_effect[METRICS_NO_EFFECT_MAX];   /* the same, booleans */
@@ -108,6 +109,8 @@ void metrics_self_free(struct metrics_self *s); /* accepts NULL */
 MUST_USE enum err metrics_self_start(struct metrics_role *m);
 void metrics_self_request(void *self, const char *route, struct str method, int status, double seconds,
                           uint64_t bytes);
+/* What /metrics answers, as text; for prom_api.self_metrics. */
+enum err metrics_self_text(void *self, struct buf *b);
 void metrics_self_query(void *self, double seconds);
 void metrics_self_interval(void *self, int64_t interval_ms, double seconds);
 

@@ -644,6 +644,22 @@ static void metrics_route(void *ctx, struct http_req *r)
     mem_free(text);
 }
 
+enum err metrics_self_text(void *self, struct buf *b)
+{
+    struct metrics_self *s = self;
+    char *text = NULL;
+    size_t size = 0;
+    mutex_lock(&s->lock);
+    take_snapshot(s);
+    enum cairn_err e = cairn_registry_render(s->registry, cairn_format_negotiate(NULL), &text, &size);
+    mutex_unlock(&s->lock);
+    if (!e) {
+        buf_append(b, text, size);
+    }
+    mem_free(text);
+    return e ? ERR_OOM : b->err;
+}
+
 enum err metrics_self_start(struct metrics_role *m)
 {
     static const struct http_route routes[] = {{"GET", "/metrics", metrics_route, 0, 0, NULL}};

@@ -135,6 +135,7 @@ struct http_server {
     bool watcher_dozes, watcher_stops;
     atomic_bool stopping;
     _Atomic(const char *) loading;
+    atomic_bool refusing_for_good; /* http_server_set_stopping */
     struct thread watcher;
     struct cond watcher_wake;
     struct http_ws *sockets; /* WebSockets not yet joined; lock */

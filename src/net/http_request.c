@@ -76,6 +76,10 @@ void http_req_answer_refusal(struct http_req *r)
     if (r->refused_status == 503) {
         http_res_header(r, "Retry-After", STR("1"));
     }
+    if (r->refused_status == 503 &&
+        atomic_load_explicit(&r->server->refusing_for_good, memory_order_relaxed)) {
+        http_res_header(r, "X-Prometheus-Stopping", STR("true"));
+    }
     http_res_send(r, r->refused_status, "text/plain; charset=utf-8", str_c(r->refused_text));
 }
 

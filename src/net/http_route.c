@@ -117,7 +117,7 @@ const struct http_binding *http_route_find(const struct http_server *s, struct h
         }
     }
     for (const struct http_binding *b = s->patterns; b; b = b->next) {
-        if (pattern_matches(r, b->route->path)) {
+        if (!str_eq_c(str_c(b->route->method), "OPTIONS") && pattern_matches(r, b->route->path)) {
             allow_add(allow, b->route->method);
         }
     }

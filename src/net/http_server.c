@@ -417,6 +417,12 @@ void http_server_set_loading(struct http_server *s, const char *reason)
     atomic_store_explicit(&s->loading, reason, memory_order_release);
 }
 
+void http_server_set_stopping(struct http_server *s, const char *reason)
+{
+    atomic_store_explicit(&s->refusing_for_good, true, memory_order_relaxed);
+    http_server_set_loading(s, reason);
+}
+
 unsigned http_server_port(const struct http_server *s)
 {
     return s->port;

@@ -78,6 +78,8 @@ MUST_USE enum err http_server_routes(struct http_server *s, const struct http_ro
 /* While reason is non-NULL, everything but routes with HTTP_WHILE_LOADING answers 503 with it, paths that are
  * not known yet too. The string must stay valid. */
 void http_server_set_loading(struct http_server *s, const char *reason);
+/* The same at the end of a server's life, with X-Prometheus-Stopping: true in those answers. */
+void http_server_set_stopping(struct http_server *s, const char *reason);
 /* Stops accepting, lets running requests end for at most grace_ms, closes WebSockets, joins. Accepts NULL. */
 void http_server_stop(struct http_server *s, int64_t grace_ms);
 /* The bound port (useful after ":0"). */

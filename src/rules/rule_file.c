@@ -76,14 +76,14 @@ static enum err read_expr(const struct reader *r, const struct yaml_node *n, str
     const struct promql_options options = {.experimental = true};
     struct buf printed AUTO_BUF = {0};
     struct err_info why = {0};
-    enum err e = promql_format(&options, n->text, &printed, &why);
+    enum err e = promql_string(&options, n->text, &printed, &why);
     if (e == ERR_INVALID) {
         return yaml_error(n, r->info, "could not parse expression: %s", why.message);
     }
     if (e || printed.err) {
         return err_set(r->info, e ? e : printed.err, "out of memory");
     }
-    *ret_expr = arena_str(r->a, str_trim(n->text));
+    *ret_expr = arena_str(r->a, buf_view(&printed));
     return ret_expr->p ? ERR_OK : no_memory(r);
 }
 

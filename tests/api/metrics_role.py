@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -212,6 +213,68 @@ def endpoints(cases, role):
     cases.check("admin is off unless asked for", code == 500 and b'"errorType":"unavailable"' in body, (code, body))
 
 
+def plain_get(role, path, until, seconds=20):
+    """What comes on a connection until the text `until` or the end."""
+    with socket.create_connection(("127.0.0.1", role.port), timeout=seconds) as s:
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        got = b""
+        while until not in got:
+            piece = s.recv(65536)
+            if not piece:
+                break
+            got += piece
+        return got
+
+
+def beside(cases, role):
+    """What Prometheus has beside queries and targets."""
+    status, body, headers = role.request("/api/v1/nowhere", method="OPTIONS", headers={"Origin": "http://x"})
+    cases.check("OPTIONS below the API", status == 204 and headers["Access-Control-Allow-Methods"] == "GET, POST, OPTIONS", (status, dict(headers)))
+    status, _ = role.get("/api/v1/nowhere")
+    cases.check("an unknown path of the API", status == 404, status)
+    status, body = role.get("/nowhere")
+    cases.check("an unknown page", status == 404 and body == b"404 page not found\n", (status, body[:80]))
+    got = plain_get(role, "/graph?g0.expr=up&g0.tab=0", b"\r\n\r\n")
+    cases.check("old links to the graph go on", b" 302 " in got and b"Location: /query?g0.expr=up&g0.tab=0" in got, got)
+    cases.check("the home page", b"Location: /query" in plain_get(role, "/", b"\r\n\r\n"))
+    blocks = role.data("/api/v1/status/tsdb/blocks")
+    cases.check("blocks", blocks == {"blocks": []}, blocks)
+    ready = role.data("/api/v1/status/self_metrics", metric_name_pattern="prometheus_ready")
+    cases.check("a metric of its own as JSON", ready[0]["name"] == "prometheus_ready" and ready[0]["type"] == "GAUGE" and
+                ready[0]["metric"] == [{"gauge": {"value": 1}}], ready)
+    families = role.data("/api/v1/status/self_metrics")
+    durations = next(f for f in families if f["name"] == "prometheus_http_request_duration_seconds")["metric"][0]["histogram"]
+    cases.check("histograms too", durations["bucket"][0]["upperBound"] == 0.1 and int(durations["sampleCount"]) > 0, durations)
+    status, body = role.get("/api/v1/status/self_metrics", metric_name_pattern="(")
+    cases.check("a wrong pattern is refused", status == 400 and b"invalid metric_name_pattern" in body, body)
+    status, body, _ = role.request("/api/v1/otlp/v1/metrics", body=b"", method="POST")
+    cases.check("OTLP is off", status == 404 and b"--web.enable-otlp-receiver" in body, (status, body))
+    for params in ({"query": "1", "limit": "99999999999999999999"}, {"query": "1", "time": "2015-07-01t20:10:51z"}, {"query": "1", "timeout": "-1"}):
+        cases.check(f"{params} is refused", role.get("/api/v1/query", **params)[0] == 400)
+    page = role.data("/api/v1/rules", group_limit="1")
+    cases.check("a page of rules has one group, and its expressions are printed anew", len(page["groups"]) == 1 and
+                page["groups"][0]["rules"][0]["labels"] == {} and page["groups"][0]["rules"][0]["query"] == "sum by (job) (up)", page)
+    for limit, text in (("0", "group_limit needs to be greater than 0"), ("x", "group_limit needs to be a valid number")):
+        status, body = role.get("/api/v1/rules", group_limit=limit)
+        cases.check(f"group_limit={limit} is refused", status == 400 and text in body.decode(), body)
+
+
+def live(cases, role):
+    good = open(f"{role.dir}/prometheus.yml", encoding="utf-8").read()
+    role.write("prometheus.yml", "nothing: here\n")
+    role.request("/-/reload", method="POST")
+    got = plain_get(role, "/api/v1/notifications/live", b"data: ")
+    role.write("prometheus.yml", good)
+    cases.check("notifications come as they are", b"text/event-stream" in got, got)
+    follower = threading.Thread(target=lambda: role.seen.append(plain_get(role, "/api/v1/notifications/live", b'"active":false', 30)))
+    role.seen = []
+    follower.start()
+    role.wait("a follower", lambda: b"prometheus_ready 1" in role.get("/metrics")[1])
+    role.request("/-/reload", method="POST")
+    follower.join(30)
+    cases.check("and when they end", role.seen and b'"active":false' in role.seen[0] and b"reload has failed" in role.seen[0], role.seen)
+
+
 def lines(body):
     return [json.loads(line) for line in body.splitlines()]
 
@@ -330,7 +393,7 @@ def main():
     try:
         role.start("--web.enable-lifecycle", "--web.enable-remote-write-receiver", "--enable-feature=search-api",
                    "--web.search.max-limit=50")
-        for part in (scraping, endpoints, search, remote_write_v2, remote_read, reload, wrong_starts):
+        for part in (scraping, endpoints, beside, search, remote_write_v2, remote_read, reload, live, wrong_starts):
             cases.run(part.__name__, part, cases, role)
         status, body, _ = role.request("/-/quit", method="POST")
         cases.check("quit says goodbye", status == 200 and b"Goodbye" in body, (status, body))

@@ -594,6 +594,8 @@ def same(a, b):
 def unstable(url, path, params, ordered, first, other):
     """Whether the reference itself, asked again, gives other answers, or the other's: what it takes from the order of a hash
     table (sums of floating point over the result of a function, limitk over one, which of several conflicts is named)."""
+    if (first["error"] or "").startswith("unexpected error: runtime error"):  # it has crashed
+        return True
     answers = [normal(*ask(url, path, params), ordered) for _ in range(12)]
     return any(same(a, other) for a in answers) or not all(same(a, first) for a in answers)
 

@@ -114,8 +114,7 @@ static uint32_t code_at(struct str s, size_t i, size_t *ret_width)
 
 struct str exposition_name(struct arena *a, struct str name, enum name_escaping escaping)
 {
-    if (escaping == ESCAPE_NONE || (escaping != ESCAPE_DOTS && metric_name_is_legacy(name)) ||
-        !str_utf8_valid(name)) {
+    if (escaping == ESCAPE_NONE || metric_name_is_legacy(name) || !str_utf8_valid(name)) {
         return name;
     }
     struct buf b AUTO_BUF = {0};

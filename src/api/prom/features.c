@@ -1,5 +1,4 @@
-/* /features: what this server can do, for clients that adapt; /notifications: what an operator should know.
- */
+/* /features: what this server can do, for clients that adapt. */
 #include "api/prom/prom_call.h"
 #include "metrics/discovery/sd_config.h"
 
@@ -154,43 +153,12 @@ static void features(struct prom_call *c)
     prom_call_send(c);
 }
 
-static void json_notification(struct prom_call *c, const char *text, ts_ms since)
-{
-    char date[40];
-    json_object_begin(&c->w);
-    json_key(&c->w, "text");
-    json_str(&c->w, str_c(text));
-    json_key(&c->w, "date");
-    json_str(&c->w, str_c(clock_format_rfc3339(since * NS_PER_MS, date, sizeof(date))));
-    json_key(&c->w, "active");
-    json_bool(&c->w, true);
-    json_object_end(&c->w);
-}
-
-static void notifications(struct prom_call *c)
-{
-    struct tsdb_stats st;
-    tsdb_stats(c->api->db, &st);
-    prom_call_data(c);
-    json_array_begin(&c->w);
-    if (!atomic_load(&c->api->reload_ok)) {
-        json_notification(c, "Configuration reload has failed.", atomic_load(&c->api->reload_failed_ms));
-    }
-    if (st.read_only) {
-        json_notification(c, "The store is read-only until it is restarted.", c->now);
-    }
-    json_array_end(&c->w);
-    prom_call_send(c);
-}
-
 PROM_ROUTE(features)
-PROM_ROUTE(notifications)
 
 struct prom_routes prom_routes_features(void)
 {
     static const struct http_route rows[] = {
         {"GET", "/api/v1/features", features_route, HTTP_CORS, 0, NULL},
-        {"GET", "/api/v1/notifications", notifications_route, HTTP_CORS, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

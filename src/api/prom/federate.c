@@ -104,7 +104,7 @@ static enum err escape_names(struct federate *f, struct labels *ls)
 {
     bool change = false;
     for (size_t i = 0; i < ls->n; i++) {
-        change |= f->format.escaping == ESCAPE_DOTS || !label_name_is_legacy(ls->l[i].name);
+        change |= !label_name_is_legacy(ls->l[i].name);
     }
     if (!change) {
         return ERR_OK;
@@ -142,7 +142,9 @@ static enum err gather(struct federate *f, const struct prom_selectors *s)
     int64_t lookback = f->c->api->promql.lookback_ms ? f->c->api->promql.lookback_ms : 5 * 60 * MS_PER_S;
     enum err e = ERR_OK;
     for (size_t i = 0; i < s->count && !e; i++) {
-        e = select_set(f, s->sets[i].m, s->sets[i].n, f->c->now - lookback, f->c->now);
+        if (s->sets[i].n) { /* {} selects nothing, as at the original */
+            e = select_set(f, s->sets[i].m, s->sets[i].n, f->c->now - lookback, f->c->now);
+        }
     }
     if (e || f->n < 2) {
         return e;

@@ -18,6 +18,7 @@ struct rule_set;
 struct scrape_manager;
 struct series_cache;
 struct range_cache;
+struct prom_notifier;
 
 struct prom_flag {
     const char *name; /* "query.timeout" */
@@ -40,6 +41,7 @@ struct prom_api {
     unsigned query_concurrency;  /* 20 unless told; more wait for their turn */
     size_t write_body_bytes_max; /* decompressed remote write; 32 MiB unless told */
     bool remote_write;           /* accept remote write */
+    bool otlp_asked;             /* for the OTLP receiver, which there is not */
     bool admin;                  /* delete_series and snapshot */
     bool search;                 /* the search endpoints */
     uint64_t search_limit_max;   /* results of a search; 0 = no limit */
@@ -49,8 +51,10 @@ struct prom_api {
     size_t flag_count;
     struct str retention; /* "15d or 512MB" */
     struct str cairn_version;
-    struct str external_url;   /* "http://host:9090": for links from elsewhere */
-    struct str listen_address; /* "0.0.0.0:9090" */
+    struct str external_url;           /* "http://host:9090": for links from elsewhere */
+    struct str route_prefix;           /* "/prometheus": before every path; empty = none */
+    unsigned notification_readers_max; /* of /notifications/live at once */
+    struct str listen_address;         /* "0.0.0.0:9090" */
 
     /* After each query: seconds it waited, ran inside the engine. May be NULL. */
     void (*on_query)(void *ctx, double seconds);
@@ -58,6 +62,9 @@ struct prom_api {
 
     /* The configuration file's text as loaded; the caller frees it with mem_free. NULL: none. */
     char *(*config_text)(void *ctx);
+    /* /metrics as text 0.0.4, appended. */
+    enum err (*self_metrics)(void *ctx, struct buf *b);
+    void *self_metrics_ctx;
     /* A reference to the rule files as loaded; NULL: none. */
     struct rule_set *(*rule_set)(void *ctx);
     /* Loads the configuration anew. NULL: the lifecycle API is off. */
@@ -66,6 +73,7 @@ struct prom_api {
     void (*quit)(void *ctx);
     void *ctx;
 
+    struct prom_notifier *_Atomic notifier; /* notifications.c; made by the first reader */
     atomic_uint queries_running;
     atomic_uint_fast64_t queries_done, queries_failed, write_samples, write_refused, federation_errors;
     atomic_bool reload_ok;
@@ -75,6 +83,11 @@ struct prom_api {
 
 /* Adds every route; `api` must outlive the server. Errors: OOM. */
 MUST_USE enum err prom_api_routes(struct prom_api *api, struct http_server *server);
+/* Tells whoever follows the notifications that the server ends, and ends their streams. Before
+ * http_server_stop. */
+void prom_api_stopping(struct prom_api *api);
+/* After http_server_stop. Both accept an api that was never started. */
+void prom_api_done(struct prom_api *api);
 
 #define PROMETHEUS_VERSION_TEXT "3.14.0"
 

@@ -85,6 +85,8 @@ struct prom_routes prom_routes_read(void);
 struct prom_routes prom_routes_features(void);
 struct prom_routes prom_routes_targets(void);
 struct prom_routes prom_routes_write(void);
+struct prom_routes prom_routes_notifications(void);
+struct prom_routes prom_routes_self_metrics(void);
 
 /* Wraps a handler `static void fn(struct prom_call *c)` for a route table. */
 #define PROM_ROUTE(fn)                                    \

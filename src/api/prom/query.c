@@ -202,7 +202,9 @@ static void query_range(struct prom_call *c)
     int64_t started = clock_mono_ns(clock_real());
     atomic_fetch_add(&c->api->queries_running, 1);
     struct str expr = http_req_param(c->r, "query");
-    bool cached = c->api->range_cache && !str_ieq(http_req_param(c->r, "nocache"), STR("1"));
+    /* Whoever asks what the query costs gets the cost of the whole query. */
+    bool cached = c->api->range_cache && !str_ieq(http_req_param(c->r, "nocache"), STR("1")) &&
+                  http_req_param(c->r, "stats").n == 0;
     enum err e = cached ? range_cache_query(c->api->range_cache, &o, c->api->source, &c->q, expr, p.start,
                                             p.end, p.step_ms, &c->query_arena, &r, &c->info)
                         : promql_range(&o, c->api->source, &c->q, expr, p.start, p.end, p.step_ms,

@@ -142,10 +142,8 @@ static void json_rule(struct json_writer *w, const struct rule *r, bool exclude_
         json_seconds(w, "duration", r->for_ms);
         json_seconds(w, "keepFiringFor", r->keep_firing_for_ms);
     }
-    if (r->alert || r->labels.n) {
-        json_key(w, "labels");
-        json_labels(w, r->labels);
-    }
+    json_key(w, "labels");
+    json_labels(w, r->labels);
     if (r->alert) {
         json_key(w, "annotations");
         json_labels(w, r->annotations);

@@ -1,16 +1,21 @@
 /* Build, flags, configuration, run-time, head statistics, health, lifecycle and admin endpoints. */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "api/prom/prom_call.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/thread.h"
 
 enum {
-    CARDINALITY_ROWS_MAX = 10000
+    CARDINALITY_ROWS_MAX = 10000,
+    ULID_TIME_CHARS = 10,
+    ULID_CHARS = 26
 };
 
 static void json_member(struct json_writer *w, const char *key, struct str value)
@@ -43,15 +48,31 @@ static void buildinfo(struct prom_call *c)
 static void version(struct prom_call *c)
 {
     json_build(c);
-    http_res_send_buf(c->r, 200, "application/json", &c->out);
+    http_res_send_buf(c->r, 200, "text/plain; charset=utf-8", &c->out);
+}
+
+static int by_flag_name(const void *a, const void *b)
+{
+    const struct prom_flag *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
 }
 
 static void flags(struct prom_call *c)
 {
+    size_t n = c->api->flag_count;
+    const struct prom_flag **sorted = arena_array(c->a, n + 1, sizeof(const struct prom_flag *));
+    if (!sorted) {
+        prom_call_error(c, ERR_OOM);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = &c->api->flags[i];
+    }
+    qsort((void *)sorted, n, sizeof(const struct prom_flag *), by_flag_name);
     prom_call_data(c);
     json_object_begin(&c->w);
-    for (size_t i = 0; i < c->api->flag_count; i++) {
-        json_member(&c->w, c->api->flags[i].name, c->api->flags[i].value);
+    for (size_t i = 0; i < n; i++) {
+        json_member(&c->w, sorted[i]->name, sorted[i]->value);
     }
     json_object_end(&c->w);
     prom_call_send(c);
@@ -102,6 +123,8 @@ static void runtimeinfo(struct prom_call *c)
     json_i64(w, 0);
     json_key(w, "GOMAXPROCS");
     json_u64(w, thread_cpu_count());
+    json_key(w, "GOMEMLIMIT");
+    json_i64(w, st.memory_bytes ? (int64_t)st.memory_bytes : INT64_MAX);
     json_member(w, "GOGC", STR(""));
     json_member(w, "GODEBUG", STR(""));
     json_member(w, "storageRetention", c->api->retention);
@@ -176,6 +199,75 @@ static void tsdb_status(struct prom_call *c)
     prom_call_send(c);
 }
 
+/* A name of the form that Prometheus' blocks have: the block's last millisecond, and 80 bits that its own
+ * name decides. */
+static struct str ulid_of(struct prom_call *c, const struct tsdb_block *b)
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    struct hash128 h = hash128_bytes(b->name.p, b->name.n);
+    char *text = arena_bytes(c->a, ULID_CHARS);
+    uint64_t time = (uint64_t)(b->max_ts < 0 ? 0 : b->max_ts);
+    for (size_t i = 0; text && i < ULID_TIME_CHARS; i++, time >>= 5) {
+        text[ULID_TIME_CHARS - 1 - i] = digits[time & 31];
+    }
+    for (size_t i = ULID_TIME_CHARS; text && i < ULID_CHARS; i++) {
+        text[i] = digits[h.lo & 31];
+        h.lo = h.lo >> 5 | h.hi << 59;
+        h.hi >>= 5;
+    }
+    return str_of(text, text ? ULID_CHARS : 0);
+}
+
+static void json_block(struct prom_call *c, const struct tsdb_block *b)
+{
+    struct json_writer *w = &c->w;
+    json_object_begin(w);
+    json_member(w, "ulid", ulid_of(c, b));
+    json_key(w, "minTime");
+    json_i64(w, b->min_ts);
+    json_key(w, "maxTime");
+    json_i64(w, b->max_ts + 1); /* not itself in the block, there */
+    json_key(w, "stats");
+    json_object_begin(w);
+    json_key(w, "numSamples");
+    json_u64(w, b->samples);
+    json_key(w, "numSeries");
+    json_u64(w, b->series);
+    json_object_end(w);
+    json_key(w, "compaction");
+    json_object_begin(w);
+    json_key(w, "level");
+    json_u64(w, b->level);
+    json_object_end(w);
+    json_key(w, "version");
+    json_u64(w, 1);
+    json_member(w, "cairnName", b->name);
+    json_key(w, "cairnBytes");
+    json_u64(w, b->bytes);
+    json_object_end(w);
+}
+
+static void tsdb_block_list(struct prom_call *c)
+{
+    const struct tsdb_block *blocks = NULL;
+    size_t n = 0;
+    enum err e = tsdb_blocks(c->api->db, c->a, &blocks, &n);
+    if (e) {
+        prom_call_error(c, e);
+        return;
+    }
+    prom_call_data(c);
+    json_object_begin(&c->w);
+    json_key(&c->w, "blocks");
+    json_array_begin(&c->w);
+    for (size_t i = 0; i < n; i++) {
+        json_block(c, &blocks[i]);
+    }
+    json_array_end(&c->w);
+    json_object_end(&c->w);
+    prom_call_send(c);
+}
+
 /* -- health and lifecycle -------------------------------------------------------------------------------- */
 
 static void healthy_route(void *ctx, struct http_req *r)
@@ -216,7 +308,7 @@ static void reload_route(void *ctx, struct http_req *r)
                       str_of(text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1));
         return;
     }
-    http_res_send(r, 200, "text/plain; charset=utf-8", STR(""));
+    http_res_send(r, 200, NULL, STR(""));
 }
 
 static void quit_route(void *ctx, struct http_req *r)
@@ -241,17 +333,6 @@ static bool admin_enabled(struct prom_call *c)
     return false;
 }
 
-/* Without a matcher that asks for anything the original deletes nothing. */
-static bool asks_for_something(const struct matcher *m, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (m[i].op != MATCH_RE || !str_eq_c(m[i].value, ".*")) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void delete_series(struct prom_call *c)
 {
     ts_ms start = INT64_MIN, end = INT64_MAX;
@@ -269,7 +350,7 @@ static void delete_series(struct prom_call *c)
     }
     enum err e = ERR_OK;
     for (size_t i = 0; i < s.count && !e; i++) {
-        if (asks_for_something(s.sets[i].m, s.sets[i].n)) {
+        if (s.sets[i].n) { /* {} deletes nothing, as at the original */
             e = tsdb_delete(c->api->db, &c->q, s.sets[i].m, s.sets[i].n, start, end, &c->info);
         }
     }
@@ -330,6 +411,43 @@ static void snapshot(struct prom_call *c)
     prom_call_send(c);
 }
 
+/* -- paths beside the API -------------------------------------------------------------------------------- */
+
+static void options_route(void *ctx, struct http_req *r)
+{
+    (void)ctx;
+    http_res_header(r, "Vary", STR("Accept-Encoding"));
+    http_res_send(r, 204, NULL, STR(""));
+}
+
+static void redirect(struct http_req *r, struct str prefix, const char *path, struct str query)
+{
+    struct str to = arena_printf(http_req_arena(r), "%.*s%s%.*s", STR_FMT(prefix), path, STR_FMT(query));
+    http_res_header(r, "Location", to);
+    http_res_send(r, 302, "text/html; charset=utf-8", STR(""));
+}
+
+static void home_route(void *ctx, struct http_req *r)
+{
+    redirect(r, ((struct prom_api *)ctx)->route_prefix, "/query", (struct str){0});
+}
+
+/* Links of old dashboards and alerts. */
+static void graph_route(void *ctx, struct http_req *r)
+{
+    redirect(r, ((struct prom_api *)ctx)->route_prefix, "/query?", http_req_query(r));
+}
+
+static void otlp_route(void *ctx, struct http_req *r)
+{
+    const struct prom_api *api = ctx;
+    http_res_header(r, "X-Content-Type-Options", STR("nosniff"));
+    http_res_send(r, 404, "text/plain; charset=utf-8",
+                  api->otlp_asked
+                      ? STR("the OTLP receiver is not part of this version of Cairn\n")
+                      : STR("otlp write receiver needs to be enabled with --web.enable-otlp-receiver\n"));
+}
+
 static void only_post_route(void *ctx, struct http_req *r)
 {
     (void)ctx;
@@ -344,6 +462,7 @@ PROM_ROUTE(config)
 PROM_ROUTE(runtimeinfo)
 PROM_ROUTE(walreplay)
 PROM_ROUTE(tsdb_status)
+PROM_ROUTE(tsdb_block_list)
 PROM_ROUTE(delete_series)
 PROM_ROUTE(clean_tombstones)
 PROM_ROUTE(snapshot)
@@ -358,6 +477,11 @@ struct prom_routes prom_routes_status(void)
         {"GET", "/api/v1/status/runtimeinfo", runtimeinfo_route, HTTP_CORS, 0, NULL},
         {"GET", "/api/v1/status/walreplay", walreplay_route, HTTP_CORS | HTTP_WHILE_LOADING, 0, NULL},
         {"GET", "/api/v1/status/tsdb", tsdb_status_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/status/tsdb/blocks", tsdb_block_list_route, HTTP_CORS, 0, NULL},
+        {"OPTIONS", "/api/v1/{path...}", options_route, HTTP_CORS, 0, "/api/v1"},
+        {"GET", "/", home_route, 0, 0, NULL},
+        {"GET", "/graph", graph_route, 0, 0, NULL},
+        {"POST", "/api/v1/otlp/v1/metrics", otlp_route, HTTP_RAW_BODY, 0, NULL},
         {"POST|PUT", "/api/v1/admin/tsdb/delete_series", delete_series_route, HTTP_CORS | HTTP_FORM, 0, NULL},
         {"POST|PUT", "/api/v1/admin/tsdb/clean_tombstones", clean_tombstones_route, HTTP_CORS | HTTP_FORM, 0,
          NULL},

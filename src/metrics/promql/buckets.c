@@ -410,9 +410,6 @@ enum err call_histogram_quantiles(struct eval *e, const struct node *n, struct v
     enum err err = eval_node(e, n->args[0], &in);
     err = err ? err : members_collect(e, n->args[0], &in, &all);
     *v = (struct value){.type = TYPE_VECTOR};
-    if (!err && all.n && n->args[1]->string.n == 0) {
-        err = err_set(e->info, ERR_EXECUTION, "invalid label name \"\" in histogram_quantiles");
-    }
     for (size_t k = 2; k < n->arg_count && !err && ask.earlier_count < QUANTILES_MAX; k++) {
         struct value q;
         err = eval_node(e, n->args[k], &q);

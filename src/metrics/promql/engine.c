@@ -140,7 +140,9 @@ static enum err clean_names(struct run *r, struct value *v)
         return ERR_OK;
     }
     for (size_t k = 0; k < v->n && !err; k++) {
-        if (v->s[k].drops_name) {
+        if (v->s[k].drops_name && v->s[k].labels.n && v->s[k].labels.l[0].name.n == 0) {
+            err = err_set(r->eval.info, ERR_EXECUTION, "invalid label name \"\"");
+        } else if (v->s[k].drops_name) {
             err = drop_name(&r->eval, v->s[k].labels, &v->s[k].labels);
         }
     }
@@ -284,18 +286,32 @@ enum err promql_check(const struct promql_options *o, struct str expr, struct er
     return err;
 }
 
-enum err promql_format(const struct promql_options *o, struct str expr, struct buf *b,
-                       struct err_info *reterr_info)
+static enum err print_expr(const struct promql_options *o, struct str expr, bool pretty, struct buf *b,
+                           struct err_info *reterr_info)
 {
     struct arena a AUTO_ARENA = {0};
     struct node *root = NULL;
     struct parse_options p = parse_options_of(o);
     enum err err = promql_parse(expr, &p, &a, &root, reterr_info);
-    if (!err) {
+    if (!err && pretty) {
         print_pretty(b, root, 0);
+    } else if (!err) {
+        print_node(b, root);
     }
     tree_done(root);
     return err ? err : b->err;
+}
+
+enum err promql_format(const struct promql_options *o, struct str expr, struct buf *b,
+                       struct err_info *reterr_info)
+{
+    return print_expr(o, expr, true, b, reterr_info);
+}
+
+enum err promql_string(const struct promql_options *o, struct str expr, struct buf *b,
+                       struct err_info *reterr_info)
+{
+    return print_expr(o, expr, false, b, reterr_info);
 }
 
 enum err promql_selector(struct str text, struct arena *a, struct matcher **ret_matchers, size_t *ret_n,

@@ -68,6 +68,9 @@ MUST_USE enum err promql_check(const struct promql_options *o, struct str expr, 
 /* The expression as Prometheus' Prettify prints it (format_query). */
 MUST_USE enum err promql_format(const struct promql_options *o, struct str expr, struct buf *b,
                                 struct err_info *reterr_info);
+/* The expression as Prometheus' String prints it, on one line (rules). */
+MUST_USE enum err promql_string(const struct promql_options *o, struct str expr, struct buf *b,
+                                struct err_info *reterr_info);
 /* The syntax tree as JSON (parse_query). Errors besides those of parsing: INTERNAL (a fill value that JSON
  * cannot write). */
 MUST_USE enum err promql_tree_json(const struct promql_options *o, struct str expr, struct buf *b,

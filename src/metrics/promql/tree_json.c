@@ -286,19 +286,21 @@ static void json_node(struct json_writer *w, const struct node *n)
 }
 
 /* JSON has no way to write NaN and the infinities, which fill modifiers may have: the first, in the order of
- * writing. */
-static const double *unwritable(const struct node *n)
+ * writing. *ret_lists: in how many lists of arguments it stands. */
+static const double *unwritable(const struct node *n, unsigned lists, unsigned *ret_lists)
 {
-    const double *found = n && n->arg_count ? unwritable(n->args[0]) : NULL;
+    unsigned inside = n && n->kind == N_CALL ? lists + 1 : lists;
+    const double *found = n && n->arg_count ? unwritable(n->args[0], inside, ret_lists) : NULL;
     if (!found && n && n->kind == N_BINARY) {
         found = n->fills_left && !isfinite(n->fill_left)     ? &n->fill_left
                 : n->fills_right && !isfinite(n->fill_right) ? &n->fill_right
                                                              : NULL;
+        *ret_lists = found ? lists : *ret_lists;
     }
     for (size_t i = 1; n && i < n->arg_count && !found; i++) {
-        found = unwritable(n->args[i]);
+        found = unwritable(n->args[i], inside, ret_lists);
     }
-    return found || !n ? found : unwritable(n->param);
+    return found || !n ? found : unwritable(n->param, inside, ret_lists);
 }
 
 enum err promql_tree_json(const struct promql_options *o, struct str expr, struct buf *b,
@@ -308,9 +310,14 @@ enum err promql_tree_json(const struct promql_options *o, struct str expr, struc
     struct node *root = NULL;
     struct parse_options p = {o->experimental, o->extended_ranges, o->fill_modifiers};
     enum err err = promql_parse(expr, &p, &a, &root, reterr_info);
-    const double *odd = err ? NULL : unwritable(root);
+    unsigned lists = 0;
+    const double *odd = err ? NULL : unwritable(root, 0, &lists);
     if (odd) {
-        err = err_set(reterr_info, ERR_INTERNAL, "unsupported value: %s",
+        struct buf path AUTO_BUF = {0};
+        for (unsigned i = 0; i < lists; i++) {
+            buf_c(&path, "[]interface {}: ");
+        }
+        err = err_set(reterr_info, ERR_INTERNAL, "%.*sunsupported value: %s", STR_FMT(buf_view(&path)),
                       isnan(*odd) ? "NaN"
                       : *odd > 0  ? "+Inf"
                                   : "-Inf");

@@ -201,8 +201,8 @@ static enum err read_root(struct config_reader *r, const struct yaml_node *root)
     return e ? e : config_read_rest(r, root);
 }
 
-static enum err make(struct str text, const char *name, bool file, struct prom_config **ret_config,
-                     struct err_info *info)
+static enum err make(struct str text, const char *name, bool file, bool extra_metrics,
+                     struct prom_config **ret_config, struct err_info *info)
 {
     struct prom_config *c = mem_zalloc(sizeof(*c));
     const struct yaml_node *root = NULL;
@@ -210,6 +210,7 @@ static enum err make(struct str text, const char *name, bool file, struct prom_c
         return err_set(info, ERR_OOM, "out of memory");
     }
     atomic_init(&c->refs, 1);
+    c->global.extra_metrics = extra_metrics;
     struct config_reader r = {c, &c->memory, info};
     struct str own = arena_str(&c->memory, str_c(name));
     enum err e = own.p ? ERR_OK : config_no_memory(&r);
@@ -229,13 +230,19 @@ static enum err make(struct str text, const char *name, bool file, struct prom_c
 
 enum err prom_config_load(const char *path, struct prom_config **ret_config, struct err_info *reterr_info)
 {
-    return make((struct str){0}, path, true, ret_config, reterr_info);
+    return make((struct str){0}, path, true, false, ret_config, reterr_info);
+}
+
+enum err prom_config_load_extra(const char *path, bool extra_metrics, struct prom_config **ret_config,
+                                struct err_info *reterr_info)
+{
+    return make((struct str){0}, path, true, extra_metrics, ret_config, reterr_info);
 }
 
 enum err prom_config_parse(struct str text, const char *name, struct prom_config **ret_config,
                            struct err_info *reterr_info)
 {
-    return make(text, name, false, ret_config, reterr_info);
+    return make(text, name, false, false, ret_config, reterr_info);
 }
 
 struct prom_config *prom_config_ref(struct prom_config *c)

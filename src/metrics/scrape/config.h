@@ -127,6 +127,9 @@ struct prom_config {
  * DENIED, IO, LIMIT, OOM. */
 MUST_USE enum err prom_config_load(const char *path, struct prom_config **ret_config,
                                    struct err_info *reterr_info);
+/* The same where extra_scrape_metrics is that unless the file says otherwise (--enable-feature). */
+MUST_USE enum err prom_config_load_extra(const char *path, bool extra_metrics,
+                                         struct prom_config **ret_config, struct err_info *reterr_info);
 /* The same from text; relative names are relative to `name`'s folder. */
 MUST_USE enum err prom_config_parse(struct str text, const char *name, struct prom_config **ret_config,
                                     struct err_info *reterr_info);

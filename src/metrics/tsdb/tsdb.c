@@ -275,3 +275,32 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
     (void)snprintf(s.read_only_reason, sizeof(s.read_only_reason), "%.255s", s.read_only ? why.message : "");
     *ret_stats = s;
 }
+
+enum err tsdb_blocks(struct tsdb *db, struct arena *a, const struct tsdb_block **ret_blocks, size_t *ret_n)
+{
+    struct store_set *set = store_view(&db->store);
+    size_t n = set->block_count;
+    struct tsdb_block *out = arena_array(a, n + 1, sizeof(*out));
+    enum err e = out ? ERR_OK : ERR_OOM;
+    for (size_t i = 0; i < n && !e; i++) {
+        const struct block *b = set->blocks[i];
+        out[i] = (struct tsdb_block){.name = arena_str(a, str_c(b->name)),
+                                     .min_ts = b->min_ts,
+                                     .max_ts = b->max_ts,
+                                     .samples = b->samples,
+                                     .bytes = b->bytes,
+                                     .level = 1};
+        for (size_t k = 0; k < b->section_count; k++) {
+            out[i].series += b->sections[k].series;
+        }
+        for (int64_t span = db->o.block_ms; span && (b->max_ts - b->min_ts) / span > 0 && out[i].level < 8;
+             span *= 4) {
+            out[i].level++;
+        }
+        e = out[i].name.p ? ERR_OK : ERR_OOM;
+    }
+    store_set_unref(set);
+    *ret_blocks = out;
+    *ret_n = n;
+    return e;
+}

@@ -67,6 +67,17 @@ struct tsdb_stats {
 
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats);
 
+/* The blocks there are, from the oldest, in the arena. Errors: OOM. */
+struct tsdb_block {
+    struct str name;
+    ts_ms min_ts, max_ts;
+    uint64_t samples, series, bytes; /* a series counts once for each tenant */
+    unsigned level;                  /* by the span it covers: 1 as flushed, one more for each merge */
+};
+
+MUST_USE enum err tsdb_blocks(struct tsdb *db, struct arena *a, const struct tsdb_block **ret_blocks,
+                              size_t *ret_n);
+
 /* The rows of /api/v1/status/tsdb: top `limit` of each, descending, in the arena. */
 struct tsdb_stat_row {
     struct str name;

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""The query list of the Prometheus compliance project, asked of a real Prometheus and of Cairn over the same data.
+
+    compliance.py PROMETHEUS CHECKOUT [--cairn PROGRAM] [--minutes N]
+
+CHECKOUT is a clone of github.com/prometheus/compliance: promql/promql-test-queries.yml and the lists of variants in
+promql/testcases/expand.go are read from there. Both servers are started empty and get an hour of what its demo service
+would have exposed (three instances every 5 s, late and missing scrapes, restarts) by remote write; every query is asked
+as a range query, as the project's tester asks it, and once more as an instant query. Answers must be equal to the last
+bit, errors included. Prints every difference and exits 1 when there is any. Standard library only.
+"""
+import argparse
+import itertools
+import json
+import os
+import random
+import re
+import sys
+import time
+
+from pair import PROGRAM, Pair
+from promql_diff import STALE, ask, describe, normal, push, same, unstable
+
+CONFIG = "global: {{}}\nstorage: {{tsdb: {{out_of_order_time_window: 3h}}}}\n"
+
+
+def variants(checkout):
+    """{"range": ["1s", ...], ...} out of the tester's source."""
+    with open(os.path.join(checkout, "promql/testcases/expand.go"), encoding="utf-8") as f:
+        text = f.read()
+    table = text[text.index("testVariantArgs") :]
+    table = table[: table.index("\n}\n")]
+    return {name: re.findall(r'"([^"]*)"', values) for name, values in re.findall(r'"(\w+)":\s*\{([^}]*)\}', table)}
+
+
+def queries(checkout):
+    """Every query of the list, its templates filled in with all combinations."""
+    with open(os.path.join(checkout, "promql/promql-test-queries.yml"), encoding="utf-8") as f:
+        text = f.read()
+    known = variants(checkout)
+    out = []
+    for block in re.split(r"\n\s*(?:- )?query:", text)[1:]:
+        line, _, rest = block.partition("\n")
+        line = line.strip()
+        quoted = re.match(r"'((?:[^']|'')*)'|\"((?:[^\"\\]|\\.)*)\"", line)
+        query = quoted.group(1).replace("''", "'") if quoted and quoted.group(1) is not None else json.loads(line) if quoted else line
+        args = re.search(r"variant_args:\s*\[([^\]]*)\]", rest)
+        names = [a.strip().strip("'\"") for a in args.group(1).split(",")] if args else []
+        for values in itertools.product(*(known[n] for n in names)):
+            filled = query
+            for name, value in zip(names, values):
+                filled = re.sub(r"\{\{\s*\.%s\s*\}\}" % name, lambda _, v=value: v, filled)
+            out.append(filled)
+    return out
+
+
+def demo_data(rng, start, minutes):
+    """What three instances of the demo service say, one scrape every 5 s."""
+    series = {}
+
+    def put(name, labels, t, v):
+        series.setdefault((name, tuple(sorted(labels.items()))), []).append((t, v))
+
+    bounds = ["0.0001", "0.00015000000000000001", "0.00022500000000000002", "0.0025628906250000003", "0.1", "1", "+Inf"]
+    for k in range(3):
+        base = {"instance": "demo.promlabs.com:1000%d" % k, "job": "demo"}
+        cpu, counts, total = dict.fromkeys(("idle", "system", "user"), 1000.0 * k), {}, {}
+        down = 0
+        for i in range(minutes * 12):
+            t = start + i * 5000 + rng.randrange(-30, 30)
+            if rng.random() < 0.004:
+                down = rng.randrange(1, 40)
+                cpu, counts, total = dict.fromkeys(cpu, 0.0), {}, {}
+            if down:
+                down -= 1
+                continue
+            put("up", base, t, 1.0)
+            put("demo_num_cpus", base, t, float(4 * (k + 1) if k < 2 else 4))
+            put("demo_batch_last_success_timestamp_seconds", base, t, float(int((t - rng.randrange(0, 60000)) / 1000)))
+            put("demo_disk_usage_bytes", base, t, 2.5e10 + 3e4 * i + rng.uniform(0, 1e6))
+            put("demo_disk_total_bytes", base, t, 1e11)
+            if (i // 60) % 2 == 0:
+                put("demo_intermittent_metric", base, t, 1.0)
+            elif (i // 60) % 2 and i % 60 == 0:
+                put("demo_intermittent_metric", base, t, STALE)
+            for mode in cpu:
+                cpu[mode] += rng.uniform(0, 5)
+                put("demo_cpu_usage_seconds_total", dict(base, mode=mode), t, cpu[mode])
+            for kind, size in (("buffers", 2e9), ("cached", 1e9), ("free", 4e9), ("used", 3e9)):
+                put("demo_memory_usage_bytes", dict(base, type=kind), t, size * (1 + 0.1 * k) + rng.uniform(-1e8, 1e8))
+            for path, method, status in itertools.product(("/api/bar", "/api/foo", "/api/nonexistent"), ("GET", "POST"), ("200", "500")):
+                labels = dict(base, path=path, method=method, status=status)
+                key = (path, method, status)
+                have = counts.setdefault(key, [0.0] * len(bounds))
+                for _ in range(rng.randrange(0, 4)):
+                    at = rng.randrange(len(bounds))
+                    have[at:] = [n + 1 for n in have[at:]]
+                    total[key] = total.get(key, 0.0) + rng.uniform(0, 0.5)
+                for le, n in zip(bounds, have):
+                    put("demo_api_request_duration_seconds_bucket", dict(labels, le=le), t, n)
+                put("demo_api_request_duration_seconds_count", labels, t, have[-1])
+                put("demo_api_request_duration_seconds_sum", labels, t, total.get(key, 0.0))
+    return [(dict(labels, __name__=name), samples) for (name, labels), samples in series.items()]
+
+
+def run(pair, o):
+    start = int(time.time()) - o.minutes * 60 - 900
+    data = demo_data(random.Random(1), start * 1000, o.minutes)
+    urls = [pair.url(n) for n in ("reference", "cairn")]
+    for url in urls:
+        for i in range(0, len(data), 100):
+            push(url, data[i : i + 100])
+    end = start + o.minutes * 60
+    different, varied, answered = 0, 0, 0
+    todo = queries(o.checkout)
+    for query in todo:
+        for path, params in (("/api/v1/query_range", {"query": query, "start": str(end - 600), "end": str(end), "step": "10"}),
+                             ("/api/v1/query", {"query": query, "time": str(end - 7)})):
+            a, b = (normal(*ask(u, path, params), path.endswith("range")) for u in urls)
+            answered += a["status"] == 200 and bool(a["result"])
+            if same(a, b):
+                continue
+            if unstable(urls[0], path, params, path.endswith("range"), a, b):
+                varied += 1
+                continue
+            different += 1
+            print("%s %s\n%s" % (path, query, describe(a, b)))
+    print("%d queries of the list, asked twice: %d answers with data, %d differ; %d more have several answers at the reference" %
+          (len(todo), answered, different, varied))
+    print("%d passed, %d failed" % (2 * len(todo) - different, different))
+    return 1 if different else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("prometheus")
+    parser.add_argument("checkout")
+    parser.add_argument("--cairn", default=PROGRAM)
+    parser.add_argument("--minutes", type=int, default=60)
+    o = parser.parse_args()
+    with Pair(o.prometheus, o.cairn, config=CONFIG, features="") as pair:
+        return run(pair, o)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

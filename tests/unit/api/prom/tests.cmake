@@ -1,0 +1,1 @@
+cairn_unit_test(NAME api/prom DEPS api/prom net labels codec base)
