@@ -6,12 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <cairn/metrics.h>
-
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "cairn/role_logs_int.h"
+#include "cairn/self.h"
 
 /* Read once for an answer. */
 struct snapshot {
@@ -20,70 +18,52 @@ struct snapshot {
     uint64_t log_errors, log_warnings;
 };
 
-struct row {
-    const char *name;
-    enum cairn_type type;
-    size_t offset; /* in struct snapshot */
-    const char *help;
-};
-
 #define AT(field) offsetof(struct snapshot, field)
 
-static const struct row rows[] = {
-    {"loki_ingester_memory_streams", CAIRN_GAUGE, AT(store.streams),
+static const struct self_row rows[] = {
+    {"loki_ingester_memory_streams", CAIRN_GAUGE, SELF_U64, AT(store.streams),
      "The total number of streams in memory."},
-    {"loki_ingester_memory_chunks", CAIRN_GAUGE, AT(store.streams), "The total number of chunks in memory."},
-    {"loki_ingester_chunks_flushed_total", CAIRN_COUNTER, AT(store.heads_flushed), "Total flushed chunks."},
-    {"loki_ingester_wal_bytes_in_use", CAIRN_GAUGE, AT(store.wal_bytes),
+    {"loki_ingester_memory_chunks", CAIRN_GAUGE, SELF_U64, AT(store.streams),
+     "The total number of chunks in memory."},
+    {"loki_ingester_chunks_flushed_total", CAIRN_COUNTER, SELF_U64, AT(store.heads_flushed),
+     "Total flushed chunks."},
+    {"loki_ingester_wal_bytes_in_use", CAIRN_GAUGE, SELF_U64, AT(store.wal_bytes),
      "Total number of bytes in use by the WAL."},
-    {"loki_ingester_wal_corruptions_total", CAIRN_COUNTER, AT(store.wal_bad_segments),
+    {"loki_ingester_wal_corruptions_total", CAIRN_COUNTER, SELF_U64, AT(store.wal_bad_segments),
      "Total number of WAL corruptions encountered."},
-    {"cairn_logs_head_entries", CAIRN_GAUGE, AT(store.head_entries), "Lines that wait for their block."},
-    {"cairn_logs_head_bytes", CAIRN_GAUGE, AT(store.head_bytes),
+    {"cairn_logs_head_entries", CAIRN_GAUGE, SELF_U64, AT(store.head_entries),
+     "Lines that wait for their block."},
+    {"cairn_logs_head_bytes", CAIRN_GAUGE, SELF_U64, AT(store.head_bytes),
      "Memory of the lines that wait for their block."},
-    {"cairn_logs_blocks", CAIRN_GAUGE, AT(store.blocks), "Blocks on disk."},
-    {"cairn_logs_block_bytes", CAIRN_GAUGE, AT(store.block_bytes), "Bytes of the blocks on disk."},
-    {"cairn_logs_blocks_bad_total", CAIRN_COUNTER, AT(store.blocks_bad),
+    {"cairn_logs_blocks", CAIRN_GAUGE, SELF_U64, AT(store.blocks), "Blocks on disk."},
+    {"cairn_logs_block_bytes", CAIRN_GAUGE, SELF_U64, AT(store.block_bytes), "Bytes of the blocks on disk."},
+    {"cairn_logs_blocks_bad_total", CAIRN_COUNTER, SELF_U64, AT(store.blocks_bad),
      "Damaged blocks that were put aside."},
-    {"cairn_logs_flush_failures_total", CAIRN_COUNTER, AT(store.flush_failures),
+    {"cairn_logs_flush_failures_total", CAIRN_COUNTER, SELF_U64, AT(store.flush_failures),
      "Blocks that could not be written."},
-    {"cairn_logs_merges_total", CAIRN_COUNTER, AT(store.merges), "Merges of blocks."},
-    {"cairn_logs_entries_stored_total", CAIRN_COUNTER, AT(store.entries_stored), "Lines stored."},
-    {"cairn_logs_entries_duplicate_total", CAIRN_COUNTER, AT(store.entries_duplicate),
+    {"cairn_logs_merges_total", CAIRN_COUNTER, SELF_U64, AT(store.merges), "Merges of blocks."},
+    {"cairn_logs_entries_stored_total", CAIRN_COUNTER, SELF_U64, AT(store.entries_stored), "Lines stored."},
+    {"cairn_logs_entries_duplicate_total", CAIRN_COUNTER, SELF_U64, AT(store.entries_duplicate),
      "Lines known already."},
-    {"cairn_log_errors_total", CAIRN_COUNTER, AT(log_errors),
+    {"cairn_log_errors_total", CAIRN_COUNTER, SELF_U64, AT(log_errors),
      "Lines of level error that the program logged."},
-    {"cairn_log_warnings_total", CAIRN_COUNTER, AT(log_warnings),
+    {"cairn_log_warnings_total", CAIRN_COUNTER, SELF_U64, AT(log_warnings),
      "Lines of level warn that the program logged."},
 };
 
-struct bound_row {
-    const struct row *row;
-    struct logs_self *self;
-};
-
 struct logs_self {
+    struct self self;
     struct logs_role *l;
-    struct cairn_registry *registry;
-    struct mutex lock; /* one answer at a time: guards now */
-    struct snapshot now;
-    struct bound_row bound[ARRAY_LEN(rows)];
+    struct snapshot now; /* guarded by self.lock */
     struct cairn_family *durations, *sizes;
 };
 
-static void take_snapshot(struct logs_self *s)
+static void take_snapshot(struct self *self)
 {
+    struct logs_self *s = (struct logs_self *)self;
     s->now = (struct snapshot){.log_errors = log_count(LVL_ERROR), .log_warnings = log_count(LVL_WARN)};
     log_store_stats(s->l->store, &s->now.store);
     push_ingest_counts(s->l->ingest, &s->now.push);
-}
-
-static void emit_row(struct cairn_emit *emit, void *context)
-{
-    const struct bound_row *b = context;
-    uint64_t v;
-    memcpy(&v, (const char *)&b->self->now + b->row->offset, sizeof(v));
-    cairn_emit(emit, NULL, (double)v);
 }
 
 static void emit_lines(struct cairn_emit *emit, void *context)
@@ -122,22 +102,6 @@ static void emit_discarded_bytes(struct cairn_emit *emit, void *context)
 
 /* -- families -------------------------------------------------------------------------------------------- */
 
-static enum cairn_err add_rows(struct logs_self *s)
-{
-    enum cairn_err e = CAIRN_OK;
-    for (size_t i = 0; i < ARRAY_LEN(rows) && !e; i++) {
-        struct cairn_family *family;
-        s->bound[i] = (struct bound_row){&rows[i], s};
-        const struct cairn_family_options o = {.type = rows[i].type,
-                                               .name = rows[i].name,
-                                               .help = rows[i].help,
-                                               .collect = emit_row,
-                                               .collect_context = &s->bound[i]};
-        e = cairn_family_new(s->registry, &o, &family);
-    }
-    return e;
-}
-
 static enum cairn_err add_collectors(struct logs_self *s)
 {
     static const char *const tenant[] = {"tenant"}, *const reason[] = {"reason", "tenant"};
@@ -167,14 +131,7 @@ static enum cairn_err add_collectors(struct logs_self *s)
          .label_count = 2,
          .collect = emit_discarded_bytes},
     };
-    enum cairn_err e = CAIRN_OK;
-    for (size_t i = 0; i < ARRAY_LEN(families) && !e; i++) {
-        struct cairn_family *family;
-        struct cairn_family_options o = families[i];
-        o.collect_context = s;
-        e = cairn_family_new(s->registry, &o, &family);
-    }
-    return e;
+    return self_add_collectors(&s->self, families, ARRAY_LEN(families), 0);
 }
 
 static enum cairn_err add_kept(struct logs_self *s)
@@ -198,29 +155,22 @@ static enum cairn_err add_kept(struct logs_self *s)
                                                .label_count = 2,
                                                .bounds = sizes,
                                                .bound_count = ARRAY_LEN(sizes)};
-    enum cairn_err e = cairn_family_new(s->registry, &duration, &s->durations);
-    return e ? e : cairn_family_new(s->registry, &bytes, &s->sizes);
+    enum cairn_err e = cairn_family_new(s->self.registry, &duration, &s->durations);
+    return e ? e : cairn_family_new(s->self.registry, &bytes, &s->sizes);
 }
 
 enum err logs_self_new(struct logs_self **ret_self)
 {
-    const struct cairn_label build[] = {{"branch", ""},
-                                        {"cairn_version", CAIRN_VERSION},
-                                        {"goversion", ""},
-                                        {"revision", ""},
-                                        {"version", LOKI_VERSION_TEXT}};
     struct logs_self *s = mem_zalloc(sizeof(*s));
     if (!s) {
         return ERR_OOM;
     }
-    mutex_init(&s->lock);
-    enum cairn_err e = cairn_registry_new(&s->registry);
-    e = e ? e : cairn_process_collector(s->registry);
-    e = e ? e : cairn_build_collector(s->registry, "loki", build, ARRAY_LEN(build));
-    e = e ? e : add_kept(s);
+    s->self.take = take_snapshot;
+    enum err e = self_init(&s->self, "loki", LOKI_VERSION_TEXT);
+    e = e ? e : self_err(add_kept(s));
     if (e) {
         logs_self_free(s);
-        return e == CAIRN_ERR_OOM ? ERR_OOM : ERR_INTERNAL;
+        return e;
     }
     *ret_self = s;
     return ERR_OK;
@@ -229,8 +179,7 @@ enum err logs_self_new(struct logs_self **ret_self)
 void logs_self_free(struct logs_self *s)
 {
     if (s) {
-        cairn_registry_free(s->registry);
-        mutex_done(&s->lock);
+        self_done(&s->self);
         mem_free(s);
     }
 }
@@ -248,39 +197,10 @@ void logs_self_request(void *self, const char *route, struct str method, int sta
     cairn_histogram_observe(cairn_histogram(s->sizes, values), (double)bytes);
 }
 
-/* -- the answer ------------------------------------------------------------------------------------------ */
-
-static void metrics_route(void *ctx, struct http_req *r)
-{
-    struct logs_self *s = ctx;
-    struct str accept = http_req_header(r, "Accept");
-    struct buf b AUTO_BUF = {.size_bytes_max = 65536};
-    char type[CAIRN_CONTENT_TYPE_MAX], *text = NULL;
-    size_t size = 0;
-    buf_str(&b, accept);
-    buf_char(&b, '\0');
-    struct cairn_format format = cairn_format_negotiate(b.err ? NULL : b.p);
-    mutex_lock(&s->lock);
-    take_snapshot(s);
-    enum cairn_err e = cairn_registry_render(s->registry, format, &text, &size);
-    mutex_unlock(&s->lock);
-    cairn_format_content_type(format, type);
-    if (e) {
-        http_res_send(r, 500, "text/plain; charset=utf-8", STR("not enough memory for the metrics\n"));
-    } else {
-        http_res_send(r, 200, type, str_of(text, size));
-    }
-    mem_free(text);
-}
-
 enum err logs_self_start(struct logs_role *l)
 {
-    static const struct http_route routes[] = {{"GET", "/metrics", metrics_route, 0, 0, "metrics"}};
     l->self->l = l;
-    enum cairn_err e = add_rows(l->self);
+    enum cairn_err e = self_add_rows(&l->self->self, rows, ARRAY_LEN(rows), &l->self->now);
     e = e ? e : add_collectors(l->self);
-    if (e) {
-        return e == CAIRN_ERR_OOM ? ERR_OOM : ERR_INTERNAL;
-    }
-    return http_server_routes(l->server, routes, ARRAY_LEN(routes), l->self);
+    return e ? self_err(e) : self_serve(&l->self->self, l->server, "metrics");
 }

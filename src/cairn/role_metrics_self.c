@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cairn/metrics.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "cairn/role_metrics_int.h"
+#include "cairn/self.h"
 #include "codec/units.h"
 
 /* Read once for an answer. */
@@ -26,147 +25,135 @@ struct snapshot {
     int64_t reload_ms, retention_ms;
 };
 
-enum row_kind {
-    ROW_U64,
-    ROW_MS,      /* milliseconds, shown as such; the limits of int64 are shown as they are */
-    ROW_MS_IN_S, /* milliseconds, shown in seconds */
-};
-
-struct row {
-    const char *name;
-    enum cairn_type type;
-    enum row_kind kind;
-    size_t offset; /* in struct snapshot */
-    const char *help;
-};
-
 #define AT(field) offsetof(struct snapshot, field)
 
-static const struct row rows[] = {
-    {"prometheus_web_federation_errors_total", CAIRN_COUNTER, ROW_U64, AT(federation_errors),
+static const struct self_row rows[] = {
+    {"prometheus_web_federation_errors_total", CAIRN_COUNTER, SELF_U64, AT(federation_errors),
      "Total number of errors that occurred while sending federation responses."},
-    {"prometheus_remote_storage_highest_timestamp_in_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.max_time),
+    {"prometheus_remote_storage_highest_timestamp_in_seconds", CAIRN_GAUGE, SELF_MS_IN_S, AT(db.max_time),
      "Highest timestamp that has come into the store."},
-    {"prometheus_ready", CAIRN_GAUGE, ROW_U64, AT(ready),
+    {"prometheus_ready", CAIRN_GAUGE, SELF_U64, AT(ready),
      "Whether Prometheus startup was fully completed and the server is ready for normal operation."},
-    {"prometheus_config_last_reload_successful", CAIRN_GAUGE, ROW_U64, AT(reload_ok),
+    {"prometheus_config_last_reload_successful", CAIRN_GAUGE, SELF_U64, AT(reload_ok),
      "Whether the last configuration reload attempt was successful."},
-    {"prometheus_config_last_reload_success_timestamp_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(reload_ms),
+    {"prometheus_config_last_reload_success_timestamp_seconds", CAIRN_GAUGE, SELF_MS_IN_S, AT(reload_ms),
      "Timestamp of the last successful configuration reload."},
-    {"prometheus_engine_queries", CAIRN_GAUGE, ROW_U64, AT(queries_running),
+    {"prometheus_engine_queries", CAIRN_GAUGE, SELF_U64, AT(queries_running),
      "The current number of queries being executed or waiting."},
-    {"prometheus_engine_queries_concurrent_max", CAIRN_GAUGE, ROW_U64, AT(concurrency),
+    {"prometheus_engine_queries_concurrent_max", CAIRN_GAUGE, SELF_U64, AT(concurrency),
      "The max number of concurrent queries."},
-    {"prometheus_tsdb_head_series", CAIRN_GAUGE, ROW_U64, AT(db.series),
+    {"prometheus_tsdb_head_series", CAIRN_GAUGE, SELF_U64, AT(db.series),
      "Total number of series in the head block."},
-    {"prometheus_tsdb_head_chunks", CAIRN_GAUGE, ROW_U64, AT(db.chunks),
+    {"prometheus_tsdb_head_chunks", CAIRN_GAUGE, SELF_U64, AT(db.chunks),
      "Total number of chunks in the head block."},
-    {"prometheus_tsdb_head_min_time", CAIRN_GAUGE, ROW_MS, AT(db.min_time),
+    {"prometheus_tsdb_head_min_time", CAIRN_GAUGE, SELF_MS, AT(db.min_time),
      "Minimum time bound of the head block, in milliseconds."},
-    {"prometheus_tsdb_head_min_time_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.min_time),
+    {"prometheus_tsdb_head_min_time_seconds", CAIRN_GAUGE, SELF_MS_IN_S, AT(db.min_time),
      "Minimum time bound of the head block."},
-    {"prometheus_tsdb_head_max_time", CAIRN_GAUGE, ROW_MS, AT(db.max_time),
+    {"prometheus_tsdb_head_max_time", CAIRN_GAUGE, SELF_MS, AT(db.max_time),
      "Maximum timestamp of the head block, in milliseconds."},
-    {"prometheus_tsdb_head_max_time_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.max_time),
+    {"prometheus_tsdb_head_max_time_seconds", CAIRN_GAUGE, SELF_MS_IN_S, AT(db.max_time),
      "Maximum timestamp of the head block."},
-    {"prometheus_tsdb_lowest_timestamp", CAIRN_GAUGE, ROW_MS, AT(db.oldest_time),
+    {"prometheus_tsdb_lowest_timestamp", CAIRN_GAUGE, SELF_MS, AT(db.oldest_time),
      "Lowest timestamp value stored in the database, in milliseconds."},
-    {"prometheus_tsdb_lowest_timestamp_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(db.oldest_time),
+    {"prometheus_tsdb_lowest_timestamp_seconds", CAIRN_GAUGE, SELF_MS_IN_S, AT(db.oldest_time),
      "Lowest timestamp value stored in the database."},
-    {"prometheus_tsdb_out_of_order_samples_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_tsdb_out_of_order_samples_total", CAIRN_COUNTER, SELF_U64,
      AT(db.samples_refused[SAMPLE_OUT_OF_ORDER]),
      "Total number of out of order samples ingestion failed attempts due to out of order being disabled."},
-    {"prometheus_tsdb_out_of_bound_samples_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_tsdb_out_of_bound_samples_total", CAIRN_COUNTER, SELF_U64,
      AT(db.samples_refused[SAMPLE_OUT_OF_BOUNDS]),
      "Total number of out of bound samples ingestion failed attempts with out of order support disabled."},
-    {"prometheus_tsdb_too_old_samples_total", CAIRN_COUNTER, ROW_U64, AT(db.samples_refused[SAMPLE_TOO_OLD]),
+    {"prometheus_tsdb_too_old_samples_total", CAIRN_COUNTER, SELF_U64, AT(db.samples_refused[SAMPLE_TOO_OLD]),
      "Total number of samples refused because they are older than the out of order window."},
-    {"prometheus_tsdb_blocks_loaded", CAIRN_GAUGE, ROW_U64, AT(db.blocks),
+    {"prometheus_tsdb_blocks_loaded", CAIRN_GAUGE, SELF_U64, AT(db.blocks),
      "Number of currently loaded data blocks."},
-    {"prometheus_tsdb_storage_blocks_bytes", CAIRN_GAUGE, ROW_U64, AT(db.block_bytes),
+    {"prometheus_tsdb_storage_blocks_bytes", CAIRN_GAUGE, SELF_U64, AT(db.block_bytes),
      "The number of bytes that are currently used for local storage by all blocks."},
-    {"prometheus_tsdb_wal_storage_size_bytes", CAIRN_GAUGE, ROW_U64, AT(db.wal_bytes),
+    {"prometheus_tsdb_wal_storage_size_bytes", CAIRN_GAUGE, SELF_U64, AT(db.wal_bytes),
      "Size of the write log directory."},
-    {"prometheus_tsdb_wal_corruptions_total", CAIRN_COUNTER, ROW_U64, AT(db.wal_bad_segments),
+    {"prometheus_tsdb_wal_corruptions_total", CAIRN_COUNTER, SELF_U64, AT(db.wal_bad_segments),
      "Total number of WAL corruptions."},
-    {"prometheus_tsdb_retention_limit_bytes", CAIRN_GAUGE, ROW_U64, AT(retention_bytes),
+    {"prometheus_tsdb_retention_limit_bytes", CAIRN_GAUGE, SELF_U64, AT(retention_bytes),
      "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled."},
-    {"prometheus_tsdb_retention_limit_seconds", CAIRN_GAUGE, ROW_MS_IN_S, AT(retention_ms),
+    {"prometheus_tsdb_retention_limit_seconds", CAIRN_GAUGE, SELF_MS_IN_S, AT(retention_ms),
      "How long to retain samples in storage."},
-    {"prometheus_target_scrape_pools_total", CAIRN_COUNTER, ROW_U64, AT(scrape.pools),
+    {"prometheus_target_scrape_pools_total", CAIRN_COUNTER, SELF_U64, AT(scrape.pools),
      "Total number of scrape pool creation attempts."},
-    {"prometheus_target_scrape_pools_failed_total", CAIRN_COUNTER, ROW_U64, AT(scrape.pools_failed),
+    {"prometheus_target_scrape_pools_failed_total", CAIRN_COUNTER, SELF_U64, AT(scrape.pools_failed),
      "Total number of scrape pool creations that failed."},
-    {"prometheus_target_scrape_pool_reloads_total", CAIRN_COUNTER, ROW_U64, AT(scrape.reloads),
+    {"prometheus_target_scrape_pool_reloads_total", CAIRN_COUNTER, SELF_U64, AT(scrape.reloads),
      "Total number of scrape pool reloads."},
-    {"prometheus_target_scrape_pool_reloads_failed_total", CAIRN_COUNTER, ROW_U64, AT(scrape.reloads_failed),
+    {"prometheus_target_scrape_pool_reloads_failed_total", CAIRN_COUNTER, SELF_U64, AT(scrape.reloads_failed),
      "Total number of failed scrape pool reloads."},
-    {"prometheus_target_scrape_pool_exceeded_target_limit_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_target_scrape_pool_exceeded_target_limit_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.target_limit_hits),
      "Total number of times scrape pools hit the target limit, during sync or config reload."},
-    {"prometheus_target_scrape_pool_exceeded_label_limits_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_target_scrape_pool_exceeded_label_limits_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.label_limit_hits),
      "Total number of times scrape pools hit the label limits, during sync or config reload."},
-    {"prometheus_target_scrapes_exceeded_sample_limit_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_target_scrapes_exceeded_sample_limit_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.sample_limit_hits), "Total number of scrapes that hit the sample limit and were rejected."},
-    {"prometheus_target_scrapes_exceeded_body_size_limit_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_target_scrapes_exceeded_body_size_limit_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.body_limit_hits), "Total number of scrapes that hit the body size limit."},
-    {"prometheus_target_scrapes_sample_duplicate_timestamp_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_target_scrapes_sample_duplicate_timestamp_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.duplicates),
      "Total number of samples rejected due to duplicate timestamps but different values."},
-    {"prometheus_target_scrapes_sample_out_of_bounds_total", CAIRN_COUNTER, ROW_U64, AT(scrape.out_of_bounds),
+    {"prometheus_target_scrapes_sample_out_of_bounds_total", CAIRN_COUNTER, SELF_U64,
+     AT(scrape.out_of_bounds),
      "Total number of samples rejected due to timestamp falling outside of the time bounds."},
-    {"prometheus_target_scrapes_sample_out_of_order_total", CAIRN_COUNTER, ROW_U64, AT(scrape.out_of_order),
+    {"prometheus_target_scrapes_sample_out_of_order_total", CAIRN_COUNTER, SELF_U64, AT(scrape.out_of_order),
      "Total number of samples rejected due to not being out of the expected order."},
-    {"prometheus_target_scrapes_exemplar_out_of_order_total", CAIRN_COUNTER, ROW_U64,
+    {"prometheus_target_scrapes_exemplar_out_of_order_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.exemplars_out_of_order),
      "Total number of exemplar rejected due to not being out of the expected order."},
-    {"prometheus_sd_updates_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.updates),
+    {"prometheus_sd_updates_total", CAIRN_COUNTER, SELF_U64, AT(scrape.discovery.updates),
      "Total number of update events sent to the SD consumers."},
-    {"prometheus_sd_received_updates_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.updates),
+    {"prometheus_sd_received_updates_total", CAIRN_COUNTER, SELF_U64, AT(scrape.discovery.updates),
      "Total number of update events received from the SD providers."},
-    {"prometheus_sd_file_read_errors_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.file_read_errors),
+    {"prometheus_sd_file_read_errors_total", CAIRN_COUNTER, SELF_U64, AT(scrape.discovery.file_read_errors),
      "The number of File-SD read errors."},
-    {"prometheus_sd_dns_lookups_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.dns_lookups),
+    {"prometheus_sd_dns_lookups_total", CAIRN_COUNTER, SELF_U64, AT(scrape.discovery.dns_lookups),
      "The number of DNS-SD lookups."},
-    {"prometheus_sd_dns_lookup_failures_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.dns_failures),
+    {"prometheus_sd_dns_lookup_failures_total", CAIRN_COUNTER, SELF_U64, AT(scrape.discovery.dns_failures),
      "The number of DNS-SD lookup failures."},
-    {"prometheus_sd_http_failures_total", CAIRN_COUNTER, ROW_U64, AT(scrape.discovery.http_failures),
+    {"prometheus_sd_http_failures_total", CAIRN_COUNTER, SELF_U64, AT(scrape.discovery.http_failures),
      "Number of HTTP service discovery refresh failures."},
-    {"cairn_scrapes_total", CAIRN_COUNTER, ROW_U64, AT(scrape.scrapes),
+    {"cairn_scrapes_total", CAIRN_COUNTER, SELF_U64, AT(scrape.scrapes),
      "Scrapes that ended, in whatever way."},
-    {"cairn_scrapes_failed_total", CAIRN_COUNTER, ROW_U64, AT(scrape.scrapes_failed), "Scrapes that failed."},
-    {"cairn_scrape_samples_total", CAIRN_COUNTER, ROW_U64, AT(scrape.samples),
+    {"cairn_scrapes_failed_total", CAIRN_COUNTER, SELF_U64, AT(scrape.scrapes_failed),
+     "Scrapes that failed."},
+    {"cairn_scrape_samples_total", CAIRN_COUNTER, SELF_U64, AT(scrape.samples),
      "Samples that scrapes sent to the store, staleness markers included."},
-    {"cairn_remote_write_samples_total", CAIRN_COUNTER, ROW_U64, AT(write_samples),
+    {"cairn_remote_write_samples_total", CAIRN_COUNTER, SELF_U64, AT(write_samples),
      "Samples that came by remote write and were stored."},
-    {"cairn_remote_write_refused_samples_total", CAIRN_COUNTER, ROW_U64, AT(write_refused),
+    {"cairn_remote_write_refused_samples_total", CAIRN_COUNTER, SELF_U64, AT(write_refused),
      "Samples that came by remote write and were refused."},
-    {"cairn_queries_total", CAIRN_COUNTER, ROW_U64, AT(queries_done), "Queries that were answered."},
-    {"cairn_queries_failed_total", CAIRN_COUNTER, ROW_U64, AT(queries_failed),
+    {"cairn_queries_total", CAIRN_COUNTER, SELF_U64, AT(queries_done), "Queries that were answered."},
+    {"cairn_queries_failed_total", CAIRN_COUNTER, SELF_U64, AT(queries_failed),
      "API calls that ended with an error."},
-    {"cairn_tsdb_head_bytes", CAIRN_GAUGE, ROW_U64, AT(db.head_bytes), "Memory of the head."},
-    {"cairn_tsdb_memory_promise_bytes", CAIRN_GAUGE, ROW_U64, AT(db.memory_bytes),
+    {"cairn_tsdb_head_bytes", CAIRN_GAUGE, SELF_U64, AT(db.head_bytes), "Memory of the head."},
+    {"cairn_tsdb_memory_promise_bytes", CAIRN_GAUGE, SELF_U64, AT(db.memory_bytes),
      "What the head may use: at a half it is flushed early, at three quarters new series are refused."},
-    {"cairn_tsdb_memory_series_bytes", CAIRN_GAUGE, ROW_U64, AT(db.series_bytes),
+    {"cairn_tsdb_memory_series_bytes", CAIRN_GAUGE, SELF_U64, AT(db.series_bytes),
      "Memory of the head for series records and their tables."},
-    {"cairn_tsdb_memory_index_bytes", CAIRN_GAUGE, ROW_U64, AT(db.index_bytes),
+    {"cairn_tsdb_memory_index_bytes", CAIRN_GAUGE, SELF_U64, AT(db.index_bytes),
      "Memory of the head for labels and postings."},
-    {"cairn_tsdb_memory_tails_bytes", CAIRN_GAUGE, ROW_U64, AT(db.tail_bytes),
+    {"cairn_tsdb_memory_tails_bytes", CAIRN_GAUGE, SELF_U64, AT(db.tail_bytes),
      "Memory of the head for open tails."},
-    {"cairn_tsdb_memory_clocks_bytes", CAIRN_GAUGE, ROW_U64, AT(db.clock_bytes),
+    {"cairn_tsdb_memory_clocks_bytes", CAIRN_GAUGE, SELF_U64, AT(db.clock_bytes),
      "Memory of the head for shared timestamps."},
-    {"cairn_tsdb_memory_chunks_bytes", CAIRN_GAUGE, ROW_U64, AT(db.chunk_bytes),
+    {"cairn_tsdb_memory_chunks_bytes", CAIRN_GAUGE, SELF_U64, AT(db.chunk_bytes),
      "Memory of the head for sealed chunks that have no room on the disk."},
-    {"cairn_tsdb_memory_late_bytes", CAIRN_GAUGE, ROW_U64, AT(db.late_bytes),
+    {"cairn_tsdb_memory_late_bytes", CAIRN_GAUGE, SELF_U64, AT(db.late_bytes),
      "Memory of the head for samples that came late."},
-    {"cairn_tsdb_chunk_file_bytes", CAIRN_GAUGE, ROW_U64, AT(db.chunk_file_bytes),
+    {"cairn_tsdb_chunk_file_bytes", CAIRN_GAUGE, SELF_U64, AT(db.chunk_file_bytes),
      "Scratch files of sealed chunks: on the disk and mapped, not the process's own memory."},
-    {"cairn_tsdb_blocks_bad", CAIRN_GAUGE, ROW_U64, AT(db.blocks_bad),
+    {"cairn_tsdb_blocks_bad", CAIRN_GAUGE, SELF_U64, AT(db.blocks_bad),
      "Blocks that are damaged and were left out."},
-    {"cairn_log_errors_total", CAIRN_COUNTER, ROW_U64, AT(log_errors),
+    {"cairn_log_errors_total", CAIRN_COUNTER, SELF_U64, AT(log_errors),
      "Lines of level error that the program logged."},
-    {"cairn_log_warnings_total", CAIRN_COUNTER, ROW_U64, AT(log_warnings),
+    {"cairn_log_warnings_total", CAIRN_COUNTER, SELF_U64, AT(log_warnings),
      "Lines of level warn that the program logged."},
 };
 
@@ -174,25 +161,19 @@ enum {
     SCRAPE_POOLS_SHOWN_MAX = 10000
 };
 
-struct bound_row {
-    const struct row *row;
-    struct metrics_self *self;
-};
-
 struct metrics_self {
+    struct self self;
     struct metrics_role *m;
-    struct cairn_registry *registry;
-    struct mutex lock; /* one answer at a time: guards now and memory */
-    struct snapshot now;
+    struct snapshot now; /* this and memory are guarded by self.lock */
     struct arena memory;
-    struct bound_row bound[ARRAY_LEN(rows)];
-    struct cairn_family *requests, *durations, *sizes, *intervals, *queries, *handler_requests;
+    struct cairn_family *requests, *durations, *sizes, *intervals, *queries;
 };
 
 /* -- values read for an answer --------------------------------------------------------------------------- */
 
-static void take_snapshot(struct metrics_self *s)
+static void take_snapshot(struct self *self)
 {
+    struct metrics_self *s = (struct metrics_self *)self;
     struct metrics_role *m = s->m;
     struct prom_api *api = &m->api;
     arena_reset(&s->memory);
@@ -215,20 +196,6 @@ static void take_snapshot(struct metrics_self *s)
     if (scrape_pool_stats(m->scrape, &s->memory, &s->now.pools, &s->now.pool_count)) {
         s->now.pool_count = 0;
     }
-}
-
-static void emit_row(struct cairn_emit *emit, void *context)
-{
-    const struct bound_row *b = context;
-    const char *field = (const char *)&b->self->now + b->row->offset;
-    uint64_t u;
-    int64_t i;
-    memcpy(&u, field, sizeof(u));
-    memcpy(&i, field, sizeof(i));
-    cairn_emit(emit, NULL,
-               b->row->kind == ROW_U64  ? (double)u
-               : b->row->kind == ROW_MS ? (double)i
-                                        : (double)i / 1000);
 }
 
 static void emit_pools(struct cairn_emit *emit, const struct metrics_self *s, size_t offset)
@@ -346,22 +313,6 @@ static void emit_refused(struct cairn_emit *emit, void *context)
 
 /* -- families -------------------------------------------------------------------------------------------- */
 
-static enum cairn_err add_rows(struct metrics_self *s)
-{
-    enum cairn_err e = CAIRN_OK;
-    for (size_t i = 0; i < ARRAY_LEN(rows) && !e; i++) {
-        struct cairn_family *family;
-        s->bound[i] = (struct bound_row){&rows[i], s};
-        const struct cairn_family_options o = {.type = rows[i].type,
-                                               .name = rows[i].name,
-                                               .help = rows[i].help,
-                                               .collect = emit_row,
-                                               .collect_context = &s->bound[i]};
-        e = cairn_family_new(s->registry, &o, &family);
-    }
-    return e;
-}
-
 static enum cairn_err add_collectors(struct metrics_self *s)
 {
     static const char *const job[] = {"scrape_job"}, *const type[] = {"type"}, *const reason[] = {"reason"},
@@ -473,15 +424,7 @@ static enum cairn_err add_collectors(struct metrics_self *s)
          .label_count = 1,
          .collect = emit_refused},
     };
-    enum cairn_err e = CAIRN_OK;
-    for (size_t i = 0; i < ARRAY_LEN(families) && !e; i++) {
-        struct cairn_family *family;
-        struct cairn_family_options o = families[i];
-        o.collect_context = s;
-        o.series_max = SCRAPE_POOLS_SHOWN_MAX;
-        e = cairn_family_new(s->registry, &o, &family);
-    }
-    return e;
+    return self_add_collectors(&s->self, families, ARRAY_LEN(families), SCRAPE_POOLS_SHOWN_MAX);
 }
 
 static enum cairn_err add_kept(struct metrics_self *s)
@@ -539,35 +482,28 @@ static enum cairn_err add_kept(struct metrics_self *s)
           .help = "Total number of scrapes by HTTP status code.",
           .label_names = code,
           .label_count = 1},
-         &s->handler_requests},
+         &s->self.answered},
     };
     enum cairn_err e = CAIRN_OK;
     for (size_t i = 0; i < ARRAY_LEN(kept) && !e; i++) {
-        e = cairn_family_new(s->registry, &kept[i].o, kept[i].to);
+        e = cairn_family_new(s->self.registry, &kept[i].o, kept[i].to);
     }
     return e;
 }
 
 enum err metrics_self_new(struct metrics_role *m, struct metrics_self **ret_self)
 {
-    const struct cairn_label build[] = {{"branch", ""},
-                                        {"cairn_version", CAIRN_VERSION},
-                                        {"goversion", ""},
-                                        {"revision", ""},
-                                        {"version", PROMETHEUS_VERSION_TEXT}};
     struct metrics_self *s = mem_zalloc(sizeof(*s));
     if (!s) {
         return ERR_OOM;
     }
     s->m = m;
-    mutex_init(&s->lock);
-    enum cairn_err e = cairn_registry_new(&s->registry);
-    e = e ? e : cairn_process_collector(s->registry);
-    e = e ? e : cairn_build_collector(s->registry, "prometheus", build, ARRAY_LEN(build));
-    e = e ? e : add_kept(s);
+    s->self.take = take_snapshot;
+    enum err e = self_init(&s->self, "prometheus", PROMETHEUS_VERSION_TEXT);
+    e = e ? e : self_err(add_kept(s));
     if (e) {
         metrics_self_free(s);
-        return e == CAIRN_ERR_OOM ? ERR_OOM : ERR_INTERNAL;
+        return e;
     }
     *ret_self = s;
     return ERR_OK;
@@ -576,9 +512,8 @@ enum err metrics_self_new(struct metrics_role *m, struct metrics_self **ret_self
 void metrics_self_free(struct metrics_self *s)
 {
     if (s) {
-        cairn_registry_free(s->registry);
+        self_done(&s->self);
         arena_done(&s->memory);
-        mutex_done(&s->lock);
         mem_free(s);
     }
 }
@@ -617,56 +552,14 @@ void metrics_self_interval(void *self, int64_t interval_ms, double seconds)
     }
 }
 
-/* -- the answer ------------------------------------------------------------------------------------------ */
-
-static void metrics_route(void *ctx, struct http_req *r)
-{
-    struct metrics_self *s = ctx;
-    struct str accept = http_req_header(r, "Accept");
-    struct buf b AUTO_BUF = {.size_bytes_max = 65536};
-    char type[CAIRN_CONTENT_TYPE_MAX], *text = NULL;
-    size_t size = 0;
-    buf_str(&b, accept);
-    buf_char(&b, '\0');
-    struct cairn_format format = cairn_format_negotiate(b.err ? NULL : b.p);
-    mutex_lock(&s->lock);
-    take_snapshot(s);
-    enum cairn_err e = cairn_registry_render(s->registry, format, &text, &size);
-    mutex_unlock(&s->lock);
-    const char *values[] = {e ? "500" : "200"};
-    cairn_counter_inc(cairn_counter(s->handler_requests, values));
-    cairn_format_content_type(format, type);
-    if (e) {
-        http_res_send(r, 500, "text/plain; charset=utf-8", STR("not enough memory for the metrics\n"));
-    } else {
-        http_res_send(r, 200, type, str_of(text, size));
-    }
-    mem_free(text);
-}
-
 enum err metrics_self_text(void *self, struct buf *b)
 {
-    struct metrics_self *s = self;
-    char *text = NULL;
-    size_t size = 0;
-    mutex_lock(&s->lock);
-    take_snapshot(s);
-    enum cairn_err e = cairn_registry_render(s->registry, cairn_format_negotiate(NULL), &text, &size);
-    mutex_unlock(&s->lock);
-    if (!e) {
-        buf_append(b, text, size);
-    }
-    mem_free(text);
-    return e ? ERR_OOM : b->err;
+    return self_text(&((struct metrics_self *)self)->self, b);
 }
 
 enum err metrics_self_start(struct metrics_role *m)
 {
-    static const struct http_route routes[] = {{"GET", "/metrics", metrics_route, 0, 0, NULL}};
-    enum cairn_err e = add_rows(m->self);
+    enum cairn_err e = self_add_rows(&m->self->self, rows, ARRAY_LEN(rows), &m->self->now);
     e = e ? e : add_collectors(m->self);
-    if (e) {
-        return e == CAIRN_ERR_OOM ? ERR_OOM : ERR_INTERNAL;
-    }
-    return http_server_routes(m->server, routes, ARRAY_LEN(routes), m->self);
+    return e ? self_err(e) : self_serve(&m->self->self, m->server, NULL);
 }
