@@ -10,12 +10,10 @@
 #include "cairn/command.h"
 #include "cairn/flags.h"
 #include "cairn/snapshot.h"
-#include "codec/json.h"
+#include "cairn/snapshot_client.h"
 #include "disk/file.h"
-#include "net/http_client.h"
 
 enum {
-    SNAPSHOT_TIMEOUT_MS = 600 * 1000,
     ROLES_KEPT = 3
 };
 
@@ -87,50 +85,6 @@ struct source {
     size_t n;
 };
 
-/* Asks the running program; *ret_folder is DATA/snapshots/NAME. */
-static enum err snapshot_ask(struct source *s, struct str url, struct str secret, struct str *ret_folder,
-                             struct err_info *info)
-{
-    struct http_client *client = NULL;
-    struct http_answer answer = {0};
-    const struct json_value *root = NULL;
-    const struct http_header header = {STR(SNAPSHOT_SECRET_HEADER), secret};
-    struct http_call call = {.method = STR("POST"),
-                             .url = url,
-                             .headers = &header,
-                             .header_count = 1,
-                             .timeout_ms = SNAPSHOT_TIMEOUT_MS};
-    enum err e = http_client_new("backup", &client);
-    e = e ? e : http_client_do(client, &call, &answer, info);
-    http_client_free(client);
-    e = e ? e : json_parse(&s->a, buf_view(&answer.body), &root, info);
-    const struct json_value *name = e ? NULL : json_get(root, STR("name")),
-                            *why = json_get(root, STR("error"));
-    if (!e && (answer.status != 200 || !name || !backup_name_valid(name->string))) {
-        e = err_set(info, ERR_EXECUTION, "the program refused a snapshot (%d): %.*s", answer.status,
-                    STR_FMT(why ? why->string : STR("without a reason")));
-    }
-    if (!e) {
-        *ret_folder =
-            arena_printf(&s->a, "%.*s/" SNAPSHOT_FOLDER "/%.*s", STR_FMT(s->data), STR_FMT(name->string));
-        e = ret_folder->p ? ERR_OK : err_set(info, ERR_OOM, "out of memory");
-    }
-    http_answer_done(&answer);
-    return e;
-}
-
-static enum err source_running(struct source *s, struct err_info *info)
-{
-    struct buf text AUTO_BUF = {.size_bytes_max = 4096};
-    struct str path = arena_printf(&s->a, "%.*s/" SNAPSHOT_CONTROL, STR_FMT(s->data));
-    enum err e = path.p ? file_load(path.p, &text, info) : err_set(info, ERR_OOM, "out of memory");
-    if (e) {
-        return e;
-    }
-    struct str secret = str_trim(buf_view(&text)), url = str_cut(&secret, ' ');
-    return snapshot_ask(s, url, secret, &s->snapshot, info);
-}
-
 /* Takes the stores' locks; *ret_running when one of them is in use. */
 static enum err source_lock(struct source *s, bool *ret_running, struct err_info *info)
 {
@@ -153,7 +107,7 @@ static enum err source_open(struct source *s, struct err_info *info)
     enum err e = source_lock(s, &running, info);
     struct str control = arena_printf(&s->a, "%.*s/" SNAPSHOT_CONTROL, STR_FMT(s->data));
     running = running || (control.p && !e && s->locks[0] < 0 && s->locks[1] < 0 && file_exists(control.p));
-    e = e || !running ? e : source_running(s, info);
+    e = e || !running ? e : snapshot_of_running(&s->a, s->data, &s->snapshot, info);
     for (size_t i = 0; i < ROLES_KEPT && !e; i++) {
         struct str dir =
             arena_printf(&s->a, "%.*s/%s", STR_FMT(running ? s->snapshot : s->data), roles_kept[i]);

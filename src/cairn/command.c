@@ -15,6 +15,7 @@ static const struct command table[] = {
     {"restore", "write a backup's files into a new data folder", command_restore},
     {"import", "bring samples of the past into a data folder: of a Prometheus, or text dumps",
      command_import},
+    {"export", "write what is stored as Prometheus' blocks or OpenMetrics text", command_export},
     {"health", "ask every role whether it is well", command_health},
     {"version", "print the version", command_version},
     {"completion", "print a shell completion script: bash, zsh or fish", command_completion},

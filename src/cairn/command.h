@@ -26,6 +26,7 @@ command_fn command_test;
 command_fn command_backup;
 command_fn command_restore;
 command_fn command_import;
+command_fn command_export;
 command_fn command_version;
 command_fn command_help;
 command_fn command_completion;

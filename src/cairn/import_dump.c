@@ -133,7 +133,7 @@ static void warn_of_retention(struct tsdb *db, const struct tsdb_bulk_stats *s)
     static const int64_t DAY_MS = INT64_C(86400) * MS_PER_S;
     struct tsdb_stats now;
     tsdb_stats(db, &now);
-    ts_ms newest = now.max_time > s->max_ts ? now.max_time : s->max_ts;
+    ts_ms newest = now.newest_time;
     if (s->samples && newest - s->min_ts > RETENTION_DAYS * DAY_MS) {
         (void)fprintf(stderr,
                       "cairn import: the oldest sample is %lld days older than the newest; start with "

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/mem.h"
+
 struct bits {
     struct buf *b;
     unsigned free; /* bits left in the last byte */
@@ -231,26 +233,177 @@ static void put_floats(struct bits *s, const struct wire_histogram *h)
     }
 }
 
-void prom_chunk_histogram(struct buf *b, const struct wire_histogram *h)
+/* The chunk up to its first histogram's numbers. */
+static void put_head(struct bits *s, const struct wire_histogram *h)
 {
     static const uint64_t hints[] = {0, 2, 1,
                                      3}; /* unknown, reset, no reset, gauge: the header's two top bits */
-    struct bits s = {.b = b};
-    put(&s, 1, 16);
-    put(&s, hints[h->reset_hint & 3] << 6, 8);
-    put_zero_threshold(&s, h->zero_threshold);
-    put_varbit_int(&s, h->schema);
-    put_spans(&s, h->positive_spans, h->positive_span_count);
-    put_spans(&s, h->negative_spans, h->negative_span_count);
+    put(s, 1, 16);
+    put(s, hints[h->reset_hint & 3] << 6, 8);
+    put_zero_threshold(s, h->zero_threshold);
+    put_varbit_int(s, h->schema);
+    put_spans(s, h->positive_spans, h->positive_span_count);
+    put_spans(s, h->negative_spans, h->negative_span_count);
     if (h->schema == -53) {
-        put_varbit_uint(&s, h->custom_value_count);
+        put_varbit_uint(s, h->custom_value_count);
         for (size_t i = 0; i < h->custom_value_count; i++) {
-            put_custom_bound(&s, h->custom_values[i]);
+            put_custom_bound(s, h->custom_values[i]);
         }
     }
+}
+
+void prom_chunk_histogram(struct buf *b, const struct wire_histogram *h)
+{
+    struct bits s = {.b = b};
+    put_head(&s, h);
     if (h->is_float) {
         put_floats(&s, h);
     } else {
         put_integers(&s, h);
+    }
+}
+
+/* -- several histograms in a chunk ----------------------------------------------------------------------- */
+
+/* A number and what it changed by, or a float and the window of its XOR. */
+struct column {
+    int64_t value, delta;
+    uint64_t bits;
+    struct xor_window window;
+};
+
+struct prom_histogram_chunk {
+    struct bits s;
+    size_t start; /* of the chunk in s.b */
+    unsigned n;
+    bool is_float;
+    struct column ts, count, zero, sum;
+    struct column *buckets; /* positive, then negative */
+    size_t bucket_count, bucket_cap;
+};
+
+enum err prom_histogram_chunk_new(struct prom_histogram_chunk **ret_c)
+{
+    *ret_c = mem_zalloc(sizeof(**ret_c));
+    return *ret_c ? ERR_OK : ERR_OOM;
+}
+
+void prom_histogram_chunk_free(struct prom_histogram_chunk *c)
+{
+    if (c) {
+        mem_free(c->buckets);
+        mem_free(c);
+    }
+}
+
+static bool stale(const struct wire_histogram *h)
+{
+    return bits_of(h->sum) == UINT64_C(0x7ff0000000000002);
+}
+
+static void add_integer(struct bits *s, struct column *c, int64_t v)
+{
+    int64_t delta = (int64_t)((uint64_t)v - (uint64_t)c->value);
+    put_varbit_int(s, (int64_t)((uint64_t)delta - (uint64_t)c->delta));
+    c->value = v;
+    c->delta = delta;
+}
+
+static void add_float(struct bits *s, struct column *c, double v)
+{
+    put_xor(s, &c->window, bits_of(v) ^ c->bits);
+    c->bits = bits_of(v);
+}
+
+static struct column column_begun(int64_t value, double f)
+{
+    return (struct column){.value = value, .bits = bits_of(f)};
+}
+
+void prom_histogram_chunk_begin(struct prom_histogram_chunk *c, struct buf *b, const struct wire_histogram *h)
+{
+    struct wire_histogram none = {
+        .is_float = h->is_float, .reset_hint = h->reset_hint, .sum = h->sum, .ts = h->ts};
+    h = stale(h) ? &none : h;
+    c->bucket_count = h->positive_count + h->negative_count;
+    c->start = b->n;
+    c->s = (struct bits){.b = b};
+    c->n = 1;
+    c->is_float = h->is_float;
+    if (vec_reserve((void **)&c->buckets, &c->bucket_cap, c->bucket_count + 1, sizeof(*c->buckets)) !=
+        ERR_OK) {
+        b->err = ERR_OOM;
+        return;
+    }
+    put_head(&c->s, h);
+    if (h->is_float) {
+        put_floats(&c->s, h);
+    } else {
+        put_integers(&c->s, h);
+    }
+    c->ts = column_begun(h->ts, 0);
+    c->sum = column_begun(0, h->sum);
+    c->count = column_begun((int64_t)h->count_int, h->count_float);
+    c->zero = column_begun((int64_t)h->zero_count_int, h->zero_count_float);
+    for (size_t i = 0; i < c->bucket_count; i++) {
+        bool positive = i < h->positive_count;
+        size_t k = positive ? i : i - h->positive_count;
+        if (h->is_float) {
+            c->buckets[i] = column_begun(0, positive ? h->positive_counts[k] : h->negative_counts[k]);
+        } else {
+            c->buckets[i] = column_begun(positive ? h->positive_deltas[k] : h->negative_deltas[k], 0);
+        }
+    }
+}
+
+static void add_numbers(struct prom_histogram_chunk *c, const struct wire_histogram *h)
+{
+    if (c->is_float) {
+        add_float(&c->s, &c->count, h->count_float);
+        add_float(&c->s, &c->zero, h->zero_count_float);
+    } else {
+        add_integer(&c->s, &c->count, (int64_t)h->count_int);
+        add_integer(&c->s, &c->zero, (int64_t)h->zero_count_int);
+    }
+    add_float(&c->s, &c->sum, h->sum);
+    for (size_t i = 0; i < c->bucket_count && i < h->positive_count + h->negative_count; i++) {
+        bool positive = i < h->positive_count;
+        size_t k = positive ? i : i - h->positive_count;
+        if (c->is_float) {
+            add_float(&c->s, &c->buckets[i], positive ? h->positive_counts[k] : h->negative_counts[k]);
+        } else {
+            add_integer(&c->s, &c->buckets[i], positive ? h->positive_deltas[k] : h->negative_deltas[k]);
+        }
+    }
+}
+
+/* Readers take a staleness marker for the end of a sample; a float one has its count and zero count all the
+ * same, an integer one changes neither. */
+static void add_stale(struct prom_histogram_chunk *c, const struct wire_histogram *h)
+{
+    if (c->is_float) {
+        add_float(&c->s, &c->count, 0);
+        add_float(&c->s, &c->zero, 0);
+    } else {
+        put_varbit_int(&c->s, 0);
+        put_varbit_int(&c->s, 0);
+    }
+    add_float(&c->s, &c->sum, h->sum);
+}
+
+void prom_histogram_chunk_add(struct prom_histogram_chunk *c, const struct wire_histogram *h)
+{
+    struct buf *b = c->s.b;
+    if (b->err) {
+        return;
+    }
+    c->n++;
+    b->p[c->start] = (char)(unsigned char)(c->n >> 8);
+    b->p[c->start + 1] = (char)(unsigned char)c->n;
+    add_integer(&c->s, &c->ts, h->ts);
+    if (stale(h)) {
+        add_stale(c, h);
+    } else {
+        add_numbers(c, h);
     }
 }

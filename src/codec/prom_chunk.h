@@ -21,4 +21,17 @@ void prom_chunk_xor(struct buf *b, const ts_ms *ts, const double *values, size_t
 /* Appends a chunk of one native histogram (integer or float as h says). */
 void prom_chunk_histogram(struct buf *b, const struct wire_histogram *h);
 
+/* Where the next of several histograms goes; what came before is in here. One of a series at a time. */
+struct prom_histogram_chunk;
+
+/* A writer of chunks, to be used again and again. Errors: OOM. */
+MUST_USE enum err prom_histogram_chunk_new(struct prom_histogram_chunk **ret_c);
+void prom_histogram_chunk_free(struct prom_histogram_chunk *c); /* accepts NULL */
+/* Begins a chunk at the end of b with its first histogram, which decides kind and layout; its reset_hint is
+ * what the chunk says of resets before it. Later ones of the chunk have the same layout and are known not to
+ * be resets (or are gauges); a staleness marker has no layout and may only be followed by others. */
+void prom_histogram_chunk_begin(struct prom_histogram_chunk *c, struct buf *b,
+                                const struct wire_histogram *h);
+void prom_histogram_chunk_add(struct prom_histogram_chunk *c, const struct wire_histogram *h);
+
 #endif

@@ -254,6 +254,7 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         mutex_unlock(&p->lock);
     }
     s.oldest_time = s.min_time;
+    s.newest_time = s.max_time;
     s.memory_bytes = db->o.memory_bytes;
     s.chunk_file_bytes = atomic_load_explicit(&db->pool.bytes, memory_order_relaxed);
     struct store_set *set = store_view(&db->store);
@@ -261,6 +262,7 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         s.blocks++;
         s.block_bytes += set->blocks[i]->bytes;
         s.oldest_time = set->blocks[i]->min_ts < s.oldest_time ? set->blocks[i]->min_ts : s.oldest_time;
+        s.newest_time = set->blocks[i]->max_ts > s.newest_time ? set->blocks[i]->max_ts : s.newest_time;
     }
     store_set_unref(set);
     s.blocks_bad = db->store.blocks_bad + atomic_load_explicit(&db->sections_bad, memory_order_relaxed);

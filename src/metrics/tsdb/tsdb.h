@@ -59,7 +59,8 @@ struct tsdb_stats {
     uint64_t chunk_file_bytes; /* scratch files of sealed chunks: on disk, mapped */
     uint64_t memory_bytes;     /* the promise */
     ts_ms min_time, max_time;  /* of the head; INT64_MAX, INT64_MIN when empty */
-    ts_ms oldest_time;         /* of everything */
+    ts_ms oldest_time;         /* of everything; as above when there is nothing */
+    ts_ms newest_time;
     uint64_t wal_bad_segments, blocks_bad;
     bool read_only;
     char read_only_reason[256];
