@@ -89,7 +89,7 @@ static void time_format(struct buf *b, ts_ms ts)
     char text[NUM_F64_BYTES_MAX];
     double s = (double)ts / 1000;
     while ((ts_ms)(s * 1000) < ts && ts >= 0) {
-        s = nextafter(s, INFINITY);
+        s = nextafter(s, HUGE_VAL);
     }
     buf_append(b, text, num_f64_format(text, s, 'f'));
 }

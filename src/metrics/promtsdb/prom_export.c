@@ -97,6 +97,18 @@ static enum err span_export(struct metric_source *src, struct query_ctx *q,
     return e;
 }
 
+/* A failed write knows neither its file nor what to do. */
+static enum err explain(const struct prom_export_options *o, enum err e, struct err_info *info)
+{
+    char why[300];
+    if (!info || (e != ERR_NO_SPACE && e != ERR_IO)) {
+        return e;
+    }
+    (void)snprintf(why, sizeof(why), "%.299s", info->message);
+    return err_set(info, e, "%s: %s; %s", o->dir, why,
+                   e == ERR_NO_SPACE ? "make room and export what is missing" : "the block was not finished");
+}
+
 enum err prom_export(struct metric_source *src, struct query_ctx *q, const struct prom_export_options *o,
                      struct prom_export_result *ret_result, struct err_info *reterr_info)
 {
@@ -116,7 +128,7 @@ enum err prom_export(struct metric_source *src, struct query_ctx *q, const struc
         from = from > o->start_ms ? from : o->start_ms;
         to = to < o->end_ms ? to : o->end_ms;
         e = query_ctx_check(q, reterr_info);
-        e = e == ERR_OK ? span_export(src, q, o, from, to, &r, reterr_info) : e;
+        e = e == ERR_OK ? explain(o, span_export(src, q, o, from, to, &r, reterr_info), reterr_info) : e;
         if (o->progress) {
             o->progress(o->ctx, i + 1, total);
         }

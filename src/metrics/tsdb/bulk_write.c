@@ -340,6 +340,17 @@ static enum err room_check(const struct tsdb *db, uint64_t more, struct err_info
     return ERR_OK;
 }
 
+/* A failed write knows neither its folder nor what to do. */
+static enum err explain(const struct tsdb *db, enum err e, struct err_info *info)
+{
+    char why[300];
+    if (!info || e != ERR_NO_SPACE) {
+        return e;
+    }
+    (void)snprintf(why, sizeof(why), "%.299s", info->message);
+    return err_set(info, e, "%s: %s; make room and load again: what is stored is left out", db->dir, why);
+}
+
 static enum err scratch_make(const struct tsdb_bulk *b, struct scratch *x)
 {
     size_t n = b->series_count + 1, at[PARTITIONS];
@@ -422,7 +433,7 @@ enum err bulk_blocks_write(struct tsdb_bulk *b, struct err_info *info)
         b->span_ms = span > b->span_ms ? span : b->span_ms;
         for (ts_ms t = min; e == ERR_OK && t != INT64_MAX; t = next_time(b)) {
             ts_ms from = align_down(t, span), to = from + span - 1;
-            e = span_choose(b, from, to) ? block_write(b, &x, from, to, info) : e;
+            e = span_choose(b, from, to) ? explain(b->db, block_write(b, &x, from, to, info), info) : e;
         }
     }
     scratch_done(&x);

@@ -42,7 +42,7 @@ static double random_float(struct rng *r, double before)
     case 2:
         return -0.0;
     case 3:
-        return INFINITY;
+        return HUGE_VAL;
     case 4:
         return f64_of_bits(rng_u64(r));
     case 5:
