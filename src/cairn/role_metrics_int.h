@@ -111,7 +111,12 @@ void metrics_self_request(void *self, const char *route, struct str method, int 
                           uint64_t bytes);
 /* What /metrics answers, as text; for prom_api.self_metrics. */
 enum err metrics_self_text(void *self, struct buf *b);
-void metrics_self_query(void *self, double seconds);
+void metrics_self_query(void *self, double seconds, uint64_t samples, uint64_t samples_read);
+/* role_metrics_self_store.c: what the store does, the rules there are, the engine's limits. */
+struct cairn_registry;
+MUST_USE enum err metrics_self_store(struct metrics_role *m, struct cairn_registry *registry);
+/* role_metrics_self_remote.c: remote write. */
+MUST_USE enum err metrics_self_remote(struct metrics_role *m, struct cairn_registry *registry);
 void metrics_self_interval(void *self, int64_t interval_ms, double seconds);
 
 #endif

@@ -32,6 +32,8 @@ static const struct self_row rows[] = {
      "Total number of errors that occurred while sending federation responses."},
     {"prometheus_remote_storage_highest_timestamp_in_seconds", CAIRN_GAUGE, SELF_MS_IN_S, AT(db.max_time),
      "Highest timestamp that has come into the store."},
+    {"prometheus_remote_storage_samples_in_total", CAIRN_COUNTER, SELF_U64, AT(db.samples_appended),
+     "Samples in to remote storage, compare to samples out for queue managers."},
     {"prometheus_ready", CAIRN_GAUGE, SELF_U64, AT(ready),
      "Whether Prometheus startup was fully completed and the server is ready for normal operation."},
     {"prometheus_config_last_reload_successful", CAIRN_GAUGE, SELF_U64, AT(reload_ok),
@@ -96,6 +98,9 @@ static const struct self_row rows[] = {
      AT(scrape.sample_limit_hits), "Total number of scrapes that hit the sample limit and were rejected."},
     {"prometheus_target_scrapes_exceeded_body_size_limit_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.body_limit_hits), "Total number of scrapes that hit the body size limit."},
+    {"prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total", CAIRN_COUNTER, SELF_U64,
+     AT(scrape.bucket_limit_hits),
+     "Total number of scrapes that hit the native histogram bucket limit and were rejected."},
     {"prometheus_target_scrapes_sample_duplicate_timestamp_total", CAIRN_COUNTER, SELF_U64,
      AT(scrape.duplicates),
      "Total number of samples rejected due to duplicate timestamps but different values."},
@@ -166,7 +171,8 @@ struct metrics_self {
     struct metrics_role *m;
     struct snapshot now; /* this and memory are guarded by self.lock */
     struct arena memory;
-    struct cairn_family *requests, *durations, *sizes, *intervals, *queries;
+    struct cairn_family *requests, *durations, *sizes, *intervals, *interval_histogram, *queries,
+        *query_histogram, *query_samples, *query_samples_read;
 };
 
 /* -- values read for an answer --------------------------------------------------------------------------- */
@@ -217,6 +223,18 @@ POOL_COLLECTOR(emit_pool_targets, targets)
 POOL_COLLECTOR(emit_pool_limits, target_limit)
 POOL_COLLECTOR(emit_pool_syncs, syncs)
 POOL_COLLECTOR(emit_sync_failures, sync_failures)
+POOL_COLLECTOR(emit_metadata_entries, metadata_entries)
+POOL_COLLECTOR(emit_metadata_bytes, metadata_bytes)
+
+/* The sum of the summary that Prometheus has; its quantiles are not kept. */
+static void emit_sync_seconds(struct cairn_emit *emit, void *context)
+{
+    const struct metrics_self *s = context;
+    for (size_t i = 0; i < s->now.pool_count; i++) {
+        const struct scrape_pool_stats *p = &s->now.pools[i];
+        cairn_emit(emit, &p->name.p, (double)p->sync_ns / (double)NS_PER_S);
+    }
+}
 
 static void emit_discovered(struct cairn_emit *emit, void *context)
 {
@@ -236,61 +254,6 @@ static void emit_refresh_failures(struct cairn_emit *emit, void *context)
         cairn_emit(emit, values, (double)s->now.scrape.discovery.refresh_failures[k]);
     }
 }
-
-static void emit_remotes(struct cairn_emit *emit, const struct metrics_self *s, size_t offset, double scale)
-{
-    struct metrics_role *m = s->m;
-    mutex_lock(&m->remotes_lock);
-    for (size_t i = 0; i < m->remote_count; i++) {
-        const struct metrics_remote *r = &m->remotes[i];
-        struct remote_writer_stats stats;
-        uint64_t v;
-        remote_writer_stats(r->writer, &stats);
-        memcpy(&v, (const char *)&stats + offset, sizeof(v));
-        const char *values[] = {r->name, r->config->remote_write[r->index].url.p};
-        cairn_emit(emit, values, (double)v * scale);
-    }
-    mutex_unlock(&m->remotes_lock);
-}
-
-static void emit_remote_max_shards(struct cairn_emit *emit, void *context)
-{
-    const struct metrics_self *s = context;
-    struct metrics_role *m = s->m;
-    mutex_lock(&m->remotes_lock);
-    for (size_t i = 0; i < m->remote_count; i++) {
-        const struct remote_write_config *c = &m->remotes[i].config->remote_write[m->remotes[i].index];
-        const char *values[] = {m->remotes[i].name, c->url.p};
-        cairn_emit(emit, values, (double)c->max_shards);
-    }
-    mutex_unlock(&m->remotes_lock);
-}
-
-/* A writer is one connection. */
-static void emit_remote_shards(struct cairn_emit *emit, void *context)
-{
-    const struct metrics_self *s = context;
-    struct metrics_role *m = s->m;
-    mutex_lock(&m->remotes_lock);
-    for (size_t i = 0; i < m->remote_count; i++) {
-        const char *values[] = {m->remotes[i].name,
-                                m->remotes[i].config->remote_write[m->remotes[i].index].url.p};
-        cairn_emit(emit, values, 1);
-    }
-    mutex_unlock(&m->remotes_lock);
-}
-
-#define REMOTE_COLLECTOR(fn, field, scale)                                               \
-    static void fn(struct cairn_emit *emit, void *context)                               \
-    {                                                                                    \
-        emit_remotes(emit, context, offsetof(struct remote_writer_stats, field), scale); \
-    }
-REMOTE_COLLECTOR(emit_remote_samples, samples, 1)
-REMOTE_COLLECTOR(emit_remote_failed, samples_failed, 1)
-REMOTE_COLLECTOR(emit_remote_retried, samples_retried, 1)
-REMOTE_COLLECTOR(emit_remote_dropped, samples_dropped, 1)
-REMOTE_COLLECTOR(emit_remote_bytes, bytes, 1)
-REMOTE_COLLECTOR(emit_remote_until, sent_until_ms, 0.001)
 
 static void emit_appended(struct cairn_emit *emit, void *context)
 {
@@ -316,8 +279,7 @@ static void emit_refused(struct cairn_emit *emit, void *context)
 static enum cairn_err add_collectors(struct metrics_self *s)
 {
     static const char *const job[] = {"scrape_job"}, *const type[] = {"type"}, *const reason[] = {"reason"},
-                             *const mechanism[] = {"mechanism"}, *const remote[] = {"remote_name", "url"},
-                             *const config[] = {"name", "config"};
+                             *const mechanism[] = {"mechanism"}, *const config[] = {"name", "config"};
     const struct cairn_family_options families[] = {
         {.type = CAIRN_GAUGE,
          .name = "prometheus_target_scrape_pool_targets",
@@ -343,6 +305,30 @@ static enum cairn_err add_collectors(struct metrics_self *s)
          .label_names = job,
          .label_count = 1,
          .collect = emit_sync_failures},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_target_sync_length_seconds_sum",
+         .help = "Time spent syncing a scrape pool.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_sync_seconds},
+        {.type = CAIRN_COUNTER,
+         .name = "prometheus_target_sync_length_seconds_count",
+         .help = "Syncs of a scrape pool.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_pool_syncs},
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_target_metadata_cache_entries",
+         .help = "Total number of metric metadata entries in the cache.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_metadata_entries},
+        {.type = CAIRN_GAUGE,
+         .name = "prometheus_target_metadata_cache_bytes",
+         .help = "The number of bytes that are currently used for storing metric metadata in the cache.",
+         .label_names = job,
+         .label_count = 1,
+         .collect = emit_metadata_bytes},
         {.type = CAIRN_GAUGE,
          .name = "prometheus_sd_discovered_targets",
          .help = "Current number of discovered targets.",
@@ -362,62 +348,6 @@ static enum cairn_err add_collectors(struct metrics_self *s)
          .label_count = 1,
          .collect = emit_appended},
         {.type = CAIRN_COUNTER,
-         .name = "prometheus_remote_storage_samples_total",
-         .help = "Total number of samples sent to remote storage.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_samples},
-        {.type = CAIRN_COUNTER,
-         .name = "prometheus_remote_storage_samples_failed_total",
-         .help = "Total number of samples which failed on send to remote storage, non-recoverable errors.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_failed},
-        {.type = CAIRN_COUNTER,
-         .name = "prometheus_remote_storage_samples_retried_total",
-         .help = "Total number of samples which failed on send to remote storage but were retried because "
-                 "the send error was recoverable.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_retried},
-        {.type = CAIRN_COUNTER,
-         .name = "prometheus_remote_storage_samples_dropped_total",
-         .help = "Total number of samples which were dropped after being read, by relabelling or age.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_dropped},
-        {.type = CAIRN_COUNTER,
-         .name = "prometheus_remote_storage_bytes_total",
-         .help = "The total number of bytes of data sent by queues after compression.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_bytes},
-        {.type = CAIRN_GAUGE,
-         .name = "prometheus_remote_storage_shards",
-         .help = "The number of shards used for parallel sending to the remote storage.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_shards},
-        {.type = CAIRN_GAUGE,
-         .name = "prometheus_remote_storage_shards_desired",
-         .help = "The number of shards that the queues shard calculation wants to run based on the rate of "
-                 "samples in vs. samples out.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_shards},
-        {.type = CAIRN_GAUGE,
-         .name = "prometheus_remote_storage_shards_max",
-         .help = "The maximum number of shards that the queue is allowed to run.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_max_shards},
-        {.type = CAIRN_GAUGE,
-         .name = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
-         .help = "Timestamp up to which everything was sent or given up.",
-         .label_names = remote,
-         .label_count = 2,
-         .collect = emit_remote_until},
-        {.type = CAIRN_COUNTER,
          .name = "cairn_tsdb_samples_refused_total",
          .help = "Samples that the store refused, by reason.",
          .label_names = reason,
@@ -431,7 +361,8 @@ static enum cairn_err add_kept(struct metrics_self *s)
 {
     static const double durations[] = {.1, .2, .4, 1, 3, 8, 20, 60, 120},
                         sizes[] = {100, 1000, 10000, 100000, 1e6, 1e7, 1e8, 1e9},
-                        quantiles[] = {.01, .05, .5, .9, .99}, query_quantiles[] = {.5, .9, .99};
+                        quantiles[] = {.01, .05, .5, .9, .99}, query_quantiles[] = {.5, .9, .99},
+                        query_bounds[] = {.01, .1, 1, 10}, interval_bounds[] = {.01, .1, 1, 10, 30, 60, 300};
     static const char *const handler_code[] = {"handler", "code"}, *const handler[] = {"handler"},
                              *const interval[] = {"interval"}, *const slice[] = {"slice"},
                              *const code[] = {"code"};
@@ -469,6 +400,30 @@ static enum cairn_err add_kept(struct metrics_self *s)
           .quantiles = quantiles,
           .quantile_count = ARRAY_LEN(quantiles)},
          &s->intervals},
+        {{.type = CAIRN_HISTOGRAM,
+          .name = "prometheus_target_interval_length_histogram_seconds",
+          .help = "Actual intervals between scrapes.",
+          .label_names = interval,
+          .label_count = 1,
+          .bounds = interval_bounds,
+          .bound_count = ARRAY_LEN(interval_bounds)},
+         &s->interval_histogram},
+        {{.type = CAIRN_HISTOGRAM,
+          .name = "prometheus_engine_query_duration_histogram_seconds",
+          .help = "The duration of various parts of PromQL query execution.",
+          .label_names = slice,
+          .label_count = 1,
+          .bounds = query_bounds,
+          .bound_count = ARRAY_LEN(query_bounds)},
+         &s->query_histogram},
+        {{.type = CAIRN_COUNTER,
+          .name = "prometheus_engine_query_samples_total",
+          .help = "The total number of samples that all queries looked at, each step anew."},
+         &s->query_samples},
+        {{.type = CAIRN_COUNTER,
+          .name = "prometheus_engine_query_samples_read_total",
+          .help = "The total number of samples that all queries read from the store."},
+         &s->query_samples_read},
         {{.type = CAIRN_SUMMARY,
           .name = "prometheus_engine_query_duration_seconds",
           .help = "Query timings.",
@@ -533,11 +488,14 @@ void metrics_self_request(void *self, const char *route, struct str method, int 
     cairn_histogram_observe(cairn_histogram(s->sizes, values), (double)bytes);
 }
 
-void metrics_self_query(void *self, double seconds)
+void metrics_self_query(void *self, double seconds, uint64_t samples, uint64_t samples_read)
 {
     struct metrics_self *s = self;
     const char *slice = "inner_eval";
     cairn_summary_observe(cairn_summary(s->queries, &slice), seconds);
+    cairn_histogram_observe(cairn_histogram(s->query_histogram, &slice), seconds);
+    cairn_counter_add(cairn_counter(s->query_samples, NULL), (double)samples);
+    cairn_counter_add(cairn_counter(s->query_samples_read, NULL), (double)samples_read);
 }
 
 void metrics_self_interval(void *self, int64_t interval_ms, double seconds)
@@ -549,6 +507,7 @@ void metrics_self_interval(void *self, int64_t interval_ms, double seconds)
     if (!text.err) {
         const char *values[] = {text.p};
         cairn_summary_observe(cairn_summary(s->intervals, values), seconds);
+        cairn_histogram_observe(cairn_histogram(s->interval_histogram, values), seconds);
     }
 }
 
@@ -561,5 +520,16 @@ enum err metrics_self_start(struct metrics_role *m)
 {
     enum cairn_err e = self_add_rows(&m->self->self, rows, ARRAY_LEN(rows), &m->self->now);
     e = e ? e : add_collectors(m->self);
-    return e ? self_err(e) : self_serve(&m->self->self, m->server, NULL);
+    if (e) {
+        return self_err(e);
+    }
+    /* The slice is there from the start, as at the original, for queries that join on it. */
+    const char *slice = "inner_eval";
+    (void)cairn_summary(m->self->queries, &slice);
+    (void)cairn_histogram(m->self->query_histogram, &slice);
+    (void)cairn_counter(m->self->query_samples, NULL);
+    (void)cairn_counter(m->self->query_samples_read, NULL);
+    enum err rest = metrics_self_store(m, m->self->self.registry);
+    rest = rest ? rest : metrics_self_remote(m, m->self->self.registry);
+    return rest ? rest : self_serve(&m->self->self, m->server, NULL);
 }

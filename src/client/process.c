@@ -66,6 +66,37 @@ static bool statm_bytes(unsigned index, double *ret_value)
     return true;
 }
 
+/* A counter of /proc/self/net/netstat: its line "IpExt: name ..." is followed by one with the values. */
+static bool network_octets(const char *name, double *ret_value)
+{
+    char text[8192];
+    if (!file_read("/proc/self/net/netstat", text, sizeof text)) {
+        return false;
+    }
+    char *names = strstr(text, "IpExt: ");
+    char *values = names == NULL ? NULL : strstr(names + 1, "\nIpExt: ");
+    if (values == NULL) {
+        return false;
+    }
+    *values++ = '\0';
+    const char *found = strstr(names, name);
+    unsigned index = 1; /* the name begins behind the space that is found */
+    for (const char *at = names; found != NULL && at < found; at++) {
+        index += *at == ' ';
+    }
+    return found != NULL && field_number(values, index, ret_value);
+}
+
+static bool network_received(double *ret_value)
+{
+    return network_octets(" InOctets", ret_value);
+}
+
+static bool network_sent(double *ret_value)
+{
+    return network_octets(" OutOctets", ret_value);
+}
+
 static bool cpu_seconds(double *ret_value)
 {
     struct timespec used;
@@ -166,6 +197,10 @@ static const struct process_metric {
      resident_bytes},
     {"process_start_time_seconds", "Start time of the process since unix epoch in seconds.", "seconds",
      CAIRN_GAUGE, true, start_seconds},
+    {"process_network_receive_bytes_total", "Number of bytes received by the process over the network.", NULL,
+     CAIRN_COUNTER, false, network_received},
+    {"process_network_transmit_bytes_total", "Number of bytes sent by the process over the network.", NULL,
+     CAIRN_COUNTER, false, network_sent},
     {"process_threads", "Number of OS threads in the process.", NULL, CAIRN_GAUGE, false, threads},
 };
 

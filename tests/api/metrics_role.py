@@ -196,7 +196,10 @@ def endpoints(cases, role):
     status, body, headers = role.request("/metrics", headers={"Accept-Encoding": "gzip"})
     text = gzip.decompress(body) if headers["Content-Encoding"] == "gzip" else body
     for name in (b"prometheus_tsdb_head_series ", b"prometheus_target_interval_length_seconds{", b"prometheus_http_requests_total{",
-                 b"prometheus_config_last_reload_successful 1", b"process_resident_memory_bytes "):
+                 b"prometheus_config_last_reload_successful 1", b"process_resident_memory_bytes ", b"prometheus_tsdb_compactions_failed_total 0",
+                 b"prometheus_tsdb_head_series_created_total ", b'prometheus_target_metadata_cache_entries{scrape_job="flask-app"} ',
+                 b"prometheus_rule_group_rules{", b'prometheus_engine_query_duration_seconds{slice="inner_eval",quantile="0.9"}',
+                 b"prometheus_engine_query_samples_total ", b"process_network_receive_bytes_total ", b"prometheus_notifications_alertmanagers_discovered 0"):
         cases.check(f"self-metric {name.decode()}", b"\n" + name in text)
     for path, params, status, part in (
             ("/api/v1/query", {"query": "up", "time": "x"}, 400, "invalid time value for 'time': cannot parse"),

@@ -56,8 +56,8 @@ struct prom_api {
     unsigned notification_readers_max; /* of /notifications/live at once */
     struct str listen_address;         /* "0.0.0.0:9090" */
 
-    /* After each query: seconds it waited, ran inside the engine. May be NULL. */
-    void (*on_query)(void *ctx, double seconds);
+    /* After each query: seconds inside the engine, samples it looked at and read. May be NULL. */
+    void (*on_query)(void *ctx, double seconds, uint64_t samples, uint64_t samples_read);
     void *on_query_ctx;
 
     /* The configuration file's text as loaded; the caller frees it with mem_free. NULL: none. */

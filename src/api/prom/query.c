@@ -82,7 +82,7 @@ static void send_result(struct prom_call *c, const struct promql_result *r, size
     double seconds = (double)(clock_mono_ns(clock_real()) - started_ns) / (double)NS_PER_S;
     atomic_fetch_add_explicit(&c->api->queries_done, 1, memory_order_relaxed);
     if (c->api->on_query) {
-        c->api->on_query(c->api->on_query_ctx, seconds);
+        c->api->on_query(c->api->on_query_ctx, seconds, r->samples_total, r->samples_read);
     }
     prom_call_data(c);
     json_object_begin(&c->w);

@@ -121,5 +121,8 @@ void kernel_quantile(const struct range_grid *g, const double *in, void *scratch
             put_in(sorted, high - low, in[high]);
         }
         v[i] = quantile_sorted(g->args[0][i], sorted, end - first);
+        if (v[i] == 0) {
+            v[i] = quantile_zero(g->args[0][i], in + first, end - first, v[i]);
+        }
     }
 }

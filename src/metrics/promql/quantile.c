@@ -2,10 +2,12 @@
 #include "metrics/promql/quantile.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "metrics/promql/go_sort.h"
 
 /* NaN sorts first, as in Prometheus. */
 static int compare(const void *a, const void *b)
@@ -40,6 +42,36 @@ void quantile_sort(const double *v, size_t n, double *ret_sorted)
     qsort(ret_sorted, n, sizeof(*ret_sorted), compare);
 }
 
+static bool sorts_before(const void *ctx, size_t i, size_t j)
+{
+    const double *v = ctx;
+    return isnan(v[i]) || v[i] < v[j];
+}
+
+static void exchange(const void *ctx, size_t i, size_t j)
+{
+    double *v = (double *)(uintptr_t)ctx, swap = v[i];
+    v[i] = v[j];
+    v[j] = swap;
+}
+
+double quantile_zero(double q, const double *v, size_t n, double found)
+{
+    bool plus = false, minus = false;
+    for (size_t i = 0; i < n && !(plus && minus); i++) {
+        plus |= v[i] == 0 && !signbit(v[i]);
+        minus |= v[i] == 0 && signbit(v[i]);
+    }
+    double *copy = plus && minus ? mem_array(n, sizeof(*copy)) : NULL;
+    if (copy) { /* without memory for it, the sign of a zero is what is given up */
+        memcpy(copy, v, n * sizeof(*copy));
+        go_sort(&(struct go_sort){sorts_before, exchange, copy}, n);
+        found = quantile_sorted(q, copy, n);
+        mem_free(copy);
+    }
+    return found;
+}
+
 bool quantile_of(double q, const double *v, size_t n, double *ret_v)
 {
     double *copy = mem_array(n, sizeof(*copy));
@@ -50,6 +82,9 @@ bool quantile_of(double q, const double *v, size_t n, double *ret_v)
     qsort(copy, n, sizeof(*copy), compare);
     *ret_v = quantile_sorted(q, copy, n);
     mem_free(copy);
+    if (*ret_v == 0) {
+        *ret_v = quantile_zero(q, v, n, *ret_v);
+    }
     return true;
 }
 

@@ -9,6 +9,9 @@
 void quantile_sort(const double *v, size_t n, double *ret_sorted);
 /* Linear between ranks q(n-1); NaN for a NaN q, -Inf below 0, +Inf above 1. */
 double quantile_sorted(double q, const double *v, size_t n);
+/* A quantile that was found to be 0, of values in the order in which they came: which of the two zeros it is
+ * where there are both hangs on how the original sorts. */
+double quantile_zero(double q, const double *v, size_t n, double found);
 /* The same of values in any order. False: out of memory. */
 bool quantile_of(double q, const double *v, size_t n, double *ret_v);
 bool median_deviation(const double *v, size_t n, double *ret_v);

@@ -226,6 +226,7 @@ static enum err sync_targets(struct sync *s)
 static enum err sync_pool(struct scrape_manager *m, struct scrape_pool *p)
 {
     struct sync s = {.m = m, .pool = p};
+    int64_t since = clock_mono_ns(clock_real());
     enum err e = pool_snapshot_new(p->config, p->job, &s.snapshot);
     e = e ? e : gather(&s);
     e = e ? e : check_limit(&s);
@@ -239,6 +240,7 @@ static enum err sync_pool(struct scrape_manager *m, struct scrape_pool *p)
     pool_snapshot_unref(p->snapshot);
     p->snapshot = s.snapshot;
     p->syncs++;
+    p->sync_ns += (uint64_t)(clock_mono_ns(clock_real()) - since);
     return ERR_OK;
 }
 

@@ -88,6 +88,8 @@ void scrape_stats(struct scrape_manager *m, struct scrape_stats *ret_stats);
 struct scrape_pool_stats {
     struct str name;
     uint64_t targets, dropped, target_limit, syncs, sync_failures;
+    uint64_t sync_ns;                          /* all syncs together */
+    uint64_t metadata_entries, metadata_bytes; /* of the pool's targets */
 };
 
 /* Figures of every pool, for the self-metrics. Errors: OOM. */

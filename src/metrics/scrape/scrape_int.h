@@ -96,7 +96,7 @@ struct scrape_pool {
     struct scrape_target **targets; /* a reference each */
     size_t target_count, target_cap;
     struct pool_snapshot *snapshot;
-    uint64_t syncs, sync_failures;
+    uint64_t syncs, sync_failures, sync_ns;
 };
 
 struct scrape_manager {

@@ -98,6 +98,23 @@ enum err scrape_view(struct scrape_manager *m, struct arena *a, struct str only,
     return ERR_OK;
 }
 
+/* What the pool's targets have said of their families. */
+static void count_metadata(const struct scrape_pool *p, struct scrape_pool_stats *row)
+{
+    for (size_t i = 0; i < p->target_count; i++) {
+        struct scrape_target *t = p->targets[i];
+        size_t pos = 0;
+        void *value = NULL;
+        mutex_lock(&t->status_lock);
+        while (strmap_next(&t->metadata.families, &pos, NULL, &value)) {
+            const struct family_metadata *f = value;
+            row->metadata_entries++;
+            row->metadata_bytes += f->metric.n + f->help.n + f->unit.n;
+        }
+        mutex_unlock(&t->status_lock);
+    }
+}
+
 enum err scrape_pool_stats(struct scrape_manager *m, struct arena *a,
                            const struct scrape_pool_stats **ret_rows, size_t *ret_n)
 {
@@ -113,7 +130,9 @@ enum err scrape_pool_stats(struct scrape_manager *m, struct arena *a,
                                                    .dropped = p->snapshot ? p->snapshot->dropped_total : 0,
                                                    .target_limit = p->job->d.limits.targets,
                                                    .syncs = p->syncs,
-                                                   .sync_failures = p->sync_failures};
+                                                   .sync_failures = p->sync_failures,
+                                                   .sync_ns = p->sync_ns};
+            count_metadata(p, &rows[n - 1]);
         }
     }
     mutex_unlock(&m->pools_lock);

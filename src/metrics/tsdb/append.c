@@ -551,6 +551,9 @@ static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, str
         return e;
     }
     atomic_fetch_add_explicit(&db->appended, result.stored, memory_order_relaxed);
+    if (result.new_series) {
+        atomic_fetch_add_explicit(&db->series_created, result.new_series, memory_order_relaxed);
+    }
     for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {
         atomic_fetch_add_explicit(&db->refused[i], result.refused[i], memory_order_relaxed);
     }

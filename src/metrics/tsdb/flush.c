@@ -224,6 +224,7 @@ enum err tsdb_flush(struct tsdb *db, ts_ms before, struct err_info *info)
         heads_trim(db, before);
     }
     atomic_store(&db->flushing_before, INT64_MIN);
+    atomic_fetch_add(e == ERR_OK ? &db->flushes : &db->block_failures, 1);
     return e == ERR_OK ? log_trim(db, info) : e;
 }
 
@@ -281,5 +282,6 @@ enum err tsdb_merge(struct tsdb *db, struct block *const *blocks, size_t n, stru
         }
     }
     store_set_unref(set);
+    atomic_fetch_add(e == ERR_OK ? &db->merges : &db->block_failures, 1);
     return e;
 }

@@ -122,6 +122,7 @@ static enum err retention_due(struct tsdb *db, struct err_info *info)
     size_t gone_count = 0, kept_count = 0;
     uint64_t bytes = ingest_log_bytes(db->log) + atomic_load_explicit(&db->pool.bytes, memory_order_relaxed);
     ts_ms newest = INT64_MIN;
+    bool by_size = false, by_time = false;
     for (size_t i = 0; i < set->block_count; i++) {
         bytes += set->blocks[i]->bytes;
         newest = set->blocks[i]->max_ts > newest ? set->blocks[i]->max_ts : newest;
@@ -132,6 +133,8 @@ static enum err retention_due(struct tsdb *db, struct err_info *info)
         if (over || set->blocks[i]->max_ts < newest - db->o.retention_ms) {
             gone[gone_count++] = set->blocks[i];
             bytes -= set->blocks[i]->bytes;
+            by_size |= over;
+            by_time |= !over;
         }
     }
     for (size_t i = 0; e == ERR_OK && i < set->tombstone_count; i++) {
@@ -142,6 +145,10 @@ static enum err retention_due(struct tsdb *db, struct err_info *info)
     if (e == ERR_OK && (gone_count || kept_count < set->tombstone_count)) {
         e = store_change(&db->store, gone, gone_count, NULL, kept, kept_count, info);
         atomic_fetch_add(&db->generation, 1);
+    }
+    if (e == ERR_OK) {
+        atomic_fetch_add(&db->size_retentions, by_size);
+        atomic_fetch_add(&db->time_retentions, by_time);
     }
     mem_free(gone);
     mem_free(kept);

@@ -156,7 +156,14 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
         e = ingest_log_open(&lo, &db->log, info);
     }
     e = e == ERR_OK ? offsets_check(db, info) : e;
+    int64_t since = clock_mono_ns(clock_real());
     e = e == ERR_OK ? tsdb_replay(db, info) : e;
+    if (e == ERR_OK) {
+        struct tsdb_stats s;
+        db->replay_ns = clock_mono_ns(clock_real()) - since;
+        tsdb_stats(db, &s);
+        atomic_store(&db->series_created, s.series);
+    }
     return e == ERR_OK ? maintain_start(db, info) : e;
 }
 
@@ -276,6 +283,17 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
     s.read_only = !ingest_log_healthy(db->log, &why);
     (void)snprintf(s.read_only_reason, sizeof(s.read_only_reason), "%.255s", s.read_only ? why.message : "");
     *ret_stats = s;
+}
+
+void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity)
+{
+    *ret_activity = (struct tsdb_activity){.flushes = atomic_load(&db->flushes),
+                                           .merges = atomic_load(&db->merges),
+                                           .failures = atomic_load(&db->block_failures),
+                                           .time_retentions = atomic_load(&db->time_retentions),
+                                           .size_retentions = atomic_load(&db->size_retentions),
+                                           .series_created = atomic_load(&db->series_created),
+                                           .replay_seconds = (double)db->replay_ns / (double)NS_PER_S};
 }
 
 enum err tsdb_blocks(struct tsdb *db, struct arena *a, const struct tsdb_block **ret_blocks, size_t *ret_n)

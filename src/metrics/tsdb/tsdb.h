@@ -68,6 +68,16 @@ struct tsdb_stats {
 
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats);
 
+/* What the store has done since it was opened. Any thread. */
+struct tsdb_activity {
+    uint64_t flushes, merges, failures; /* of blocks written; failures: flushes and merges that failed */
+    uint64_t time_retentions, size_retentions;
+    uint64_t series_created; /* in the head, those that replay found included */
+    double replay_seconds;
+};
+
+void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity);
+
 /* The blocks there are, from the oldest, in the arena. Errors: OOM. */
 struct tsdb_block {
     struct str name;

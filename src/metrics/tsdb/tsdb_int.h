@@ -83,6 +83,8 @@ struct tsdb {
     atomic_uint_fast64_t epoch;      /* of series references */
     atomic_uint_fast64_t generation; /* of the past */
     atomic_uint_fast64_t appended, refused[SAMPLE_STATUS_COUNT];
+    atomic_uint_fast64_t flushes, merges, block_failures, time_retentions, size_retentions, series_created;
+    int64_t replay_ns;
     uint64_t wal_bad_segments;
     atomic_uint_fast64_t wal_orphans; /* samples without a series, senseless records */
 };
