@@ -22,7 +22,7 @@ struct check_flags {
 
 static const struct flag flags[] = {
     {"role", FLAG_STR, offsetof(struct check_flags, role), "",
-     "metrics, logs or agent; guessed from the keys unless told"},
+     "metrics, logs, agent or dashboards; guessed from the keys unless told"},
     {"help", FLAG_BOOL, offsetof(struct check_flags, help), "", "this text"},
 };
 
@@ -63,7 +63,7 @@ static enum err check_with(const char *role, const char *path, struct err_info *
             return e;
         }
     }
-    return err_set(info, ERR_INVALID, "--role: \"%s\" is not one of metrics, logs, agent", role);
+    return err_set(info, ERR_INVALID, "--role: \"%s\" is not one of metrics, logs, agent, dashboards", role);
 }
 
 static enum err check_json(const char *path, struct err_info *info)
@@ -89,6 +89,10 @@ static enum err check_file(const struct check_flags *f, const char *path, const 
         *ret_what = "dashboard";
         return check_json(path, info);
     }
+    if (str_eq_c(f->role, "dashboards") || (!f->role.n && str_ends(str_c(path), STR(".ini")))) {
+        *ret_what = "dashboards";
+        return check_with("dashboards", path, info); /* the one file that is no YAML */
+    }
     enum err e = yaml_load(&a, path, &root, info);
     if (e) {
         return e;
@@ -105,8 +109,8 @@ static int help(const struct flag_set *set)
 {
     struct buf text AUTO_BUF = {.size_bytes_max = 4096};
     buf_c(&text, "usage: cairn check [--role=ROLE] FILE...\n\nReads configuration files (Prometheus', "
-                 "Loki's, Promtail's) and "
-                 "dashboards (.json), and says what is wrong\nwith file, line and column. Exit status 1 when "
+                 "Loki's, Promtail's, grafana.ini) and "
+                 "dashboards\n(.json), and says what is wrong with file, line and column. Exit status 1 when "
                  "something is.\n");
     flags_help(&text, set, 1);
     return !text.err && fwrite(text.p, 1, text.n, stdout) == text.n ? 0 : 1;

@@ -226,6 +226,7 @@ const struct role_ops role_dashboards = {
     .takes_arguments = true,
     .make = make,
     .flags = flag_sets,
+    .check = dashboards_check,
     .listen = listen_role,
     .start = start,
     .snapshot = snapshot,

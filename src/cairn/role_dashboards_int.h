@@ -38,6 +38,8 @@ struct dashboards_role {
 /* grafana.ini, environment and command line into d->settings; the paths. Errors: INVALID with place. */
 MUST_USE enum err dashboards_settings(struct dashboards_role *d, const struct serve *s,
                                       struct err_info *reterr_info);
+/* Whether grafana.ini reads; role_ops' check. */
+MUST_USE enum err dashboards_check(struct role *r, struct err_info *reterr_info);
 /* The first start's administrator, with a password that is said once. */
 MUST_USE enum err dashboards_first_user(struct dashboards_role *d, struct err_info *reterr_info);
 /* The dashboards and data sources: those of the program, then those of the provisioning folder; the default

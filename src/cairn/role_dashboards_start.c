@@ -66,6 +66,12 @@ static enum err settings_read(struct dashboards_role *d, const struct serve *s, 
     return e ? e : overrides(d, s, false, info);
 }
 
+enum err dashboards_check(struct role *r, struct err_info *reterr_info)
+{
+    static const struct serve no_arguments;
+    return settings_read((struct dashboards_role *)r, &no_arguments, reterr_info);
+}
+
 /* An absolute path, or one below the home path. */
 static struct str below_home(struct dashboards_role *d, struct str path)
 {

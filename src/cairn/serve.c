@@ -39,6 +39,8 @@ static const struct flag common_flags[] = {
      "TLS and authentication of every listener, in Prometheus' form"},
     {"log.level", FLAG_STR, offsetof(struct settings, log_level), "info", "debug, info, warn or error"},
     {"log.format", FLAG_STR, offsetof(struct settings, log_format), "logfmt", "logfmt or json"},
+    {"check", FLAG_BOOL, offsetof(struct settings, check), "",
+     "read what a start with these flags would read, say what is wrong with it, and start nothing"},
     {"help", FLAG_BOOL, offsetof(struct settings, help), "", "this text"},
 };
 
@@ -360,6 +362,21 @@ static void files_allow(void)
     }
 }
 
+/* For whoever is about to restart a service: the files of every role, read as a start would read them. */
+static int files_check(struct run *run)
+{
+    struct err_info info = {0};
+    for (size_t i = 0; i < run->role_count; i++) {
+        struct role *r = run->roles[i];
+        if (r->ops->check && r->config_file.n && r->ops->check(r, &info)) {
+            err_in_file(&info, r->config_file.p);
+            return fail(&info, 2);
+        }
+    }
+    (void)printf("cairn serve: these flags and files are fine\n");
+    return 0;
+}
+
 static int run_roles(struct run *run)
 {
     struct err_info info = {0};
@@ -368,6 +385,9 @@ static int run_roles(struct run *run)
     files_allow();
     if (settings_apply(run, &info)) {
         return fail(&info, 2);
+    }
+    if (run->set.check) {
+        return files_check(run);
     }
     enum err e = roles_start(run, &info);
     if (e) {

@@ -12,7 +12,7 @@ enum {
 /* What the flags and the front door say. */
 struct settings {
     struct str config_file, role, data, listen, durability, web_config, log_level, log_format;
-    bool demo, help;
+    bool demo, help, check;
     struct str demo_log;
     uint64_t memory;
     struct str addresses[ROLES_MAX], configs[ROLES_MAX]; /* in the order of the table of roles */
