@@ -102,7 +102,7 @@ Description: Cairn under the unit names of Prometheus, Loki, Promtail and Grafan
  role of Cairn each from the original's own files, so that runbooks that
  restart those services keep working."
 echo /etc/logrotate.d/flask-app >"$root/DEBIAN/conffiles"
-for script in postinst postrm; do
+for script in postinst prerm postrm; do
     install -m 0755 "deploy/packages/cairn-compat/$script" "$root/DEBIAN/$script"
 done
 finish "cairn-compat_${version}_all.deb"

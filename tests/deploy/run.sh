@@ -2,7 +2,7 @@
 # The packages: made twice with the same bytes, units that systemd accepts and scores at most 1.5, scripts that the shell accepts,
 # and files where they belong. Prints "N passed, N failed".
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 passed=0
 failed=0
 work=$(mktemp -d)
@@ -50,6 +50,23 @@ for script in deploy/packages/*/postinst deploy/packages/*/prerm deploy/packages
         check "$script: shellcheck" shellcheck "$script"
     fi
 done
+# What the upgrade asks before it restarts a unit.
+reads() { # reads FLAGS...: the files are fine, and nothing was started or written
+    "$root/usr/bin/cairn" serve --data="$work/untouched" "$@" --check && [ ! -e "$work/untouched" ]
+}
+says() { # says TEXT FLAGS...: refused, with this reason
+    local text=$1
+    shift
+    ! "$root/usr/bin/cairn" serve --data="$work/untouched" "$@" --check >"$work/said" 2>&1 && grep -q "$text" "$work/said"
+}
+sed 's/^scrape_configs:/scrape_confgs:/' examples/classic/prometheus.yml >"$work/prometheus.yml"
+printf '[server]\nhttp_port = yes\n' >"$work/grafana.ini"
+check "serve --check reads the files of every role" reads --metrics-config=examples/classic/prometheus.yml --logs-config=examples/classic/loki-config.yml \
+    --agent-config=examples/classic/promtail-config.yml --dashboards-config=examples/classic/grafana.ini
+check "serve --check reads an original's flags" reads --role=metrics --config.file=examples/classic/prometheus.yml --storage.tsdb.path="$work/untouched"
+check "serve --check names the wrong key" says 'prometheus.yml:.*scrape_confgs' --metrics-config="$work/prometheus.yml"
+check "serve --check names the wrong setting" says 'grafana.ini:2:.*http_port' --dashboards-config="$work/grafana.ini"
+check "serve --check names the wrong flag" says 'did you mean --demo' --dmo
 check "the cost table is the one that cost.py computes" deploy/terraform/cost.py --check docs/deploy.md
 check "deploy/terraform" sh -c "tests/deploy/terraform.sh >'$work/terraform' 2>&1; status=\$?; cat '$work/terraform'; exit \$status"
 grep '^skipped: ' "$work/terraform"
