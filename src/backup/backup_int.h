@@ -11,9 +11,9 @@ enum {
     KEY_BYTES = 192
 };
 
-static inline struct str object_key(const struct backup_file *f, char key[KEY_BYTES])
+static inline struct str object_key(struct str piece, char key[KEY_BYTES])
 {
-    (void)snprintf(key, KEY_BYTES, "objects/%.2s/%s", f->hash, f->hash);
+    (void)snprintf(key, KEY_BYTES, "objects/%.2s/%.*s", piece.p, STR_FMT(piece));
     return str_c(key);
 }
 
@@ -29,5 +29,25 @@ static inline void progress_tell(const struct backup_progress *p, uint64_t done,
         p->step(p->ctx, done, total);
     }
 }
+
+/* store.c: sealed when the store has a key. */
+MUST_USE enum err store_put(struct backup_store *s, struct str key, struct str plain, struct err_info *info);
+/* Appends the object's bytes, opened. plain_bytes: how many they must be, or UINT64_MAX. Errors: NOT_FOUND,
+ * CORRUPT, as the store's. */
+MUST_USE enum err store_get(struct backup_store *s, struct str key, uint64_t plain_bytes, struct buf *plain,
+                            struct err_info *info);
+/* The bytes an object of so many plain ones has. */
+uint64_t store_bytes(const struct backup_store *s, uint64_t plain_bytes);
+
+/* read.c: the list of a backup, in the arena. */
+MUST_USE enum err list_load(struct backup_store *from, struct str name, struct arena *a,
+                            struct backup_list *ret_list, struct err_info *info);
+/* Appends the piece's bytes, compared with its name. Errors: NOT_FOUND, CORRUPT (both name the file), as the
+ * store's. */
+MUST_USE enum err piece_read(struct backup_store *from, const struct backup_list *l,
+                             const struct backup_file *f, size_t i, struct buf *bytes, struct err_info *info);
+uint64_t list_total_bytes(const struct backup_list *l);
+/* Bytes of the i-th piece. */
+uint64_t piece_bytes(const struct backup_list *l, const struct backup_file *f, size_t i);
 
 #endif

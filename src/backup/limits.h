@@ -4,11 +4,15 @@
 
 enum {
     PART_BYTES_MAX = 255,       /* of a path: what file systems take */
-    PATH_BYTES_MAX = 1024,      /* of a file below the data folder; its full path stays below PATH_MAX */
+    PATH_BYTES_MAX = 1024,      /* of a file below its root; its full path stays below PATH_MAX */
     NAME_BYTES_MAX = 100,       /* of a backup: a part of an object's key */
-    DEPTH_MAX = 16,             /* of folders below the data folder; the stores use two */
+    DEPTH_MAX = 16,             /* of folders below a root; the stores use two */
     LIST_BYTES_MAX = 256 << 20, /* of a list: about two million files */
-    PIECE_BYTES = 4 << 20,      /* read at once when a file is restored or verified */
+    PIECE_BYTES = 16 << 20, /* of a file in one object: what is held in memory, sent again after a failure */
+    PIECE_BYTES_MAX = 256 << 20, /* that a list may name */
+    KEPT_MAX = 10000,            /* --keep: lists that are read to learn what is still in use */
+    LOCK_BYTES_MAX = 4096,
+    STORE_BYTES_MAX = 4096, /* of the object that describes the store */
 };
 
 #endif

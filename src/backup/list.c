@@ -2,21 +2,20 @@
 #include "backup/list.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 
 #include "backup/limits.h"
 
-#define FIRST_LINE "cairn-backup 1"
+#define FIRST_LINE "cairn-backup 2"
 #define FIRST_WORD STR("cairn-backup ")
 
-/* The folders of a data directory that a backup holds. */
-static const char *const roots[] = {"metrics/", "logs/", "dashboards/"};
+/* Where a path may begin. */
+static const char *const roots[] = {"metrics/", "logs/", "dashboards/", "config/"};
 
 static bool part_valid(struct str part)
 {
     for (size_t i = 0; i < part.n; i++) {
         unsigned char c = (unsigned char)part.p[i];
-        if (c <= ' ' || c >= 0x7f || c == '\\') {
+        if (c < ' ' || c == 0x7f) {
             return false;
         }
     }
@@ -60,28 +59,31 @@ void backup_hash(struct str bytes, char ret_hash[BACKUP_HASH_CHARS + 1])
     (void)sodium_bin2hex(ret_hash, BACKUP_HASH_CHARS + 1, digest, sizeof(digest));
 }
 
-/* -- writing --------------------------------------------------------------------------------------------- */
-
-static int by_path(const void *a, const void *b)
+size_t backup_piece_count(const struct backup_list *l, const struct backup_file *f)
 {
-    const struct backup_file *x = a, *y = b;
-    return str_cmp(x->path, y->path);
+    return (size_t)(f->size_bytes / l->piece_bytes + (f->size_bytes % l->piece_bytes != 0));
 }
 
-enum err backup_list_write(struct backup_list *l, struct buf *b, struct err_info *reterr_info)
+struct str backup_piece(const struct backup_file *f, size_t i)
+{
+    return str_of(f->pieces.p + i * (BACKUP_HASH_CHARS + 1), BACKUP_HASH_CHARS);
+}
+
+/* -- writing --------------------------------------------------------------------------------------------- */
+
+enum err backup_list_write(const struct backup_list *l, struct buf *b, struct err_info *reterr_info)
 {
     char hash[BACKUP_HASH_CHARS + 1];
-    if (l->n > 1) {
-        qsort(l->files, l->n, sizeof(*l->files), by_path);
-    }
-    buf_c(b, FIRST_LINE "\n");
+    buf_printf(b, FIRST_LINE "\npiece %llu\n", (unsigned long long)l->piece_bytes);
     for (size_t i = 0; i < l->n; i++) {
         const struct backup_file *f = &l->files[i];
         if (!backup_path_valid(f->path)) {
             return err_set(reterr_info, ERR_INVALID, "a file with the name %.*s cannot be kept in a backup",
                            STR_FMT(f->path));
         }
-        buf_printf(b, "file %llu %s %.*s\n", (unsigned long long)f->size_bytes, f->hash, STR_FMT(f->path));
+        buf_printf(b, "file %03o %llu ", f->mode, (unsigned long long)f->size_bytes);
+        buf_str(b, f->pieces.n ? f->pieces : STR("-"));
+        buf_printf(b, " %.*s\n", STR_FMT(f->path));
     }
     if (!b->err) {
         backup_hash(buf_view(b), hash);
@@ -104,28 +106,55 @@ static bool hash_valid(struct str hash)
 
 static enum err damaged(struct err_info *info, size_t line, const char *why)
 {
-    return err_set(info, ERR_CORRUPT, "line %zu of the backup's list: %s; take another backup", line, why);
+    return err_set(info, ERR_CORRUPT, "line %zu of the backup's list: %s; use another backup", line, why);
 }
 
-/* "file SIZE SHA256 PATH" */
+static bool mode_read(struct str s, unsigned *ret_mode)
+{
+    unsigned mode = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '7') {
+            return false;
+        }
+        mode = mode * 8 + (unsigned)(s.p[i] - '0');
+    }
+    *ret_mode = mode;
+    return s.n == 3;
+}
+
+/* As many names as a file of that size has pieces. */
+static bool pieces_valid(const struct backup_list *l, const struct backup_file *f)
+{
+    size_t n = 0;
+    for (struct str rest = f->pieces; rest.n; n++) {
+        if (!hash_valid(str_cut(&rest, ','))) {
+            return false;
+        }
+    }
+    return n == backup_piece_count(l, f) && f->pieces.n == (n ? n * (BACKUP_HASH_CHARS + 1) - 1 : 0);
+}
+
+/* "file MODE SIZE NAME,NAME PATH" */
 static enum err file_read(struct str line, size_t number, struct arena *a, struct backup_list *l,
                           struct err_info *info)
 {
-    struct str rest = line, word = str_cut(&rest, ' '), size = str_cut(&rest, ' '),
-               hash = str_cut(&rest, ' ');
-    struct backup_file f = {.path = rest};
-    if (!str_eq_c(word, "file") || str_to_u64(size, &f.size_bytes) || !hash_valid(hash)) {
-        return damaged(info, number, "it is not \"file SIZE SHA256 PATH\"");
+    struct str rest = line, word = str_cut(&rest, ' '), mode = str_cut(&rest, ' '),
+               size = str_cut(&rest, ' '), pieces = str_cut(&rest, ' ');
+    struct backup_file f = {.path = rest, .pieces = str_eq_c(pieces, "-") ? (struct str){0} : pieces};
+    if (!str_eq_c(word, "file") || !mode_read(mode, &f.mode) || str_to_u64(size, &f.size_bytes) ||
+        !pieces_valid(l, &f)) {
+        return damaged(info, number, "it is not \"file MODE SIZE NAMES PATH\"");
     }
     if (!backup_path_valid(f.path)) {
-        return damaged(info, number, "a path that leads out of the data folder is refused");
+        return damaged(info, number, "a path that leads out of the folder is refused");
     }
     if (l->n && str_cmp(l->files[l->n - 1].path, f.path) >= 0) {
         return damaged(info, number, "the paths are not in order");
     }
-    memcpy(f.hash, hash.p, BACKUP_HASH_CHARS);
     f.path = arena_str(a, f.path);
-    enum err e = f.path.p ? arena_reserve(a, (void **)&l->files, &l->cap, l->n + 1, sizeof(f)) : ERR_OOM;
+    f.pieces = arena_str(a, f.pieces);
+    enum err e =
+        f.path.p && f.pieces.p ? arena_reserve(a, (void **)&l->files, &l->cap, l->n + 1, sizeof(f)) : ERR_OOM;
     if (e) {
         return err_set(info, e, "no memory for the list of a backup");
     }
@@ -149,33 +178,42 @@ static enum err end_read(struct str line, struct str before, struct str after, s
     return ERR_OK;
 }
 
+/* The two lines before the files. */
+static enum err head_read(struct str *rest, struct backup_list *l, struct err_info *info)
+{
+    struct str first = str_cut(rest, '\n'), piece = str_cut(rest, '\n');
+    if (!str_eq_c(first, FIRST_LINE)) {
+        return str_starts(first, FIRST_WORD)
+                   ? err_set(info, ERR_UNSUPPORTED,
+                             "the backup is of another form (%.*s); restore it with the Cairn that made it",
+                             first.n > 40 ? 40 : (int)first.n, first.p)
+                   : damaged(info, 1, "it does not begin with \"" FIRST_LINE "\"");
+    }
+    if (!str_eq_c(str_cut(&piece, ' '), "piece") || str_to_u64(piece, &l->piece_bytes) ||
+        l->piece_bytes == 0 || l->piece_bytes > PIECE_BYTES_MAX) {
+        return damaged(info, 2, "it is not \"piece BYTES\"");
+    }
+    return ERR_OK;
+}
+
 enum err backup_list_read(struct str text, struct arena *a, struct backup_list *ret_list,
                           struct err_info *reterr_info)
 {
     struct backup_list l = {0};
-    struct str rest = text, first = str_cut(&rest, '\n');
-    if (!str_eq_c(first, FIRST_LINE)) {
-        return str_starts(first, FIRST_WORD)
-                   ? err_set(reterr_info, ERR_UNSUPPORTED,
-                             "the backup is of a newer form (%.*s); restore it with a newer Cairn",
-                             first.n > 40 ? 40 : (int)first.n, first.p)
-                   : damaged(reterr_info, 1, "it does not begin with \"" FIRST_LINE "\"");
-    }
-    for (size_t number = 2; rest.p; number++) {
+    struct str rest = text;
+    enum err e = head_read(&rest, &l, reterr_info);
+    for (size_t number = 3; !e && rest.p; number++) {
         const char *begin = rest.p;
         struct str line = str_cut(&rest, '\n');
         if (str_starts(line, STR("end "))) {
             struct str before = str_of(text.p, (size_t)(begin - text.p));
-            enum err e = end_read(line, before, rest, number, l.n, reterr_info);
+            e = end_read(line, before, rest, number, l.n, reterr_info);
             if (!e) {
                 *ret_list = l;
             }
             return e;
         }
-        enum err e = file_read(line, number, a, &l, reterr_info);
-        if (e) {
-            return e;
-        }
+        e = file_read(line, number, a, &l, reterr_info);
     }
-    return damaged(reterr_info, 1, "its end is missing");
+    return e ? e : damaged(reterr_info, 1, "its end is missing");
 }

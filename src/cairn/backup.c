@@ -1,43 +1,74 @@
-/* cairn backup and cairn restore: a data folder to a folder of backups, and back.
- *
- * The locks of the stores tell whether a program uses the data folder: then it is asked for a snapshot, which
- * is copied and removed; otherwise the files are read as they are, under the locks. */
+/* cairn backup and cairn restore: the data and the configuration of a node into a folder or a bucket of
+ * backups, and back. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "backup/backup.h"
+#include "base/clock.h"
+#include "cairn/backup_source.h"
 #include "cairn/command.h"
-#include "cairn/flags.h"
-#include "cairn/snapshot.h"
-#include "cairn/snapshot_client.h"
 #include "disk/file.h"
 
 enum {
-    ROLES_KEPT = 3
+    BAR_CHARS = 30,
+    BAR_EVERY_MS = 100,
+    NAME_CHARS = 64,
+    HELP_BYTES_MAX = 16384
 };
-
-static const char *const roles_kept[ROLES_KEPT] = {"metrics", "logs", "dashboards"};
 
 struct backup_flags {
-    struct str data, store, name;
-    bool verify, help;
+    struct backup_places places;
+    struct str store, name, key_file, new_key, endpoint, region, profile, config_to;
+    uint64_t keep;
+    bool verify, list, unlock, help;
 };
 
+#define AT(field) offsetof(struct backup_flags, field)
+#define BUCKET_FLAGS                                                                                     \
+    {"endpoint-url", FLAG_STR, AT(endpoint), "", "of a bucket that is not AWS': http[s]://HOST[:PORT]"}, \
+        {"region", FLAG_STR, AT(region), "", "of a bucket; found out unless told"},                      \
+        {"profile", FLAG_STR, AT(profile), "", "whose keys in ~/.aws open the bucket"},                  \
+    {                                                                                                    \
+        "help", FLAG_BOOL, AT(help), "", "this text"                                                     \
+    }
+#define KEY_FLAG(text)                               \
+    {                                                \
+        "key-file", FLAG_STR, AT(key_file), "", text \
+    }
+
 static const struct flag backup_table[] = {
-    {"data", FLAG_STR, offsetof(struct backup_flags, data), "./cairn-data", "data folder to back up"},
-    {"to", FLAG_STR, offsetof(struct backup_flags, store), "", "folder of the backups"},
-    {"name", FLAG_STR, offsetof(struct backup_flags, name), "", "name of the backup; the time unless told"},
-    {"verify", FLAG_BOOL, offsetof(struct backup_flags, verify), "", "read the backup again and compare"},
-    {"help", FLAG_BOOL, offsetof(struct backup_flags, help), "", "this text"},
+    {"data", FLAG_STR, AT(places.data), "./cairn-data", "data folder to back up"},
+    {"to", FLAG_STR, AT(store), "", "where the backups are: a folder, or s3://BUCKET/PREFIX"},
+    {"metrics-data", FLAG_STR, AT(places.roles[0]), "DATA/metrics", "folder of the role metrics"},
+    {"logs-data", FLAG_STR, AT(places.roles[1]), "DATA/logs", "folder of the role logs"},
+    {"dashboards-data", FLAG_STR, AT(places.roles[2]), "DATA/dashboards", "folder of the role dashboards"},
+    {"config", FLAG_LIST, AT(places.config), "",
+     "file or folder of configuration to keep too, besides those a running program says it reads"},
+    {"name", FLAG_STR, AT(name), "", "name of the backup; the time unless told"},
+    {"keep", FLAG_U64, AT(keep), "", "remove all but so many of the backups that are named by their time"},
+    {"verify", FLAG_BOOL, AT(verify), "", "read the backup again and compare"},
+    KEY_FLAG("encrypt with the key in this file; without it nobody can read the backups"),
+    {"new-key", FLAG_STR, AT(new_key), "", "make a key, write it to this new file, and nothing else"},
+    {"unlock", FLAG_BOOL, AT(unlock), "",
+     "remove the lock of a writer that is gone for good, and nothing else"},
+    BUCKET_FLAGS,
 };
 
 static const struct flag restore_table[] = {
-    {"from", FLAG_STR, offsetof(struct backup_flags, store), "", "folder of the backups"},
-    {"backup", FLAG_STR, offsetof(struct backup_flags, name), "", "name of the backup; the last unless told"},
-    {"data", FLAG_STR, offsetof(struct backup_flags, data), "", "folder to write, absent or empty"},
-    {"verify", FLAG_BOOL, offsetof(struct backup_flags, verify), "", "only read the backup and compare"},
-    {"help", FLAG_BOOL, offsetof(struct backup_flags, help), "", "this text"},
+    {"from", FLAG_STR, AT(store), "", "where the backups are: a folder, or s3://BUCKET/PREFIX"},
+    {"backup", FLAG_STR, AT(name), "", "name of the backup; the last unless told"},
+    {"data", FLAG_STR, AT(places.data), "", "folder to write every role's data to, absent or empty"},
+    {"metrics-data", FLAG_STR, AT(places.roles[0]), "DATA/metrics", "folder for the role metrics alone"},
+    {"logs-data", FLAG_STR, AT(places.roles[1]), "DATA/logs", "folder for the role logs alone"},
+    {"dashboards-data", FLAG_STR, AT(places.roles[2]), "DATA/dashboards",
+     "folder for the role dashboards alone"},
+    {"config-to", FLAG_STR, AT(config_to), "",
+     "folder to write the configuration files below, at their own paths; absent or empty"},
+    {"verify", FLAG_BOOL, AT(verify), "", "only read the backup and compare"},
+    {"list", FLAG_BOOL, AT(list), "", "only print the names of the backups"},
+    KEY_FLAG("the key that the backups are encrypted with"),
+    BUCKET_FLAGS,
 };
 
 static int fail(const char *command, const struct err_info *info, int status)
@@ -48,116 +79,133 @@ static int fail(const char *command, const struct err_info *info, int status)
 
 static int help(const struct flag_set *set, const char *usage)
 {
-    struct buf text AUTO_BUF = {.size_bytes_max = 8192};
+    struct buf text AUTO_BUF = {.size_bytes_max = HELP_BYTES_MAX};
     buf_c(&text, usage);
     flags_help(&text, set, 1);
     return !text.err && fwrite(text.p, 1, text.n, stdout) == text.n ? 0 : 1;
 }
 
-static void progress_line(void *ctx, uint64_t done, uint64_t total)
+/* -- progress -------------------------------------------------------------------------------------------- */
+
+struct bar {
+    const char *word;
+    int64_t last_ns;
+    bool shown;
+};
+
+static void bar_draw(void *ctx, uint64_t done, uint64_t total)
 {
-    (void)fprintf(stderr, "\r%s %llu of %llu MiB", (const char *)ctx, (unsigned long long)(done >> 20),
-                  (unsigned long long)(total >> 20));
+    struct bar *b = ctx;
+    int64_t now = clock_mono_ns(clock_real());
+    char line[BAR_CHARS + 1];
+    if (b->shown && done < total && now - b->last_ns < BAR_EVERY_MS * NS_PER_MS) {
+        return;
+    }
+    uint64_t part = total ? (done < total ? done : total) * 100 / total : 100;
+    for (size_t i = 0; i < BAR_CHARS; i++) {
+        line[i] = i * 100 < part * BAR_CHARS ? '#' : '-';
+    }
+    line[BAR_CHARS] = '\0';
+    (void)fprintf(stderr, "\r%s [%s] %3llu%%  %.1f of %.1f MiB ", b->word, line, (unsigned long long)part,
+                  (double)done / 1048576, (double)total / 1048576);
+    b->last_ns = now;
+    b->shown = true;
+}
+
+static void bar_end(struct bar *b)
+{
+    if (b->shown) {
+        (void)fputc('\n', stderr);
+    }
+    b->shown = false;
+}
+
+static void say_damaged(void *ctx, const char *message)
+{
+    bar_end(ctx);
+    (void)fprintf(stderr, "damaged: %s\n", message);
 }
 
 /* On a terminal a line that is written over; elsewhere nothing. */
-static struct backup_progress progress_of(char *word)
+static struct backup_progress progress_of(struct bar *b)
 {
-    return (struct backup_progress){.step = isatty(STDERR_FILENO) ? progress_line : NULL, .ctx = word};
+    return (struct backup_progress){
+        .step = isatty(STDERR_FILENO) ? bar_draw : NULL, .damaged = say_damaged, .ctx = b};
 }
 
-static void progress_end(const struct backup_progress *p)
-{
-    if (p->step) {
-        (void)fputc('\n', stderr);
-    }
-}
+/* -- the store ------------------------------------------------------------------------------------------- */
 
-/* -- the source ------------------------------------------------------------------------------------------ */
-
-/* What a backup is taken of. */
-struct source {
-    struct arena a;
-    struct str data;
-    int locks[ROLES_KEPT];
-    struct str snapshot; /* folder to remove afterwards; empty: none */
-    struct backup_source rows[ROLES_KEPT];
-    size_t n;
+struct open_store {
+    struct object_store *objects;
+    struct backup_store store;
+    struct backup_key key;
+    bool opened;
 };
 
-/* Takes the stores' locks; *ret_running when one of them is in use. */
-static enum err source_lock(struct source *s, bool *ret_running, struct err_info *info)
+static void option_add(struct buf *place, const char *name, struct str value)
 {
-    enum err e = ERR_OK;
-    *ret_running = false;
-    for (size_t i = 0; i < ROLES_KEPT && !e && !*ret_running; i++) {
-        struct str dir = arena_printf(&s->a, "%.*s/%s", STR_FMT(s->data), roles_kept[i]);
-        e = !dir.p ? err_set(info, ERR_OOM, "out of memory") : ERR_OK;
-        e = e || !dir_is(dir.p) ? e : dir_lock(dir.p, &s->locks[i], info);
-        *ret_running = e == ERR_EXISTS;
-        e = *ret_running ? ERR_OK : e;
+    if (value.n) {
+        bool first = str_find_char(buf_view(place), '?', 0) == STR_NPOS;
+        buf_printf(place, "%c%s=%.*s", first ? '?' : '&', name, STR_FMT(value));
     }
+}
+
+/* The flags for a bucket become options of its place. */
+static enum err objects_open(const struct backup_flags *f, bool create, struct object_store **ret_s,
+                             struct err_info *info)
+{
+    struct buf place AUTO_BUF = {.size_bytes_max = 4096};
+    buf_str(&place, f->store);
+    if (object_place_is_bucket(f->store)) {
+        option_add(&place, "endpoint", f->endpoint);
+        option_add(&place, "region", f->region);
+        option_add(&place, "profile", f->profile);
+    } else if (f->endpoint.n || f->region.n || f->profile.n) {
+        return err_set(info, ERR_INVALID,
+                       "--endpoint-url, --region and --profile are for s3://BUCKET/PREFIX");
+    } else if (!create && !dir_is(f->store.p)) {
+        return err_set(info, ERR_NOT_FOUND, "there is no folder %.*s", STR_FMT(f->store));
+    }
+    return place.err ? err_set(info, ERR_OOM, "no memory for a path")
+                     : object_store_open(buf_view(&place), ret_s, info);
+}
+
+static enum err store_open(const struct backup_flags *f, bool create, struct open_store *ret_o,
+                           struct err_info *info)
+{
+    *ret_o = (struct open_store){0};
+    enum err e = f->key_file.n ? backup_key_load(f->key_file.p, &ret_o->key, info) : ERR_OK;
+    e = e ? e : objects_open(f, create, &ret_o->objects, info);
+    e = e ? e
+          : backup_store_open(ret_o->objects, f->key_file.n ? &ret_o->key : NULL, create, &ret_o->store,
+                              info);
+    ret_o->opened = !e;
     return e;
 }
 
-/* A role without a store of its own to lock (dashboards alone) is running when DATA/control is there. */
-static enum err source_open(struct source *s, struct err_info *info)
+static void store_close(struct open_store *o)
 {
-    bool running = false;
-    enum err e = source_lock(s, &running, info);
-    struct str control = arena_printf(&s->a, "%.*s/" SNAPSHOT_CONTROL, STR_FMT(s->data));
-    running = running || (control.p && !e && s->locks[0] < 0 && s->locks[1] < 0 && file_exists(control.p));
-    e = e || !running ? e : snapshot_of_running(&s->a, s->data, &s->snapshot, info);
-    for (size_t i = 0; i < ROLES_KEPT && !e; i++) {
-        struct str dir =
-            arena_printf(&s->a, "%.*s/%s", STR_FMT(running ? s->snapshot : s->data), roles_kept[i]);
-        struct str live = arena_printf(&s->a, "%.*s/%s", STR_FMT(s->data), roles_kept[i]);
-        if (!dir.p || !live.p) {
-            return err_set(info, ERR_OOM, "out of memory");
-        }
-        if (dir_is(dir.p)) {
-            s->rows[s->n++] = (struct backup_source){dir.p, roles_kept[i]};
-        } else if (dir_is(live.p)) {
-            return err_set(info, ERR_UNAVAILABLE,
-                           "the running program does not serve %s; stop the others first", live.p);
-        }
+    if (o->opened) {
+        backup_store_close(&o->store);
     }
-    return e || s->n ? e : err_set(info, ERR_NOT_FOUND, "%.*s holds nothing of Cairn's", STR_FMT(s->data));
+    object_store_close(o->objects);
+    backup_key_done(&o->key);
 }
 
-static void source_close(struct source *s)
-{
-    for (size_t i = 0; i < ROLES_KEPT; i++) {
-        dir_unlock(s->locks[i]);
-    }
-    if (s->snapshot.n) {
-        (void)(dir_remove(s->snapshot.p, NULL) == ERR_OK);
-    }
-    arena_done(&s->a);
-}
-
-/* -- backup ---------------------------------------------------------------------------------------------- */
-
-static enum err name_now(struct str given, char name[64], struct str *ret_name)
-{
-    time_t now = time(NULL);
-    struct tm t;
-    bool made = gmtime_r(&now, &t) && strftime(name, 64, "%Y%m%dT%H%M%SZ", &t) > 0;
-    *ret_name = given.n ? given : str_c(name);
-    return made ? ERR_OK : ERR_INTERNAL;
-}
-
-static int verify(struct object_store *store, struct str name, const char *command)
+static int verify(struct backup_store *store, struct str name, const char *command)
 {
     struct backup_result r = {0};
     struct err_info info = {0};
     uint64_t bad = 0;
-    struct backup_progress p = progress_of((char[]){"verified"});
+    struct bar bar = {.word = "verified"};
+    struct backup_progress p = progress_of(&bar);
     enum err e = backup_verify(store, name, &p, &r, &bad, &info);
-    progress_end(&p);
-    if (e) {
+    bar_end(&bar);
+    if (e && bad) {
         (void)fprintf(stderr, "%llu of %llu files are damaged\n", (unsigned long long)bad,
                       (unsigned long long)r.files);
+    }
+    if (e) {
         return fail(command, &info, 1);
     }
     (void)printf("verified %.*s: %llu files, %llu bytes\n", STR_FMT(name), (unsigned long long)r.files,
@@ -165,58 +213,186 @@ static int verify(struct object_store *store, struct str name, const char *comma
     return 0;
 }
 
-static int backup_run(const struct backup_flags *f, struct object_store *store)
+/* -- backup ---------------------------------------------------------------------------------------------- */
+
+/* The time; of two backups in one second the later has the next one's. */
+static enum err name_now(struct backup_store *store, struct str given, char name[NAME_CHARS],
+                         struct str *ret_name, struct err_info *info)
 {
-    struct source s = {.data = f->data, .locks = {-1, -1, -1}};
+    struct arena a AUTO_ARENA = {0};
+    const struct str *names = NULL;
+    size_t n = 0;
+    enum err e = given.n ? ERR_OK : backup_names(store, &a, &names, &n, info);
+    bool taken = !given.n && !e;
+    for (time_t now = time(NULL); taken; now++) {
+        struct tm t;
+        if (!gmtime_r(&now, &t) || strftime(name, NAME_CHARS, "%Y%m%dT%H%M%SZ", &t) == 0) {
+            return err_set(info, ERR_INTERNAL, "the clock shows no time");
+        }
+        taken = false;
+        for (size_t i = 0; i < n; i++) {
+            taken = taken || str_eq_c(names[i], name);
+        }
+    }
+    *ret_name = given.n ? given : str_c(name);
+    return e;
+}
+
+static enum err backup_take(const struct backup_flags *f, struct backup_store *store, struct str name,
+                            struct backup_result *ret_r, struct err_info *info)
+{
+    static struct backup_sources sources; /* large; one backup a process */
+    struct bar bar = {.word = "copied"};
+    struct backup_progress p = progress_of(&bar);
+    enum err e = backup_sources_open(&f->places, &sources, info);
+    e = e ? e : backup_write(store, name, sources.rows, sources.n, &p, ret_r, info);
+    bar_end(&bar);
+    backup_sources_close(&sources);
+    return e;
+}
+
+static int prune(struct backup_store *store, uint64_t keep)
+{
+    struct err_info info = {0};
+    uint64_t backups = 0, pieces = 0;
+    if (backup_prune(store, (size_t)keep, &backups, &pieces, &info)) {
+        return fail("backup", &info, 1);
+    }
+    (void)printf("kept %llu: removed %llu backups and %llu objects\n", (unsigned long long)keep,
+                 (unsigned long long)backups, (unsigned long long)pieces);
+    return 0;
+}
+
+static int backup_run(const struct backup_flags *f, struct backup_store *store)
+{
     struct backup_result r = {0};
     struct err_info info = {0};
-    struct backup_progress p = progress_of((char[]){"copied"});
-    char made[64] = "";
+    char made[NAME_CHARS] = "";
     struct str name = {0};
-    enum err e = name_now(f->name, made, &name);
-    e = e ? e : source_open(&s, &info);
-    e = e ? e : backup_write(store, name, s.rows, s.n, &p, &r, &info);
-    progress_end(&p);
-    source_close(&s);
+    enum err e = backup_lock(store, &info);
+    e = e ? e : name_now(store, f->name, made, &name, &info);
+    e = e ? e : backup_take(f, store, name, &r, &info);
     if (e) {
         return fail("backup", &info, 1);
     }
-    (void)printf("backup %.*s: %llu files, %llu bytes; copied %llu files, %llu bytes\n", STR_FMT(name),
-                 (unsigned long long)r.files, (unsigned long long)r.bytes, (unsigned long long)r.files_copied,
-                 (unsigned long long)r.bytes_copied);
-    return f->verify ? verify(store, name, "backup") : 0;
+    (void)printf("backup %.*s: %llu files, %llu bytes; copied %llu objects, %llu bytes\n", STR_FMT(name),
+                 (unsigned long long)r.files, (unsigned long long)r.bytes,
+                 (unsigned long long)r.pieces_copied, (unsigned long long)r.bytes_copied);
+    int status = f->verify ? verify(store, name, "backup") : 0;
+    return status || !f->keep ? status : prune(store, f->keep);
+}
+
+static int key_make(struct str path)
+{
+    struct err_info info = {0};
+    if (backup_key_make(path.p, &info)) {
+        return fail("backup", &info, 1);
+    }
+    (void)printf(
+        "%.*s holds a new key. Keep a copy of it away from this machine: backups that are encrypted with it "
+        "can be read\nwith it alone. When it is lost they are lost, and nobody can help.\n",
+        STR_FMT(path));
+    return 0;
+}
+
+static int backup_do(const struct backup_flags *f)
+{
+    struct open_store o = {0};
+    struct err_info info = {0};
+    int status;
+    if (store_open(f, !f->unlock, &o, &info)) {
+        status = fail("backup", &info, 1);
+    } else if (f->unlock) {
+        status = backup_lock_break(&o.store, &info) ? fail("backup", &info, 1) : 0;
+    } else {
+        status = backup_run(f, &o.store);
+    }
+    store_close(&o);
+    return status;
 }
 
 int command_backup(int argc, char **argv)
 {
-    struct backup_flags f = {.data = STR("./cairn-data")};
+    struct backup_flags f = {.places = {.data = STR("./cairn-data")}};
     const struct flag_set set = {"Flags", backup_table, ARRAY_LEN(backup_table), &f};
-    struct object_store *store = NULL;
     struct err_info info = {0};
     size_t n = 0;
     if (flags_parse(argc, argv, &set, 1, NULL, 0, &n, NULL, NULL, &info)) {
         return fail("backup", &info, 2);
     }
-    if (f.help || !f.store.n) {
+    for (size_t i = 0; i < BACKUP_ROLES; i++) { /* folders of roles alone: the default is not meant */
+        bool own = f.places.roles[i].n && str_eq_c(f.places.data, "./cairn-data") && !dir_is("./cairn-data");
+        f.places.data = own ? (struct str){0} : f.places.data;
+    }
+    if (f.help || (!f.store.n && !f.new_key.n)) {
         int status =
-            help(&set, "usage: cairn backup --data=DIR --to=DIR\n\nCopies what is new to the folder of "
-                       "backups, while the data folder is in use or not.\n");
+            help(&set, "usage: cairn backup --data=DIR --to=PLACE\n\nCopies what is new to the backups, "
+                       "while the data folder is in use or not.\n");
         return f.help ? status : 2;
     }
-    if (object_store_open_dir(f.store.p, &store, &info)) {
-        return fail("backup", &info, 1);
-    }
-    int status = backup_run(&f, store);
-    object_store_close(store);
-    return status;
+    return f.new_key.n ? key_make(f.new_key) : backup_do(&f);
 }
 
 /* -- restore --------------------------------------------------------------------------------------------- */
 
-static int restore_run(const struct backup_flags *f, struct object_store *store)
+/* A role's own folder goes before the folder of all. */
+static size_t targets_of(const struct backup_flags *f, struct backup_target targets[BACKUP_ROLES + 2])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < BACKUP_ROLES; i++) {
+        if (f->places.roles[i].n) {
+            targets[n++] = (struct backup_target){f->places.roles[i].p, backup_roles[i]};
+        }
+    }
+    if (f->places.data.n) {
+        targets[n++] = (struct backup_target){f->places.data.p, NULL};
+    }
+    if (f->config_to.n) {
+        targets[n++] = (struct backup_target){f->config_to.p, "config"};
+    }
+    return n;
+}
+
+static int restore_files(const struct backup_flags *f, struct backup_store *store, struct str name)
+{
+    struct backup_target targets[BACKUP_ROLES + 2];
+    struct backup_result r = {0};
+    struct err_info info = {0};
+    struct bar bar = {.word = "restored"};
+    struct backup_progress p = progress_of(&bar);
+    size_t n = targets_of(f, targets);
+    enum err e = backup_restore(store, name, targets, n, &p, &r, &info);
+    bar_end(&bar);
+    if (e) {
+        int status = fail("restore", &info, 1);
+        if (e != ERR_EXISTS && e != ERR_NOT_FOUND) {
+            (void)fprintf(
+                stderr,
+                "what was restored so far stands in .restoring; the same command goes on from there\n");
+        }
+        return status;
+    }
+    (void)printf("restored %.*s to", STR_FMT(name));
+    for (size_t i = 0; i < n; i++) {
+        (void)printf(" %s", targets[i].dir);
+    }
+    (void)printf(": %llu files, %llu bytes\n", (unsigned long long)r.files, (unsigned long long)r.bytes);
+    return 0;
+}
+
+/* The newest by its time; without one the last by name. */
+static struct str newest(const struct str *names, size_t n)
+{
+    struct str name = n ? names[n - 1] : (struct str){0};
+    for (size_t i = 0; i < n; i++) {
+        name = backup_name_timed(names[i]) || !backup_name_timed(name) ? names[i] : name;
+    }
+    return name;
+}
+
+static int restore_run(const struct backup_flags *f, struct backup_store *store)
 {
     struct arena a AUTO_ARENA = {0};
-    struct backup_result r = {0};
     struct err_info info = {0};
     const struct str *names = NULL;
     size_t n = 0;
@@ -225,45 +401,32 @@ static int restore_run(const struct backup_flags *f, struct object_store *store)
     if (e) {
         return fail("restore", &info, 1);
     }
-    struct str name = f->name.n ? f->name : names[n - 1];
-    if (f->verify) {
-        return verify(store, name, "restore");
+    for (size_t i = 0; f->list && i < n; i++) {
+        (void)printf("%.*s\n", STR_FMT(names[i]));
     }
-    struct backup_progress p = progress_of((char[]){"restored"});
-    e = backup_restore(store, name, f->data.p, &p, &r, &info);
-    progress_end(&p);
-    if (e) {
-        return fail("restore", &info, 1);
-    }
-    (void)printf("restored %.*s to %.*s: %llu files, %llu bytes\n", STR_FMT(name), STR_FMT(f->data),
-                 (unsigned long long)r.files, (unsigned long long)r.bytes);
-    return 0;
+    struct str name = f->name.n ? f->name : newest(names, n);
+    return f->list ? 0 : f->verify ? verify(store, name, "restore") : restore_files(f, store, name);
 }
 
 int command_restore(int argc, char **argv)
 {
     struct backup_flags f = {0};
     const struct flag_set set = {"Flags", restore_table, ARRAY_LEN(restore_table), &f};
-    struct object_store *store = NULL;
+    struct backup_target targets[BACKUP_ROLES + 2];
+    struct open_store o = {0};
     struct err_info info = {0};
     size_t n = 0;
     if (flags_parse(argc, argv, &set, 1, NULL, 0, &n, NULL, NULL, &info)) {
         return fail("restore", &info, 2);
     }
-    if (f.help || !f.store.n || (!f.data.n && !f.verify)) {
+    if (f.help || !f.store.n || (!targets_of(&f, targets) && !f.verify && !f.list)) {
         int status =
-            help(&set, "usage: cairn restore --from=DIR [--backup=NAME] --data=DIR\n\nWrites a backup's "
-                       "files, each compared with its hash, into a new folder.\n");
+            help(&set,
+                 "usage: cairn restore --from=PLACE [--backup=NAME] --data=DIR [--config-to=DIR]\n\nWrites a "
+                 "backup's files, each compared with its hash, into folders that are absent or empty.\n");
         return f.help ? status : 2;
     }
-    if (!dir_is(f.store.p)) {
-        (void)err_set(&info, ERR_NOT_FOUND, "there is no folder %.*s", STR_FMT(f.store));
-        return fail("restore", &info, 1);
-    }
-    if (object_store_open_dir(f.store.p, &store, &info)) {
-        return fail("restore", &info, 1);
-    }
-    int status = restore_run(&f, store);
-    object_store_close(store);
+    int status = store_open(&f, false, &o, &info) ? fail("restore", &info, 1) : restore_run(&f, &o.store);
+    store_close(&o);
     return status;
 }

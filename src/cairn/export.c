@@ -51,7 +51,7 @@ struct export
 {
     const struct export_flags *f;
     struct arena a;
-    struct str snapshot; /* folder to remove afterwards; empty: none */
+    struct snapshot_use snapshot;
     struct tsdb *db;
     struct query_ctx q;
     ts_ms start_ms, end_ms;
@@ -126,11 +126,11 @@ static enum err store_open(struct export *x, struct err_info *info)
     if (e != ERR_EXISTS || f->path.n) {
         return e;
     }
-    e = snapshot_of_running(&x->a, f->data, &x->snapshot, info);
+    e = snapshot_take(&x->a, f->data, &x->snapshot, info);
     if (e != ERR_OK) {
         return e;
     }
-    return store_open_at(x, arena_printf(&x->a, "%.*s/metrics", STR_FMT(x->snapshot)), info);
+    return store_open_at(x, arena_printf(&x->a, "%.*s/metrics", STR_FMT(x->snapshot.folder)), info);
 }
 
 static enum err range_take(struct export *x, struct err_info *info)
@@ -263,9 +263,7 @@ static enum err run(struct export *x, struct err_info *info)
         e = x->f->blocks ? blocks_write(x, info) : text_write(x, info);
     }
     tsdb_close(x->db);
-    if (x->snapshot.n) {
-        (void)(dir_remove(x->snapshot.p, NULL) == ERR_OK);
-    }
+    snapshot_drop(&x->snapshot);
     return e;
 }
 

@@ -46,6 +46,7 @@ struct serve {
     enum durability durability;
     uint64_t memory_bytes;            /* 0 = each role's own default */
     struct web_config *web;           /* for every listener without one of its own; may be NULL */
+    struct str config_file, web_file; /* of all roles together; empty: none */
     const char *args[SERVE_ARGS_MAX]; /* what is no flag; only of a role that takes_arguments, alone */
     size_t arg_count;
     struct services services;
@@ -72,6 +73,9 @@ struct role_ops {
     /* Writes what the role keeps below the folder `to`/<its folder's name>, while it runs (backup). Any
      * thread, between start and stop. NULL: the role keeps nothing that a backup needs. */
     MUST_USE enum err (*snapshot)(struct role *r, const char *to, struct err_info *reterr_info);
+    /* Names the files and folders that the role reads besides config_file: a backup keeps them. As snapshot;
+     * may be NULL. */
+    void (*files)(struct role *r, void (*name)(void *ctx, struct str path), void *ctx);
     /* Stops and frees, in whatever state the role is. */
     void (*stop)(struct role *r);
 };
@@ -80,6 +84,7 @@ struct role {
     const struct role_ops *ops;
     struct str address;     /* --<role>-address; empty: from the original's flags, or the default port */
     struct str config_file; /* --<role>-config, or the original's flag when alone; empty: none */
+    struct str dir;         /* where it keeps what a backup needs; set by start; empty: nothing */
 };
 
 extern const struct role_ops role_metrics;

@@ -170,6 +170,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     if (e) {
         return reterr_info->message[0] ? e : err_set(reterr_info, e, "dashboards: %s", err_text(e));
     }
+    r->dir = d->dir;
     atomic_store_explicit(&d->ready, true, memory_order_release);
     http_server_set_loading(d->server, NULL);
     return ERR_OK;
@@ -193,6 +194,14 @@ static enum err snapshot(struct role *r, const char *to, struct err_info *reterr
     enum err e = dir.p && path.p ? dir_make(dir.p, reterr_info)
                                  : err_set(reterr_info, ERR_OOM, "no memory for a path");
     return e ? e : db_backup(((struct dashboards_role *)r)->db, path.p, reterr_info);
+}
+
+static void files(struct role *r, void (*name)(void *ctx, struct str path), void *ctx)
+{
+    const struct dashboards_role *d = (const struct dashboards_role *)r;
+    if (d->provisioning.n && dir_is(d->provisioning.p)) {
+        name(ctx, d->provisioning);
+    }
 }
 
 static void stop(struct role *r)
@@ -230,6 +239,7 @@ const struct role_ops role_dashboards = {
     .listen = listen_role,
     .start = start,
     .snapshot = snapshot,
+    .files = files,
     .reload = reload,
     .stop = stop,
 };

@@ -216,6 +216,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     if (e) {
         return err_set(reterr_info, e, "the logs API: %s", err_text(e));
     }
+    r->dir = str_c(l->data_dir);
     s->services.log_source = log_store_source(l->store);
     s->services.log_sink = log_store_sink(l->store);
     http_server_set_loading(l->server, NULL);

@@ -254,6 +254,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
         return err_set(reterr_info, e, "the metrics API: %s", err_text(e));
     }
     metrics_flags_log(m);
+    r->dir = str_c(m->data_dir);
     s->services.metric_source = m->api.source;
     s->services.metric_sink = m->api.sink;
     http_server_set_loading(m->server, NULL);
@@ -273,6 +274,19 @@ static enum err snapshot(struct role *r, const char *to, struct err_info *reterr
     buf_char(&path, '\0');
     return path.err ? err_set(reterr_info, path.err, "no memory for a path")
                     : tsdb_snapshot(((struct metrics_role *)r)->db, path.p, false, reterr_info);
+}
+
+static void files(struct role *r, void (*name)(void *ctx, struct str path), void *ctx)
+{
+    const struct metrics_role *m = (const struct metrics_role *)r;
+    struct rule_set *rules = metrics_rule_set(r);
+    for (size_t i = 0; rules && i < rules->n; i++) {
+        name(ctx, rules->groups[i].file);
+    }
+    rule_set_unref(rules);
+    if (m->f.web_config.n) {
+        name(ctx, m->f.web_config);
+    }
 }
 
 static void stop(struct role *r)
@@ -319,6 +333,7 @@ const struct role_ops role_metrics = {
     .listen = listen_role,
     .start = start,
     .snapshot = snapshot,
+    .files = files,
     .reload = reload,
     .stop = stop,
 };

@@ -239,6 +239,8 @@ static enum err settings_apply(struct run *run, struct err_info *reterr_info)
         e = web_config_load(set->web_config.p, &s->web, reterr_info);
     }
     s->data = set->data;
+    s->config_file = set->config_file;
+    s->web_file = set->web_config;
     s->listen = set->listen;
     s->memory_bytes = set->memory;
     s->services.demo_log = set->demo_log;

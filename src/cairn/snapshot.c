@@ -1,7 +1,9 @@
-/* The snapshot endpoint: DATA/control says where it is and holds its secret. */
+/* The snapshot endpoint: BASE/control says where it is and holds its secret. */
 #include "cairn/snapshot.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -12,7 +14,8 @@
 #include "disk/file.h"
 
 enum {
-    STAMP_BYTES = 64
+    STAMP_BYTES = 64,
+    ANSWER_BYTES_MAX = 1 << 20 /* names of files */
 };
 
 /* -- the request ----------------------------------------------------------------------------------------- */
@@ -49,7 +52,7 @@ static bool allowed(const struct snapshots *s, const struct http_req *r)
     return here && secret_right(s, http_req_header(r, SNAPSHOT_SECRET_HEADER));
 }
 
-/* backup-20060102T150405Z-0123abcd */
+/* backup-20060102T150405Z-0123abcd; cairn backup removes what is called so and was left behind. */
 static enum err name_make(char name[STAMP_BYTES])
 {
     uint32_t random = 0;
@@ -60,15 +63,15 @@ static enum err name_make(char name[STAMP_BYTES])
         strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &t) == 0) {
         return ERR_INTERNAL;
     }
-    (void)snprintf(name, STAMP_BYTES, "backup-%s-%08x", stamp, random);
+    (void)snprintf(name, STAMP_BYTES, SNAPSHOT_NAME_BEGINS "%s-%08x", stamp, random);
     return ERR_OK;
 }
 
-/* Every role's part below DATA/snapshots/NAME, or nothing. lock held. */
+/* Every role's part below BASE/snapshots/NAME, or nothing. lock held. */
 static enum err snapshot_make(struct snapshots *s, const char *name, struct arena *a, struct json_writer *w,
                               struct err_info *info)
 {
-    struct str path = arena_printf(a, "%.*s/" SNAPSHOT_FOLDER "/%s", STR_FMT(s->serve->data), name);
+    struct str path = arena_printf(a, "%.*s/" SNAPSHOT_FOLDER "/%s", STR_FMT(s->base), name);
     enum err e = path.p ? dir_make(path.p, info) : err_set(info, ERR_OOM, "no memory for a path");
     for (size_t i = 0; i < s->role_count && !e; i++) {
         const struct role_ops *ops = s->roles[i]->ops;
@@ -84,11 +87,43 @@ static enum err snapshot_make(struct snapshots *s, const char *name, struct aren
     return e;
 }
 
+struct naming {
+    struct json_writer *w;
+    struct arena *a;
+};
+
+/* Relative to the working folder as the roles are told, absolute in the answer. */
+static void name_file(void *ctx, struct str path)
+{
+    struct naming *n = ctx;
+    struct str text = arena_str(n->a, path);
+    char whole[PATH_MAX];
+    if (path.n && text.p && realpath(text.p, whole)) { /* else there is nothing to keep */
+        json_str(n->w, path.p[0] == '/' ? path : str_c(whole));
+    }
+}
+
+static void files_write(const struct snapshots *s, struct json_writer *w, struct arena *a)
+{
+    struct naming n = {w, a};
+    json_key(w, "files");
+    json_array_begin(w);
+    name_file(&n, s->serve->config_file);
+    name_file(&n, s->serve->web_file);
+    for (size_t i = 0; i < s->role_count; i++) {
+        name_file(&n, s->roles[i]->config_file);
+        if (s->roles[i]->ops->files) {
+            s->roles[i]->ops->files(s->roles[i], name_file, &n);
+        }
+    }
+    json_array_end(w);
+}
+
 static void post(void *ctx, struct http_req *r)
 {
     struct snapshots *s = ctx;
     struct err_info info = {0};
-    struct buf b AUTO_BUF = {.size_bytes_max = 4096};
+    struct buf b AUTO_BUF = {.size_bytes_max = ANSWER_BYTES_MAX};
     struct json_writer w = json_writer(&b);
     char name[STAMP_BYTES] = "";
     if (!allowed(s, r)) {
@@ -107,6 +142,7 @@ static void post(void *ctx, struct http_req *r)
                   : err_set(&info, ERR_UNAVAILABLE, "the program is starting or stopping");
     mutex_unlock(&s->lock);
     json_array_end(&w);
+    files_write(s, &w, http_req_arena(r));
     json_object_end(&w);
     if (e) {
         refuse(r, err_http_status(e), str_c(info.message[0] ? info.message : err_text(e)));
@@ -128,6 +164,20 @@ static struct http_server *any_server(const struct serve *serve)
     return v->metrics_server ? v->metrics_server : v->logs_server ? v->logs_server : v->dashboards_server;
 }
 
+/* The data folder when a role keeps its data below it; else the folder of the first that keeps any. */
+static struct str base_of(const struct serve *serve, struct role *const *roles, size_t role_count)
+{
+    struct str first = {0}, data = serve->data;
+    for (size_t i = 0; i < role_count; i++) {
+        struct str dir = roles[i]->dir;
+        if (dir.n > data.n && str_starts(dir, data) && dir.p[data.n] == '/') {
+            return data;
+        }
+        first = first.n ? first : dir;
+    }
+    return first;
+}
+
 static enum err secret_make(struct snapshots *s)
 {
     unsigned char bytes[SNAPSHOT_SECRET_BYTES];
@@ -144,12 +194,12 @@ static enum err control_write(struct snapshots *s, const struct http_server *ser
     struct buf path AUTO_BUF = {.size_bytes_max = 4096}, text AUTO_BUF = {.size_bytes_max = 4096};
     struct str bound = http_server_address(server);
     bool v6 = str_starts(bound, STR("[")) && !str_starts(bound, STR("[::]"));
-    buf_printf(&path, "%.*s/" SNAPSHOT_CONTROL, STR_FMT(s->serve->data));
+    buf_printf(&path, "%.*s/" SNAPSHOT_CONTROL, STR_FMT(s->base));
     s->control = buf_take(&path, NULL);
     buf_printf(&text, "http%s://%s:%u%s %s\n", web_config_tls(s->serve->web) ? "s" : "",
                v6 ? "[::1]" : "127.0.0.1", http_server_port(server), SNAPSHOT_PATH, s->secret);
     if (!s->control || text.err) {
-        return err_set(info, ERR_OOM, "no memory for %.*s/" SNAPSHOT_CONTROL, STR_FMT(s->serve->data));
+        return err_set(info, ERR_OOM, "no memory for %.*s/" SNAPSHOT_CONTROL, STR_FMT(s->base));
     }
     mode_t before = umask(S_IRWXG | S_IRWXO);
     enum err e = file_store(s->control, buf_view(&text), info);
@@ -164,7 +214,8 @@ void snapshots_start(struct snapshots *s, const struct serve *serve, struct role
     struct http_server *server = any_server(serve);
     *s = (struct snapshots){.serve = serve, .roles = roles, .role_count = role_count};
     mutex_init(&s->lock);
-    if (!server || !dir_is(serve->data.p)) { /* the roles keep their data elsewhere */
+    s->base = base_of(serve, roles, role_count);
+    if (!server || !s->base.n) {
         return;
     }
     enum err e = secret_make(s);

@@ -207,6 +207,10 @@ enum err dir_lock(const char *path, int *ret_fd, struct err_info *reterr_info)
     if (e) {
         return e;
     }
+    struct stat owner;
+    if (geteuid() == 0 && stat(path, &owner) == 0 && fchown(fd, owner.st_uid, owner.st_gid) != 0) {
+        errno = 0; /* the folder's owner may then not open it: told when that happens */
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
         pid[n > 0 ? n : 0] = '\0';

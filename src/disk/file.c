@@ -161,6 +161,13 @@ enum err file_truncate(int fd, uint64_t size_bytes, struct err_info *reterr_info
     return ERR_OK;
 }
 
+enum err file_mode_set(int fd, unsigned mode, struct err_info *reterr_info)
+{
+    return !fault_here() && fchmod(fd, (mode_t)(mode & 0777U)) == 0
+               ? ERR_OK
+               : err_set_errno(reterr_info, errno, "cannot set the permissions");
+}
+
 enum err file_remove(const char *path, struct err_info *reterr_info)
 {
     if (fault_here() || (unlink(path) != 0 && errno != ENOENT)) {

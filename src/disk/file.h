@@ -34,6 +34,8 @@ MUST_USE enum err file_size(int fd, uint64_t *ret_bytes, struct err_info *reterr
 /* After a failed sync the data may be lost although later syncs succeed: the caller turns read-only. */
 MUST_USE enum err file_sync_data(int fd, struct err_info *reterr_info); /* fdatasync */
 MUST_USE enum err file_truncate(int fd, uint64_t size_bytes, struct err_info *reterr_info);
+/* Permissions, at most 0777. */
+MUST_USE enum err file_mode_set(int fd, unsigned mode, struct err_info *reterr_info);
 MUST_USE enum err file_remove(const char *path, struct err_info *reterr_info); /* absent is OK */
 MUST_USE enum err file_rename(const char *from, const char *to, struct err_info *reterr_info);
 /* Gives the file a second name, which must not exist. */

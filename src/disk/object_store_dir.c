@@ -54,12 +54,13 @@ static enum err sweep(struct dir_store *s, struct err_info *info)
 
 static enum err write_whole(const char *path, struct str content, struct err_info *info)
 {
+    struct err_info why = {0};
     int fd = -1;
     enum err e = file_open(path, FILE_WRITE_NEW, &fd, info);
-    e = e ? e : file_write(fd, content.p, content.n, info);
-    e = e ? e : file_sync_data(fd, info);
+    e = e ? e : file_write(fd, content.p, content.n, &why);
+    e = e ? e : file_sync_data(fd, &why);
     file_close(fd);
-    return e;
+    return e && why.message[0] ? err_set(info, e, "%s: %.400s", path, why.message) : e;
 }
 
 static enum err make_parent(char *path, struct err_info *info)

@@ -1,1 +1,1 @@
-cairn_unit_test(NAME backup DEPS backup disk codec base)
+cairn_unit_test(NAME backup DEPS backup disk net codec base)
