@@ -9,174 +9,6 @@ static enum err no_memory(struct arena *a, struct err_info *info)
     return err_set(info, arena_err(a), "not enough memory for the push request");
 }
 
-/* -- {a="b"} --------------------------------------------------------------------------------------------- */
-
-static bool name_char(char c, bool first)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' ||
-           (!first && c >= '0' && c <= '9');
-}
-
-static void skip_space(struct str t, size_t *i)
-{
-    while (*i < t.n && (t.p[*i] == ' ' || t.p[*i] == '\t' || t.p[*i] == '\n' || t.p[*i] == '\r')) {
-        ++*i;
-    }
-}
-
-static void put_utf8(char *out, size_t *n, uint32_t code)
-{
-    if (code < 0x80) {
-        out[(*n)++] = (char)code;
-    } else if (code < 0x800) {
-        out[(*n)++] = (char)(0xc0 | (code >> 6));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    } else if (code < 0x10000) {
-        out[(*n)++] = (char)(0xe0 | (code >> 12));
-        out[(*n)++] = (char)(0x80 | ((code >> 6) & 63));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    } else {
-        out[(*n)++] = (char)(0xf0 | (code >> 18));
-        out[(*n)++] = (char)(0x80 | ((code >> 12) & 63));
-        out[(*n)++] = (char)(0x80 | ((code >> 6) & 63));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    }
-}
-
-/* Go's escapes; *i stands behind the backslash. */
-static bool unescape_one(struct str t, size_t *i, char *out, size_t *n)
-{
-    static const char from[] = "abfnrtv\\\"'", to[] = "\a\b\f\n\r\t\v\\\"'";
-    char c = t.p[(*i)++];
-    const char *at = c ? strchr(from, c) : NULL;
-    if (at) {
-        out[(*n)++] = to[at - from];
-        return true;
-    }
-    size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : c >= '0' && c <= '7' ? 3 : 0;
-    uint32_t v = 0;
-    if (digits == 3) {
-        --*i;
-    }
-    for (size_t k = 0; k < digits; k++) {
-        char d = *i < t.n ? t.p[(*i)++] : '\0';
-        int x = d >= '0' && d <= '9'                 ? d - '0'
-                : (d | 32) >= 'a' && (d | 32) <= 'f' ? (d | 32) - 'a' + 10
-                                                     : -1;
-        if (x < 0 || (digits == 3 && x > 7)) {
-            return false;
-        }
-        v = v * (digits == 3 ? 8 : 16) + (uint32_t)x;
-    }
-    if (digits == 0 || v > 0x10ffff) {
-        return false;
-    }
-    if (digits <= 3) {
-        out[(*n)++] = (char)v;
-    } else {
-        put_utf8(out, n, v);
-    }
-    return true;
-}
-
-/* "..." with Go's escapes or `...`. */
-static bool cut_string(struct arena *a, struct str t, size_t *i, struct str *ret_s)
-{
-    char quote = *i < t.n ? t.p[*i] : '\0';
-    if (quote != '"' && quote != '`') {
-        return false;
-    }
-    size_t from = ++*i;
-    bool escaped = false;
-    while (*i < t.n && t.p[*i] != quote) {
-        if (t.p[*i] == '\\' && quote == '"') {
-            escaped = true;
-            ++*i;
-        }
-        ++*i;
-    }
-    if (*i >= t.n) {
-        return false;
-    }
-    struct str raw = str_slice(t, from, (*i)++);
-    if (!escaped) {
-        *ret_s = raw;
-        return true;
-    }
-    char *out = arena_bytes(a, raw.n * 2 + 8);
-    size_t n = 0;
-    for (size_t k = 0; out && k < raw.n;) {
-        if (raw.p[k] != '\\') {
-            out[n++] = raw.p[k++];
-            continue;
-        }
-        k++;
-        if (!unescape_one(raw, &k, out, &n)) {
-            return false;
-        }
-    }
-    *ret_s = str_of(out, n);
-    return out != NULL;
-}
-
-enum err loki_labels_parse(struct arena *a, struct str text, const struct wire_label **ret_labels,
-                           size_t *ret_n, struct err_info *reterr_info)
-{
-    size_t i = 0, n = 0, most = 1;
-    for (size_t k = 0; k < text.n; k++) {
-        most += text.p[k] == '=';
-    }
-    struct wire_label *out = arena_array(a, most, sizeof(*out));
-    if (!out) {
-        return no_memory(a, reterr_info);
-    }
-    skip_space(text, &i);
-    if (i >= text.n || text.p[i] != '{') {
-        goto bad;
-    }
-    i++;
-    for (;;) {
-        skip_space(text, &i);
-        if (i < text.n && text.p[i] == '}') {
-            break;
-        }
-        size_t from = i;
-        while (i < text.n && name_char(text.p[i], i == from)) {
-            i++;
-        }
-        struct str name = str_slice(text, from, i), value;
-        skip_space(text, &i);
-        if (name.n == 0 || i >= text.n || text.p[i] != '=') {
-            goto bad;
-        }
-        i++;
-        skip_space(text, &i);
-        if (!cut_string(a, text, &i, &value)) {
-            goto bad;
-        }
-        out[n++] = (struct wire_label){name, value};
-        skip_space(text, &i);
-        if (i < text.n && text.p[i] == ',') {
-            i++;
-        } else if (!(i < text.n && text.p[i] == '}')) {
-            goto bad;
-        }
-    }
-    i++;
-    skip_space(text, &i);
-    if (i == text.n) {
-        *ret_labels = out;
-        *ret_n = n;
-        return ERR_OK;
-    }
-bad:
-    return err_set_at(
-        reterr_info, ERR_INVALID, 1, (unsigned)i + 1,
-        "error parsing labels '%.*s' with error: parse error at line 1, col %zu: syntax error: unexpected "
-        "%s",
-        text.n > 200 ? 200 : (int)text.n, text.p ? text.p : "", i + 1, i >= text.n ? "$end" : "character");
-}
-
 /* -- protobuf -------------------------------------------------------------------------------------------- */
 
 static size_t count_field(struct str m, uint32_t number)
@@ -292,7 +124,7 @@ enum err loki_push_decode_proto(struct arena *a, struct str body, struct wire_pu
         }
     }
     if (r.bad) {
-        return err_set(reterr_info, ERR_INVALID, "malformed push request: not a protobuf message");
+        return err_set(reterr_info, ERR_INVALID, "unexpected EOF"); /* as Loki says it */
     }
     *ret_push = (struct wire_push){streams, n};
     return ERR_OK;
@@ -340,37 +172,88 @@ void loki_push_encode_proto(struct buf *b, const struct wire_push *p)
 
 /* -- JSON ------------------------------------------------------------------------------------------------ */
 
-static enum err json_pairs(struct arena *a, const struct json_value *o, const char *what,
-                           const struct wire_label **ret_labels, size_t *ret_n, struct err_info *info)
+static enum err json_metadata(struct arena *a, const struct json_value *o, struct wire_entry *e,
+                              struct err_info *info)
 {
     struct wire_label *out = arena_array(a, o->count + 1, sizeof(*out));
-    size_t n = 0;
     if (!out) {
         return no_memory(a, info);
     }
     for (const struct json_value *c = o->child; c; c = c->next) {
         if (c->kind != JSON_STRING) {
-            return err_set(info, ERR_INVALID, "%s: the value of \"%.*s\" is not a string", what,
+            return err_set(info, ERR_INVALID, "structured metadata: the value of \"%.*s\" is not a string",
                            STR_FMT(c->key));
         }
-        out[n++] = (struct wire_label){c->key, c->string};
+        out[e->metadata_count++] = (struct wire_label){c->key, c->string};
     }
-    *ret_labels = out;
-    *ret_n = n;
+    e->metadata = out;
     return ERR_OK;
+}
+
+static bool is_plain_name(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i && c >= '0' && c <= '9'))) {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+/* Loki makes a text of the object and parses it: what is wrong with a name is said about that text. */
+static enum err names_refused(struct arena *a, const struct wire_label *labels, size_t n,
+                              struct err_info *info)
+{
+    struct buf text AUTO_BUF = {0};
+    const struct wire_label *unused;
+    size_t unused_n;
+    buf_char(&text, '{');
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(&text, "%s%.*s=", i ? ", " : "", STR_FMT(labels[i].name));
+        json_quote(&text, labels[i].value);
+    }
+    buf_char(&text, '}');
+    return text.err ? no_memory(a, info) : loki_labels_parse(a, buf_view(&text), &unused, &unused_n, info);
+}
+
+static enum err json_labels(struct arena *a, const struct json_value *o, struct wire_stream *s,
+                            struct err_info *info)
+{
+    struct wire_label *out = arena_array(a, o->count + 1, sizeof(*out));
+    bool plain = true;
+    size_t n = 0;
+    if (!out) {
+        return no_memory(a, info);
+    }
+    for (const struct json_value *c = o->child; c; c = c->next) {
+        size_t at = n++;
+        while (at && str_cmp(c->key, out[at - 1].name) < 0) {
+            out[at] = out[at - 1];
+            at--;
+        }
+        out[at] = (struct wire_label){c->key, c->kind == JSON_STRING ? c->string : c->raw};
+        plain &= is_plain_name(c->key);
+    }
+    s->labels = out;
+    s->label_count = n;
+    return plain ? ERR_OK : names_refused(a, out, n, info);
 }
 
 static enum err json_entry(struct arena *a, const struct json_value *v, struct wire_entry *e,
                            struct err_info *info)
 {
     const struct json_value *ts = v->child, *line = ts ? ts->next : NULL, *meta = line ? line->next : NULL;
-    if (v->kind != JSON_ARRAY || !line) {
+    if (v->kind != JSON_ARRAY || !ts) {
         return err_set(info, ERR_INVALID,
                        "a value must be an array of timestamp, line and optionally metadata");
     }
     if (ts->kind != JSON_STRING || str_to_i64(ts->string, &e->ts)) {
         return err_set(info, ERR_INVALID, "the timestamp %.*s is not a string of nanoseconds",
                        STR_FMT(ts->raw));
+    }
+    if (!line) { /* so Loki takes it */
+        return ERR_OK;
     }
     if (line->kind != JSON_STRING) {
         return err_set(info, ERR_INVALID, "the line %.*s is not a string", STR_FMT(line->raw));
@@ -382,7 +265,7 @@ static enum err json_entry(struct arena *a, const struct json_value *v, struct w
     if (meta->kind != JSON_OBJECT) {
         return err_set(info, ERR_INVALID, "structured metadata must be an object of strings");
     }
-    return json_pairs(a, meta, "structured metadata", &e->metadata, &e->metadata_count, info);
+    return json_metadata(a, meta, e, info);
 }
 
 static enum err json_stream(struct arena *a, const struct json_value *v, struct wire_stream *s,
@@ -394,7 +277,7 @@ static enum err json_stream(struct arena *a, const struct json_value *v, struct 
         return err_set(info, ERR_INVALID, "a stream must be an object with the members stream and values");
     }
     if (labels && labels->kind == JSON_OBJECT) {
-        enum err e = json_pairs(a, labels, "stream labels", &s->labels, &s->label_count, info);
+        enum err e = json_labels(a, labels, s, info);
         if (e) {
             return e;
         }
@@ -430,6 +313,10 @@ enum err loki_push_decode_json(struct arena *a, struct str body, struct wire_pus
     const struct json_value *list = e ? NULL : json_get(root, STR("streams"));
     if (e) {
         return e;
+    }
+    if ((root->kind != JSON_OBJECT && root->kind != JSON_NULL) ||
+        (list && list->kind != JSON_ARRAY && list->kind != JSON_NULL)) {
+        return err_set(reterr_info, ERR_INVALID, "a push must be an object whose member streams is an array");
     }
     struct wire_stream *streams = arena_array(a, list ? list->count + 1 : 1, sizeof(*streams));
     size_t n = 0;

@@ -408,7 +408,6 @@ enum err units_loki_time_parse(struct str s, ts_ns *ret_ns, struct err_info *ret
     if (units_rfc3339_parse(s, ret_ns) == ERR_OK) {
         return ERR_OK;
     }
-    return err_set(reterr_info, ERR_INVALID,
-                   "could not parse '%.*s' as a time: give Unix seconds or nanoseconds, or RFC 3339",
+    return err_set(reterr_info, ERR_INVALID, "strconv.ParseInt: parsing \"%.*s\": invalid syntax",
                    STR_FMT(s));
 }

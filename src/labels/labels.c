@@ -346,7 +346,11 @@ void labels_format_loki(struct buf *b, struct labels ls)
     buf_char(b, '{');
     for (size_t i = 0; i < ls.n; i++) {
         buf_c(b, i ? ", " : "");
-        buf_str(b, ls.l[i].name);
+        if (label_name_is_legacy(ls.l[i].name)) {
+            buf_str(b, ls.l[i].name);
+        } else {
+            labels_quote(b, ls.l[i].name);
+        }
         buf_char(b, '=');
         labels_quote(b, ls.l[i].value);
     }

@@ -79,7 +79,6 @@ void loki_call_refuse(struct loki_call *c, int status, const char *fmt, ...)
     va_start(ap, fmt);
     buf_vprintf(&c->out, fmt, ap);
     va_end(ap);
-    buf_char(&c->out, '\n');
     http_res_header(c->r, "X-Content-Type-Options", STR("nosniff"));
     http_res_send_buf(c->r, status, "text/plain; charset=utf-8", &c->out);
 }

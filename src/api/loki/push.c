@@ -60,7 +60,7 @@ static enum err decode_old_json(struct loki_call *c, struct str body, struct wir
 
 static void too_large(struct loki_call *c, size_t n, size_t most)
 {
-    loki_call_refuse(c, 413, "request body too large: %zu bytes, limit: %zu bytes", n, most);
+    loki_call_refuse(c, 413, "request body too large: %zu bytes, limit: %zu bytes\n", n, most);
 }
 
 /* The body without its Content-Encoding. False: answered. */
@@ -81,7 +81,7 @@ static bool plain_body(struct loki_call *c, struct buf *out, struct str *ret_bod
     } else if (str_eq_c(coding, "deflate")) {
         e = decompress_bytes(COMPRESS_DEFLATE, body, c->api->push_body_bytes_max, out, &c->info);
     } else {
-        loki_call_refuse(c, 400, "Content-Encoding \"%.*s\" not supported", STR_FMT(coding));
+        loki_call_refuse(c, 400, "Content-Encoding \"%.*s\" not supported\n", STR_FMT(coding));
         return false;
     }
     if (e == ERR_LIMIT) {
@@ -89,7 +89,8 @@ static bool plain_body(struct loki_call *c, struct buf *out, struct str *ret_bod
         return false;
     }
     if (e) {
-        loki_call_refuse(c, e == ERR_OOM ? 503 : 400, "%s", c->info.message);
+        loki_call_refuse(c, e == ERR_OOM ? 503 : 400, "%s\n",
+                         e == ERR_OOM ? c->info.message : "gzip: invalid header");
         return false;
     }
     *ret_body = buf_view(out);
@@ -102,7 +103,7 @@ static bool media_type(struct loki_call *c, bool *ret_json)
     struct str type = http_req_header(c->r, "Content-Type");
     struct str media = str_trim(str_cut(&type, ';'));
     if (media.n == 0) {
-        loki_call_refuse(c, 400, "mime: no media type");
+        loki_call_refuse(c, 400, "mime: no media type\n");
         return false;
     }
     *ret_json = str_ieq(media, STR("application/json"));
@@ -113,10 +114,16 @@ static enum err decode(struct loki_call *c, struct str body, bool json, bool old
                        struct wire_push *ret_push)
 {
     if (json) {
+        if (body.n == 0) {
+            return err_set(&c->info, ERR_INVALID, "EOF");
+        }
         return old ? decode_old_json(c, body, ret_push)
                    : loki_push_decode_json(c->a, body, ret_push, &c->info);
     }
     enum err e = decompress_bytes(COMPRESS_SNAPPY, body, c->api->push_body_bytes_max, raw, &c->info);
+    if (e && e != ERR_LIMIT && e != ERR_OOM) {
+        return err_set(&c->info, e, "snappy: corrupt input");
+    }
     return e ? e : loki_push_decode_proto(c->a, buf_view(raw), ret_push, &c->info);
 }
 
@@ -137,19 +144,19 @@ static void push_as(struct loki_call *c, bool old)
         return;
     }
     if (e == ERR_INVALID || e == ERR_CORRUPT) {
-        loki_call_refuse(c, 400, "%s", c->info.message);
+        loki_call_refuse(c, 400, "%s\n", c->info.message);
         return;
     }
     e = e ? e : push_ingest_push(c->api->ingest, c->q.tenant, &push, c->a, &o);
     if (e) {
-        loki_call_refuse(c, 503, "not enough memory for the request: try again later");
+        loki_call_refuse(c, 503, "not enough memory for the request: try again later\n");
         return;
     }
     if (o.status == 204) {
         http_res_send(c->r, 204, NULL, STR(""));
         return;
     }
-    loki_call_refuse(c, o.status, "%.*s", STR_FMT(o.text));
+    loki_call_refuse(c, o.status, "%.*s\n", STR_FMT(o.text));
 }
 
 static void push(struct loki_call *c)

@@ -1,6 +1,11 @@
 /* Level detection, as Loki's distributor does it. */
-#include "codec/json.h"
 #include "logs/ingest/push_ingest.h"
+#include "logs/logql/json_scan.h"
+#include "logs/logql/logfmt_scan.h"
+
+enum {
+    JSON_DEPTH_MAX = 2
+};
 
 static const char *const level_names[] = {
     "level",        "LEVEL", "Level", "log.level", "severity",      "SEVERITY",      "Severity",
@@ -9,10 +14,10 @@ static const char *const level_names[] = {
 static const struct {
     const char *word, *level;
 } level_words[] = {
-    {"trace", "trace"},       {"trc", "trace"},     {"debug", "debug"},      {"dbg", "debug"},
-    {"info", "info"},         {"inf", "info"},      {"information", "info"}, {"warn", "warn"},
-    {"wrn", "warn"},          {"warning", "warn"},  {"error", "error"},      {"err", "error"},
-    {"critical", "critical"}, {"crit", "critical"}, {"fatal", "fatal"},
+    {"trace", "trace"},       {"trc", "trace"},    {"debug", "debug"},      {"dbg", "debug"},
+    {"info", "info"},         {"inf", "info"},     {"information", "info"}, {"warn", "warn"},
+    {"wrn", "warn"},          {"warning", "warn"}, {"error", "error"},      {"err", "error"},
+    {"critical", "critical"}, {"fatal", "fatal"},
 };
 
 /* NULL when the value is no known level. */
@@ -39,52 +44,63 @@ static bool named_level(struct labels ls, struct str *ret_level)
     return false;
 }
 
-static const char *from_json(const struct json_value *o, unsigned depth)
+/* -- in the line ----------------------------------------------------------------------------------------- */
+
+struct search {
+    struct arena *a;
+    struct str found;
+    unsigned depth;
+};
+
+static const char *member_seen(void *ctx, struct str key, const struct scan_value *v)
 {
-    for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-        const struct json_value *v = json_get(o, str_c(level_names[i]));
-        if (v && v->kind == JSON_STRING) {
-            return normal(v->string) ? normal(v->string) : "unknown";
-        }
+    static const char stop[] = "found";
+    struct search *s = ctx;
+    if (v->type == SCAN_OBJECT && s->depth < JSON_DEPTH_MAX) {
+        s->depth++;
+        const char *fault = scan_object(s->a, v->text, member_seen, s);
+        s->depth--;
+        return fault;
     }
-    for (const struct json_value *c = depth ? o->child : NULL; c; c = c->next) {
-        const char *found = c->kind == JSON_OBJECT ? from_json(c, depth - 1) : NULL;
-        if (found) {
-            return found;
+    for (size_t i = 0; v->type == SCAN_STRING && i < ARRAY_LEN(level_names); i++) {
+        if (str_eq_c(key, level_names[i])) {
+            s->found = v->text.p ? v->text : STR("");
+            return stop;
         }
     }
     return NULL;
 }
 
-static bool is_word(char c)
+/* The first member of a known name, in the order of the text and into nested objects. */
+static struct str from_json(struct arena *a, struct str line)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    struct search s = {.a = a, .depth = 1};
+    (void)scan_object(a, line, member_seen, &s);
+    return s.found;
 }
 
-/* key=value or key="value" with one of the level names, any case. */
-static const char *from_logfmt(struct str line)
+/* The value of the key that stands first among the known names, in any case. */
+static struct str from_logfmt(struct arena *a, struct str line)
 {
-    for (size_t at = str_find_char(line, '=', 0); at != STR_NPOS; at = str_find_char(line, '=', at + 1)) {
-        size_t from = at;
-        while (from > 0 && (is_word(line.p[from - 1]) || line.p[from - 1] == '.')) {
-            from--;
+    struct logfmt_scan s = {.line = line, .a = a};
+    struct str found = {0};
+    size_t best = ARRAY_LEN(level_names);
+    while (best && !logfmt_scan_ended(&s) && logfmt_scan_next(&s)) {
+        for (size_t i = 0; i < best; i++) {
+            if (str_ieq(s.key, str_c(level_names[i]))) {
+                found = s.value;
+                best = i;
+            }
         }
-        struct str key = str_slice(line, from, at);
-        bool hit = false;
-        for (size_t i = 0; i < ARRAY_LEN(level_names) && !hit; i++) {
-            hit = str_ieq(key, str_c(level_names[i]));
-        }
-        if (!hit) {
-            continue;
-        }
-        size_t begin = at + 1 + (at + 1 < line.n && line.p[at + 1] == '"'), end = begin;
-        while (end < line.n && is_word(line.p[end])) {
-            end++;
-        }
-        const char *n = normal(str_slice(line, begin, end));
-        return n ? n : "unknown";
     }
-    return NULL;
+    return found;
+}
+
+static bool bounds(struct str line, size_t from, size_t end)
+{
+    bool left = from == 0 || (line.p[from - 1] && strchr(" \t\n[({\"'=|", line.p[from - 1]));
+    bool right = end == line.n || (line.p[end] && strchr(" \t\n[](){}:,!\"'=|", line.p[end]));
+    return left && right;
 }
 
 /* The earliest of the level words that stands alone. */
@@ -93,14 +109,13 @@ static const char *from_words(struct str line)
     static const char *const words[] = {"trace", "debug",   "fatal", "critical", "error",
                                         "err",   "warning", "warn",  "info"};
     for (size_t i = 0; i < line.n; i++) {
-        char c = (char)(line.p[i] | 32);
-        if (!strchr("tdfcewi", c) || (i && (is_word(line.p[i - 1]) || line.p[i - 1] == ':'))) {
+        if (!strchr("tdfcewi", line.p[i] | 32)) {
             continue;
         }
         for (size_t k = 0; k < ARRAY_LEN(words); k++) {
             size_t n = strlen(words[k]);
             if (i + n <= line.n && str_ieq(str_slice(line, i, i + n), str_of(words[k], n)) &&
-                (i + n == line.n || !is_word(line.p[i + n]))) {
+                bounds(line, i, i + n)) {
                 return normal(str_of(words[k], n));
             }
         }
@@ -110,23 +125,21 @@ static const char *from_words(struct str line)
 
 struct str push_detect_level(struct arena *a, struct labels stream, struct labels metadata, struct str line)
 {
-    struct str given = labels_get(metadata, STR("detected_level"));
+    struct str given = labels_get(metadata, STR("detected_level")), named;
     if (given.n) {
         const char *n = normal(given);
         return n ? str_c(n) : given;
     }
-    struct str named;
     if (named_level(stream, &named) || named_level(metadata, &named)) {
         return named;
     }
-    const char *found = NULL;
-    const struct json_value *root;
-    struct str t = str_trim(line);
-    if (t.n > 1 && t.p[0] == '{' && t.p[t.n - 1] == '}' && json_parse(a, t, &root, NULL) == ERR_OK) {
-        found = from_json(root, 1);
-        return str_c(found ? found : "unknown");
+    struct str t = str_trim(line), value = {0};
+    if (t.n > 1 && t.p[0] == '{' && t.p[t.n - 1] == '}') {
+        value = from_json(a, t);
+    } else if (str_find_char(line, '=', 0) != STR_NPOS) {
+        value = from_logfmt(a, line);
     }
-    found = from_logfmt(line);
+    const char *found = normal(value);
     if (!found) {
         found = from_words(line);
     }

@@ -9,7 +9,7 @@
 #include "base/thread.h"
 
 enum {
-    ERRORS_SHOWN_MAX = 10
+    ERRORS_SHOWN_MAX = 100 /* different ones */
 };
 
 struct bucket {
@@ -90,12 +90,18 @@ void push_ingest_free(struct push_ingest *p)
     }
 }
 
+/* A text and how often it was to be said. */
+struct complaint {
+    struct str text;
+    unsigned times;
+};
+
 /* One push on its way. */
 struct job {
     struct push_ingest *p;
     struct arena *a;
     ts_ns now;
-    struct buf errors; /* "; " between */
+    struct complaint errors[ERRORS_SHOWN_MAX];
     unsigned error_count;
     uint64_t discarded;
     struct push_counts counts;
@@ -107,12 +113,29 @@ static void refuse(struct job *j, enum push_reason why, uint64_t lines, uint64_t
     j->counts.discarded_lines[why] += lines;
     j->counts.discarded_bytes[why] += bytes;
     j->discarded += lines;
-    if (j->error_count++ < ERRORS_SHOWN_MAX) {
-        if (j->errors.n) {
-            buf_c(&j->errors, "; ");
-        }
-        buf_str(&j->errors, text);
+    unsigned i = 0;
+    while (i < j->error_count && !str_eq(j->errors[i].text, text)) {
+        i++;
     }
+    if (i < ERRORS_SHOWN_MAX) {
+        j->errors[i].text = text;
+        j->errors[i].times++;
+        j->error_count = i < j->error_count ? j->error_count : i + 1;
+    }
+}
+
+/* All that was refused, equal texts counted. */
+static struct str complaints(struct job *j)
+{
+    struct buf b AUTO_BUF = {0};
+    for (unsigned i = 0; i < j->error_count; i++) {
+        buf_c(&b, i ? "; " : "");
+        if (j->error_count > 1 || j->errors[i].times > 1) {
+            buf_printf(&b, "%u errors like: ", j->errors[i].times);
+        }
+        buf_str(&b, j->errors[i].text);
+    }
+    return arena_str(j->a, buf_view(&b));
 }
 
 static struct str stream_text(struct job *j, struct labels ls)
@@ -167,13 +190,22 @@ static struct str service_name(struct labels ls)
     return STR("unknown_service");
 }
 
+/* The name that stands twice in sorted labels. */
+static struct str twice(struct labels ls)
+{
+    size_t i = 1;
+    while (i < ls.n && !str_eq(ls.l[i - 1].name, ls.l[i].name)) {
+        i++;
+    }
+    return i < ls.n ? ls.l[i].name : STR("");
+}
+
 /* Sorted, checked, service_name added. False: refused, counted. */
 static bool stream_labels(struct job *j, const struct wire_stream *s, struct labels *ret_labels,
                           enum err *ret_e)
 {
     const struct push_limits *l = &j->p->limits;
     struct label *out = arena_array(j->a, s->label_count + 1, sizeof(*out));
-    struct err_info info = {0};
     size_t n = 0;
     if (!out) {
         *ret_e = ERR_OOM;
@@ -182,14 +214,14 @@ static bool stream_labels(struct job *j, const struct wire_stream *s, struct lab
     for (size_t i = 0; i < s->label_count; i++) {
         out[n++] = (struct label){s->labels[i].name, s->labels[i].value};
     }
-    enum err e = labels_normalise(out, &n, &info);
+    enum err e = labels_normalise(out, &n, NULL);
     struct labels ls = {out, n};
     uint64_t lines = s->entry_count, bytes = stream_bytes(s);
     struct str text = stream_text(j, ls);
     if (e) {
-        refuse(
-            j, PUSH_LABEL_DUPLICATE, lines, bytes,
-            arena_printf(j->a, "stream '%.*s' has duplicate label name: '%s'", STR_FMT(text), info.message));
+        refuse(j, PUSH_LABEL_DUPLICATE, lines, bytes,
+               arena_printf(j->a, "stream '%.*s' has duplicate label name: '%.*s'", STR_FMT(text),
+                            STR_FMT(twice(ls))));
         return false;
     }
     if (n == 0) {
@@ -205,7 +237,7 @@ static bool stream_labels(struct job *j, const struct wire_stream *s, struct lab
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (!label_name_is_legacy(out[i].name) || !str_utf8_valid(out[i].value)) {
+        if (!out[i].name.n || !str_utf8_valid(out[i].name) || !str_utf8_valid(out[i].value)) {
             refuse(j, PUSH_LABEL_INVALID, lines, bytes,
                    arena_printf(
                        j->a, "error parsing labels '%.*s' with error: invalid label name or value: \"%.*s\"",
@@ -239,9 +271,14 @@ static bool stream_labels(struct job *j, const struct wire_stream *s, struct lab
 
 /* -- entries --------------------------------------------------------------------------------------------- */
 
+/* Whole seconds, as Go's time.RFC3339. */
 static const char *rfc3339(ts_ns t, char *buf)
 {
-    return clock_format_rfc3339(t, buf, 40);
+    char *dot = strchr(clock_format_rfc3339(t, buf, 40), '.');
+    if (dot) {
+        (void)memcpy(dot, "Z", 2);
+    }
+    return buf;
 }
 
 static bool entry_time(struct job *j, const struct wire_entry *e, struct str stream)
@@ -284,16 +321,23 @@ static bool entry_metadata(struct job *j, const struct wire_entry *e, struct str
     }
     if (l->metadata_bytes_max && bytes > l->metadata_bytes_max) {
         refuse(j, PUSH_METADATA_LARGE, 1, entry_bytes(e),
-               arena_printf(
-                   j->a, "stream '%.*s' has structured metadata too large: '%llu' bytes, limit: '%llu' bytes",
-                   STR_FMT(stream), (unsigned long long)bytes, (unsigned long long)l->metadata_bytes_max));
+               arena_printf(j->a,
+                            "stream '%.*s' has structured metadata too large: '%llu' bytes, limit: '%llu' "
+                            "bytes. Please see "
+                            "`limits_config.max_structured_metadata_size` or contact your Loki administrator "
+                            "to increase it",
+                            STR_FMT(stream), (unsigned long long)bytes,
+                            (unsigned long long)l->metadata_bytes_max));
         return false;
     }
     if (l->metadata_count_max && e->metadata_count > l->metadata_count_max) {
         refuse(j, PUSH_METADATA_MANY, 1, entry_bytes(e),
-               arena_printf(j->a,
-                            "stream '%.*s' has too many structured metadata labels: '%zu', limit: '%llu'",
-                            STR_FMT(stream), e->metadata_count, (unsigned long long)l->metadata_count_max));
+               arena_printf(
+                   j->a,
+                   "stream '%.*s' has too many structured metadata labels: '%zu', limit: '%llu'. Please see "
+                   "`limits_config.max_structured_metadata_entries_count` or contact your Loki "
+                   "administrator to increase it",
+                   STR_FMT(stream), e->metadata_count, (unsigned long long)l->metadata_count_max));
         return false;
     }
     return true;
@@ -483,10 +527,9 @@ static enum err deliver(struct job *j, struct str tenant, struct log_stream_push
     o->discarded = j->discarded + result.refused;
     o->status = 204;
     o->text = STR("");
-    if (j->errors.n || result.refused) {
+    if (j->error_count || result.refused) {
         o->status = 400;
-        o->text = j->errors.n ? arena_str(j->a, buf_view(&j->errors))
-                              : arena_str(j->a, str_c(result.first_refusal.message));
+        o->text = j->error_count ? complaints(j) : arena_str(j->a, str_c(result.first_refusal.message));
     }
     return o->text.p ? ERR_OK : arena_err(j->a);
 }
@@ -519,6 +562,5 @@ enum err push_ingest_push(struct push_ingest *p, struct str tenant, const struct
         e = deliver(&j, tenant, streams, n, ret_outcome);
     }
     add_counts(p, &j.counts);
-    buf_done(&j.errors);
     return e;
 }

@@ -228,6 +228,7 @@ struct expr {
     enum vector_op vector_op;
     int64_t k;
     struct grouping *grouping; /* NULL: none written */
+    bool as_ratio;             /* an average: the sum divided by the count (rewrite.c) */
     /* BIN (left, right); VECTOR_AGG and LABEL_REPLACE (left) */
     struct expr *left, *right;
     enum bin_op bin_op;

@@ -233,7 +233,7 @@ static enum err fill_one(struct vector_job *j, size_t k)
         }
         if (j->one_at[j->one_sig[i]]) {
             return err_set(
-                j->ev->info, ERR_EXECUTION,
+                j->ev->info, ERR_INTERNAL,
                 "found duplicate series on the %s hand-side;many-to-many matching not allowed: matching "
                 "labels must be unique on one side",
                 j->swapped ? "left" : "right");
@@ -257,11 +257,11 @@ static enum err match_one(struct vector_job *j, size_t i, size_t k)
     }
     if (o->card == CARD_ONE_TO_ONE && j->matched[sig]) {
         return err_set(
-            j->ev->info, ERR_EXECUTION,
+            j->ev->info, ERR_INTERNAL,
             "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
     }
     if (o->card != CARD_ONE_TO_ONE && j->taken[at] == k + 1) {
-        return err_set(j->ev->info, ERR_EXECUTION,
+        return err_set(j->ev->info, ERR_INTERNAL,
                        "multiple matches for labels: grouping labels must ensure unique matches");
     }
     j->matched[sig] = true;

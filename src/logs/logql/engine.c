@@ -142,7 +142,9 @@ static enum err metric_query(const struct logql_options *o, struct eval *ev, con
         return e ? e : put_matrix(ev, o, x, &m, result);
     }
     enum err e = logql_eval_compiles(ev, x);
-    e = e ? e : eval_expr(ev, x, &m);
+    const struct expr *rewritten = x;
+    e = e ? e : logql_rewrite(ev->a, x, &rewritten);
+    e = e ? e : eval_expr(ev, rewritten, &m);
     return e ? e : put_matrix(ev, o, x, &m, result);
 }
 

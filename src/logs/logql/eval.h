@@ -69,6 +69,8 @@ struct eval_series *matrix_series(struct eval *ev, struct label_index *x, struct
 MUST_USE enum err labels_filled(struct eval *ev, struct labels ls, struct labels *ret_labels);
 /* Compiles every pipeline below x, for the errors alone: they come before those of the data. */
 MUST_USE enum err logql_eval_compiles(struct eval *ev, const struct expr *x);
+/* The tree that Loki's front end makes of x (rewrite.c); shares what it does not change. Errors: OOM. */
+MUST_USE enum err logql_rewrite(struct arena *a, const struct expr *x, const struct expr **ret_expr);
 MUST_USE enum err eval_expr(struct eval *ev, const struct expr *x, struct matrix *ret_matrix);
 /* `outer`: the grouping of a sum around it, applied while samples are made; NULL: none. */
 MUST_USE enum err logql_eval_range(struct eval *ev, const struct expr *x, const struct grouping *outer,

@@ -505,6 +505,14 @@ void go_bytes_format(struct buf *b, uint64_t n)
     buf_c(b, names[(size_t)e]);
 }
 
+uint64_t go_bytes_rounded(uint64_t n)
+{
+    struct buf text AUTO_BUF = {0};
+    uint64_t rounded = n;
+    go_bytes_format(&text, n);
+    return go_bytes_parse(buf_view(&text), &rounded, NULL) == ERR_OK ? rounded : n;
+}
+
 /* -- Prometheus durations -------------------------------------------------------------------------------- */
 
 void go_duration_complaint(struct err_info *info, struct str s, enum err e)

@@ -45,5 +45,8 @@ MUST_USE enum err go_bytes_parse(struct str s, uint64_t *ret_bytes, struct err_i
 void go_duration_complaint(struct err_info *info, struct str s, enum err e);
 /* humanize.Bytes without its blank: "5.0kB". */
 void go_bytes_format(struct buf *b, uint64_t n);
+/* What is left of n when it is printed so and read again: Loki's front end sends queries on as text, so that
+ * 10KiB compares as 10kB. */
+uint64_t go_bytes_rounded(uint64_t n);
 
 #endif

@@ -1,6 +1,7 @@
 /* Selectors and pipelines: the half of the grammar that log queries need. */
 #include <stdarg.h>
 
+#include "logs/logql/gostr.h"
 #include "logs/logql/parse_int.h"
 #include "logs/logql/pattern.h"
 
@@ -296,7 +297,7 @@ static enum err comparison(struct parser *p, struct label_filter **ret_filter)
     }
     if (p->t.kind == T_BYTES) {
         f->kind = LABEL_FILTER_BYTES;
-        f->bytes = p->t.bytes;
+        f->bytes = go_bytes_rounded(p->t.bytes);
         return parse_advance(p);
     }
     if (p->t.kind == T_NUMBER || p->t.kind == T_ADD || p->t.kind == T_SUB) {

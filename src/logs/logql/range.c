@@ -314,8 +314,9 @@ static void close_window(struct range_job *j, size_t k)
             q->n--;
         }
         if (q->n) {
-            j->m->items[i].values[k] =
-                range_value(j->x->range_op, j->x->param, q->items + q->first, q->n, j->r->interval_ns, end);
+            double v = range_value(j->x->as_ratio ? RANGE_SUM : j->x->range_op, j->x->param,
+                                   q->items + q->first, q->n, j->r->interval_ns, end);
+            j->m->items[i].values[k] = j->x->as_ratio ? v / (double)q->n : v;
         }
     }
 }

@@ -133,9 +133,10 @@ static double total(const struct running *r, enum vector_op op)
     }
 }
 
-static void reduce(struct eval *ev, enum vector_op op, const struct matrix *in, const struct group *g,
+static void reduce(struct eval *ev, const struct expr *x, const struct matrix *in, const struct group *g,
                    struct eval_series *out)
 {
+    enum vector_op op = x->as_ratio ? VECTOR_SUM : x->vector_op;
     for (size_t k = 0; k < ev->steps; k++) {
         struct running r = {0};
         for (size_t i = 0; i < g->n; i++) {
@@ -145,7 +146,7 @@ static void reduce(struct eval *ev, enum vector_op op, const struct matrix *in, 
             }
         }
         if (r.n) {
-            out->values[k] = total(&r, op);
+            out->values[k] = total(&r, op) / (x->as_ratio ? (double)r.n : 1);
         }
     }
 }
@@ -329,7 +330,7 @@ enum err eval_vector_agg(struct eval *ev, const struct expr *x, struct matrix *r
             e = rank(ev, x, &in, groups, grouped.n, &out);
         } else if (!e) {
             for (size_t i = 0; i < grouped.n; i++) {
-                reduce(ev, op, &in, &groups[i], &grouped.items[i]);
+                reduce(ev, x, &in, &groups[i], &grouped.items[i]);
             }
             out = grouped;
         }

@@ -137,3 +137,66 @@ TEST(loki_push_in_both_encodings)
     CHECK_STR(l[1].value, "\\n");
     CHECK_EQ(loki_labels_parse(&a, STR("{a!=\"x\"}"), &l, &n, NULL), ERR_INVALID);
 }
+
+static void expect_labels_refused(const char *text, const char *want)
+{
+    struct arena a;
+    struct err_info info = {0};
+    const struct wire_label *l;
+    size_t n;
+    arena_init(&a, 0, NULL);
+    CHECK_EQ(loki_labels_parse(&a, str_c(text), &l, &n, &info), ERR_INVALID);
+    CHECK(str_starts(str_c(info.message), STR("couldn't parse labels: ")));
+    CHECK_STR(str_slice(str_c(info.message), strlen("couldn't parse labels: "), strlen(info.message)), want);
+    arena_done(&a);
+}
+
+TEST(what_is_wrong_with_the_labels_of_a_stream_is_said_in_the_original_words)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"{a}", "1:3: parse error: unexpected \"}\" in label set, expected \"=\""},
+        {"{a=}", "1:4: parse error: unexpected \"}\" in label set, expected string"},
+        {"{a=\"b\"", "1:7: parse error: unexpected end of input inside braces"},
+        {"{a=~\"b\"}", "1:3: parse error: unexpected <op:=~> in label set, expected \"=\""},
+        {"a=\"b\"", "1:2: parse error: unexpected \"=\""},
+        {"{a-b=\"c\"}", "1:3: parse error: unexpected character inside braces: '-'"},
+        {"{\xc3\xa4=\"c\"}", "1:2: parse error: unexpected character inside braces: '\xc3\xa4'"},
+        {"{a=\"b\"} x", "1:9: parse error: unexpected identifier \"x\""},
+        {"{a=\"b\" \"c\"=\"d\"}",
+         "1:8: parse error: unexpected string \"\\\"c\\\"\" in label set, expected \",\" or \"}\""},
+        {"{a=\"b\\q\"}", "1:4: parse error: unknown escape sequence U+0071 'q'"},
+        {"{\na=\"b\"\n,\n c-}", "4:3: parse error: unexpected character inside braces: '-'"},
+        {"{a!}", "1:3: parse error: unexpected character after '!' inside braces: '}'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        expect_labels_refused(rows[i].text, rows[i].want);
+    }
+}
+
+TEST(labels_may_be_quoted_and_have_a_name_before_them)
+{
+    struct arena a;
+    const struct wire_label *l;
+    size_t n;
+    arena_init(&a, 0, NULL);
+    CHECK_OK(loki_labels_parse(&a, STR("up{'a b'='c', \"d\"} # e"), &l, &n, NULL));
+    CHECK_EQ(n, 3);
+    CHECK_STR(l[0].value, "up");
+    CHECK_STR(l[1].name, "a b");
+    CHECK_STR(l[2].name, "__name__");
+    CHECK_STR(l[2].value, "d");
+    struct wire_push p;
+    struct err_info info = {0};
+    CHECK_EQ(
+        loki_push_decode_json(&a, STR("{\"streams\":[{\"stream\":{\"z\":\"1\",\"a.b\":\"x\"}}]}"), &p, &info),
+        ERR_INVALID);
+    CHECK_STR(str_c(info.message),
+              "couldn't parse labels: 1:3: parse error: unexpected character inside braces: '.'");
+    CHECK_OK(loki_push_decode_json(&a, STR("{\"streams\":[{\"stream\":{\"a\":7},\"values\":[[\"5\"]]}]}"), &p,
+                                   NULL));
+    CHECK_STR(p.streams[0].labels[0].value, "7");
+    CHECK_EQ(p.streams[0].entries[0].line.n, 0);
+    arena_done(&a);
+}

@@ -207,3 +207,45 @@ TEST(any_allocation_may_fail)
     static struct session s;
     test_fail_each(FAULT_ALLOC, run_under_faults, &s);
 }
+
+TEST(a_bad_address_beside_another_filter_matches_nothing)
+{
+    struct session s = {0};
+    CHECK_OK(ask_at(&s, "count_over_time({app=\"a\"} | logfmt | level=ip(`x`) and n>0 | __error__=\"\" [1m])",
+                    40));
+    CHECK_EQ(s.r.series_count, 0);
+    CHECK_EQ(ask_logs(&s, "{app=\"a\"} | logfmt | level=ip(`x`)"), ERR_INVALID);
+    end(&s);
+}
+
+TEST(an_alternative_that_says_nothing_is_left_out)
+{
+    struct session s = {0};
+    CHECK_OK(ask_at(&s, "count_over_time({app=\"a\"} |= \"error\" or \"\" [1m])", 40));
+    CHECK_EQ(value_of(&s, 0), 1);
+    CHECK_OK(ask_at(&s, "count_over_time({app=\"a\"} |= \"\" or \"\" [1m])", 40));
+    CHECK_EQ(s.r.series_count, 2); /* all lines: with metadata and without */
+    end(&s);
+}
+
+TEST(averages_are_sums_by_counts_where_the_original_splits_the_work)
+{
+    struct session s = {0};
+    CHECK_OK(ask_at(&s, "avg(sum_over_time({app=\"a\"} | logfmt | unwrap n [1m]) / 3)", 40));
+    CHECK_EQ(s.r.series_count, 1);
+    CHECK(value_of(&s, 0) > 0.777 && value_of(&s, 0) < 0.778);
+    CHECK_OK(ask_at(&s, "avg_over_time({app=\"a\"} | logfmt | unwrap n [1m]) by (app)", 40));
+    CHECK(value_of(&s, 0) == 7.0 / 3.0);
+    end(&s);
+}
+
+TEST(labels_that_are_empty_go_when_series_are_merged)
+{
+    struct session s = {0};
+    CHECK_OK(ask_at(&s, "count_over_time({app=\"b\"} | json none=\"x.y\" | __error__=\"\" [1m])", 40));
+    CHECK(labels_get(s.r.series[0].labels, STR("none")).p != NULL);
+    CHECK_OK(ask_at(&s, "count_over_time({app=\"b\"} | json none=\"x.y\" | __error__=\"\" | drop level [1m])",
+                    40));
+    CHECK(labels_get(s.r.series[0].labels, STR("none")).p == NULL);
+    end(&s);
+}
