@@ -147,21 +147,36 @@ static enum err retention_text(struct metrics_role *m, struct err_info *info)
     return m->retention ? ERR_OK : err_set(info, ERR_OOM, "out of memory");
 }
 
+static enum err data_dir(struct metrics_role *m, bool in_place, struct err_info *info)
+{
+    struct buf b AUTO_BUF = {.size_bytes_max = 4096};
+    if (!m->f.path.n) {
+        m->data_dir = role_data_dir(m->serve, "metrics", info);
+        return m->data_dir ? ERR_OK : ERR_IO;
+    }
+    buf_printf(&b, in_place ? "%.*s/" METRICS_IN_PLACE_DIR : "%.*s", STR_FMT(m->f.path));
+    m->data_dir = buf_take(&b, NULL);
+    return m->data_dir ? ERR_OK : err_set(info, ERR_OOM, "no memory for a path");
+}
+
 static enum err store_open(struct metrics_role *m, const struct prom_config *c, struct err_info *info)
 {
     settle_retention(m, c);
-    m->data_dir = m->f.path.n ? mem_dup(m->f.path.p, m->f.path.n) : role_data_dir(m->serve, "metrics", info);
-    if (!m->data_dir) {
-        return m->f.path.n ? err_set(info, ERR_OOM, "out of memory") : ERR_IO;
+    bool in_place = m->f.path.n && metrics_in_place(m->f.path.p);
+    enum err e = data_dir(m, in_place, info);
+    if (e) {
+        return e;
     }
     struct tsdb_options o = {.dir = m->data_dir,
+                             .prometheus_dir = in_place ? m->f.path.p : NULL,
                              .durability = m->serve->durability,
                              .retention_ms = m->f.retention_ms ? m->f.retention_ms : RETENTION_NONE_MS,
                              .retention_bytes = m->f.retention_bytes,
                              .late_window_ms =
                                  c->has_late_window ? c->late_window_ms ? c->late_window_ms : -1 : 0,
                              .memory_bytes = m->serve->memory_bytes};
-    enum err e = tsdb_open(&o, &m->db, info);
+    e = tsdb_open(&o, &m->db, info);
+    e = e || !in_place ? e : metrics_in_place_head(m->db, m->f.path.p, info);
     return e ? e : retention_text(m, info);
 }
 

@@ -36,6 +36,9 @@ struct metrics_flags {
     bool no_effect[METRICS_NO_EFFECT_MAX];   /* the same, booleans */
 };
 
+/* Where Cairn writes in a data directory of Prometheus. */
+#define METRICS_IN_PLACE_DIR "cairn"
+
 struct metrics_self;
 
 /* A running remote_write entry. Its writer holds the configuration. */
@@ -118,5 +121,10 @@ MUST_USE enum err metrics_self_store(struct metrics_role *m, struct cairn_regist
 /* role_metrics_self_remote.c: remote write. */
 MUST_USE enum err metrics_self_remote(struct metrics_role *m, struct cairn_registry *registry);
 void metrics_self_interval(void *self, int64_t interval_ms, double seconds);
+
+/* Whether the folder is Prometheus' own, to be read in place (role_metrics_prom.c). */
+bool metrics_in_place(const char *path);
+/* Brings the head of that Prometheus in, unless that was done. Errors: those of tsdb_import_head. */
+MUST_USE enum err metrics_in_place_head(struct tsdb *db, const char *path, struct err_info *info);
 
 #endif

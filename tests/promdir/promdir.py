@@ -84,7 +84,7 @@ def prometheus(data, config, log, *more):
 def cairn(data, config, log, *more):
     port = free_port()
     return Server([PROGRAM, "serve", "--role=metrics", f"--config.file={config}", f"--storage.tsdb.path={data}",
-                   "--storage.tsdb.retention.time=10y", f"--web.listen-address=127.0.0.1:{port}", *more], port, log)
+                   f"--web.listen-address=127.0.0.1:{port}", *(more or ("--storage.tsdb.retention.time=10y",))], port, log)
 
 
 def openmetrics(path, end):
@@ -219,6 +219,59 @@ def import_into(cases, work, data):
     cases.check("the import altered no file of Prometheus", sums(data) == before)
 
 
+def in_place(cases, work, data, theirs, start, end):
+    """The directory as --storage.tsdb.path: twice, so that what the first start brought in is there at the second."""
+    before = sums(data)
+    for how in ("in place", "in place, second start"):
+        with cairn(data, f"{work}/none.yml", f"{work}/in_place.log", "--web.enable-admin-api",
+                   "--storage.tsdb.retention.time=10y") as ours:
+            compare_all(cases, how, theirs.port, ours.port, start, end)
+            if "second" in how:
+                deletion(cases, ours.port, start, end)
+        cases.check(f"{how}: no file of Prometheus was altered", sums(data) == before)
+        made = sorted(set(os.listdir(data)) - set(os.listdir(f"{work}/theirs")))
+        cases.check(f"{how}: Cairn writes to its own folder alone", made == ["cairn"], made)
+    with cairn(data, f"{work}/none.yml", f"{work}/in_place.log", "--storage.tsdb.retention.time=4h") as ours:
+        answer = get(ours.port, "/api/v1/query", query="min(min_over_time(timestamp(back0)[12h:15s]))", time=end)["data"]["result"]
+        oldest = float(answer[0]["value"][1]) if answer else 0
+        cases.check("in place: blocks past retention are hidden", end - 7 * HOUR < oldest, (oldest, end))
+        cases.check("in place: and stay where they are", sums(data) == before)
+
+
+def deletion(cases, port, start, end):
+    query = urllib.parse.urlencode({"match[]": "back0", "start": start, "end": end - 4 * HOUR})
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/admin/tsdb/delete_series?{query}", data=b"", timeout=20)
+    answer = get(port, "/api/v1/query", query=f"count_over_time(back0[{end - start}s])", time=end - 4 * HOUR)["data"]["result"]
+    cases.check("in place: what Cairn deletes is gone from answers", answer == [], answer)
+
+
+def damaged(cases, work, data, start, end):
+    """A flipped byte in one block's index and in another's chunks: the rest is served, and it is said."""
+    copy = f"{work}/damaged"
+    shutil.copytree(data, copy)
+    shutil.rmtree(f"{copy}/cairn", ignore_errors=True)
+    blocks = sorted(n for n in os.listdir(copy) if len(n) == 26)
+    for name, place in ((f"{copy}/{blocks[-1]}/index", -10), (f"{copy}/{blocks[-2]}/chunks/000001", 100)):
+        with open(name, "r+b") as f:
+            f.seek(place, 2 if place < 0 else 0)
+            byte = f.read(1)[0]
+            f.seek(-1, 1)
+            f.write(bytes([byte ^ 1]))
+    with cairn(copy, f"{work}/none.yml", f"{work}/damaged.log") as ours:
+        answer = get(ours.port, "/api/v1/query", query=f"sum(count_over_time(back0[{end - start}s]))", time=end)
+        count = float(answer["data"]["result"][0]["value"][1])
+        cases.check("a damaged directory: the rest is served", count > 2000, answer)
+        with urllib.request.urlopen(f"http://127.0.0.1:{ours.port}/metrics", timeout=20) as page:
+            bad = [l for l in page.read().decode().splitlines() if l.startswith("cairn_tsdb_blocks_bad")]
+        cases.check("a damaged directory: what is missing is counted", bad and float(bad[0].split()[-1]) > 0, bad)
+    with open(f"{work}/damaged.log", errors="replace") as f:
+        cases.check("a damaged directory: the log names the block", blocks[-1] in f.read())
+    out = subprocess.run([PROGRAM, "import", "prometheus", f"--from={copy}", f"--storage.tsdb.path={work}/mended"], capture_output=True, text=True,
+                         timeout=120)
+    cases.check("a damaged directory: the import says so and brings in the rest",
+                out.returncode == 1 and blocks[-1] in out.stdout and "everything else was brought in" in out.stdout, out.stdout + out.stderr)
+
+
 def main():
     for program in (PROMETHEUS, PROMTOOL):
         if not shutil.which(program):
@@ -235,6 +288,8 @@ def main():
         with prometheus(f"{work}/theirs", f"{work}/none.yml", f"{work}/theirs.log") as theirs:
             with cairn(f"{work}/imported", f"{work}/none.yml", f"{work}/imported.log") as ours:
                 compare_all(cases, "imported", theirs.port, ours.port, start, end)
+            in_place(cases, work, data, theirs, start, end)
+        damaged(cases, work, data, start, end)
     finally:
         if os.environ.get("PROMDIR_KEEP"):
             print(f"kept {work}")

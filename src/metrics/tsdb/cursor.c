@@ -351,10 +351,42 @@ static size_t merge(const struct point *a, size_t an, const struct point *b, siz
     return n;
 }
 
-static enum err run_points(struct metric_cursor *c, const struct picked *s, uint32_t run,
-                           struct point **ret_p)
+/* The points of a run of Prometheus' that no deletion of its covers. */
+static enum err prom_points(struct metric_cursor *c, const struct picked *s, uint32_t run,
+                            struct point **ret_p, size_t *ret_n)
 {
     const struct run *r = &s->runs[run];
+    struct prom_stones stones = {.items = (struct prom_stone *)(uintptr_t)r->prom_stones,
+                                 .n = r->prom_stone_count};
+    struct prom_samples in = {0};
+    enum err e = prom_run_decode(c, r, &in);
+    struct point *p = e == ERR_OK ? arena_array(&c->out, in.n + 1, sizeof(*p)) : NULL;
+    if (!p) {
+        return e == ERR_OK ? arena_err(&c->out) : e;
+    }
+    size_t n = 0;
+    for (uint32_t i = 0; i < in.n; i++) {
+        if (!prom_stones_cover(&stones, in.ts[i])) {
+            p[n++] = (struct point){.ts = in.ts[i],
+                                    .v = in.values[i],
+                                    .h = in.histograms ? in.histograms[i] : NULL,
+                                    .start = in.starts ? in.starts[i] : 0,
+                                    .run = run,
+                                    .at = i};
+        }
+    }
+    *ret_p = p;
+    *ret_n = n;
+    return ERR_OK;
+}
+
+static enum err run_points(struct metric_cursor *c, const struct picked *s, uint32_t run,
+                           struct point **ret_p, size_t *ret_n)
+{
+    const struct run *r = &s->runs[run];
+    if (r->prom_encoding) {
+        return prom_points(c, s, run, ret_p, ret_n);
+    }
     struct point *p = arena_array(&c->out, r->count, sizeof(*p));
     ts_ms *ts = arena_array(&c->out, r->count, sizeof(*ts));
     struct columns_out out = {0};
@@ -372,6 +404,7 @@ static enum err run_points(struct metric_cursor *c, const struct picked *s, uint
         }
     }
     *ret_p = p;
+    *ret_n = r->count;
     return e;
 }
 
@@ -432,9 +465,9 @@ static enum err own_points(struct metric_cursor *c, const struct picked *s, stru
         return e;
     }
     for (size_t i = 0; i <= s->run_count; i++) {
-        size_t count = i < s->run_count ? s->runs[i].count : s->late_count;
+        size_t count = s->late_count;
         if (i < s->run_count) {
-            e = run_points(c, s, (uint32_t)i, &more);
+            e = run_points(c, s, (uint32_t)i, &more, &count);
         } else {
             e = late_points(c, s, &more);
         }
@@ -500,6 +533,7 @@ static enum err part_load(struct metric_cursor *c, unsigned partition)
     struct store_set *set = c->only_blocks ? c->only_blocks : c->sets[partition];
     if (e == ERR_OK && !c->heads_only) {
         e = pick_blocks(c, partition, set);
+        e = e == ERR_OK && !c->only_blocks ? pick_prom(c, partition) : e;
     }
     e = e == ERR_OK ? masks_choose(c, set) : e;
     for (size_t i = 0; e == ERR_OK && i < c->picked_count; i++) {

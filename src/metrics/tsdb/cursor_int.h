@@ -5,6 +5,8 @@
 #ifndef CAIRN_METRICS_TSDB_CURSOR_INT_H
 #define CAIRN_METRICS_TSDB_CURSOR_INT_H
 
+#include "metrics/promtsdb/prom_chunk_read.h"
+#include "metrics/promtsdb/prom_stones.h"
 #include "metrics/tsdb/store.h"
 #include "metrics/tsdb/tsdb_int.h"
 
@@ -22,6 +24,9 @@ struct run {
     uint32_t column, first_tick; /* column == COLUMN_NONE: own times */
     uint32_t count;
     uint8_t mode;
+    uint8_t prom_encoding; /* of a chunk of Prometheus, which `values` is with its times; 0: one of ours */
+    uint32_t prom_stone_count;
+    const struct prom_stone *prom_stones; /* deletions that concern it */
     ts_ms min_ts, max_ts;
     uint64_t
         rank; /* number of the block, UINT64_MAX for the head: on equal times the lower was written first */
@@ -52,6 +57,7 @@ struct metric_cursor {
     struct store_set *sets[PARTITIONS];
     bool heads_only;               /* flush */
     struct store_set *only_blocks; /* compaction: these and no head */
+    struct prom_choice *prom;      /* series of blocks of a Prometheus; NULL until needed */
     uint32_t *by_hash;             /* hash table of picked + 1, while blocks are merged in */
     size_t by_hash_cap;
     unsigned partition; /* the next to be picked */
@@ -72,6 +78,12 @@ MUST_USE enum err pick_head(struct metric_cursor *c, unsigned partition);
 
 /* Adds what the blocks of the set have; a damaged section becomes a warning. */
 MUST_USE enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_set *set);
+/* Adds what the blocks of a Prometheus have that are read in place, after pick_blocks. */
+MUST_USE enum err pick_prom(struct metric_cursor *c, unsigned partition);
+/* The samples of a run of Prometheus', in the cursor's `out`; none when it is damaged. */
+MUST_USE enum err prom_run_decode(struct metric_cursor *c, const struct run *r, struct prom_samples *ret_s);
+/* The picked series with these labels, made when absent. */
+MUST_USE enum err cursor_picked_for(struct metric_cursor *c, struct labels ls, struct picked **ret_p);
 /* Remembers a sentence for the client; few are kept. */
 void cursor_warn(struct metric_cursor *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -40,5 +40,7 @@ MUST_USE enum err tsdb_import_block(struct tsdb *db, const struct tsdb_import *o
  * in again; samples that are there twice count once. Errors: as above. */
 MUST_USE enum err tsdb_import_head(struct tsdb *db, const struct tsdb_import *o, const char *dir, ts_ms from,
                                    struct tsdb_imported *ret_done, struct err_info *reterr_info);
+/* Where the head of the Prometheus begins whose blocks are read in place. */
+ts_ms tsdb_prom_head_from(const struct tsdb *db);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/memory.h"
+#include "metrics/tsdb/prom_blocks.h"
 
 enum {
     MAINTAIN_EVERY_MS = 5000,
@@ -102,7 +103,7 @@ static enum err merge_due(struct tsdb *db, struct err_info *info)
  * samples that old. */
 static bool tombstone_needed(struct tsdb *db, const struct store_set *set, const struct tombstone *t)
 {
-    if (t->end_ms >= db->store.flushed_before) {
+    if (t->end_ms >= db->store.flushed_before || prom_blocks_concern(db, t->tenant, t->start_ms, t->end_ms)) {
         return true;
     }
     for (size_t i = 0; i < set->block_count; i++) {
@@ -128,6 +129,7 @@ static enum err retention_due(struct tsdb *db, struct err_info *info)
         newest = set->blocks[i]->max_ts > newest ? set->blocks[i]->max_ts : newest;
     }
     enum err e = gone && kept ? ERR_OK : err_set(info, ERR_OOM, "no memory for retention");
+    prom_blocks_retain(db, newest);
     for (size_t i = 0; e == ERR_OK && i < set->block_count; i++) { /* from the oldest */
         bool over = db->o.retention_bytes && bytes > db->o.retention_bytes;
         if (over || set->blocks[i]->max_ts < newest - db->o.retention_ms) {

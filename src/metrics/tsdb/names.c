@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "metrics/tsdb/prom_blocks.h"
 #include "metrics/tsdb/section.h"
 #include "metrics/tsdb/source_int.h"
 #include "metrics/tsdb/tsdb_int.h"
@@ -137,6 +138,54 @@ static enum err collect_blocks(struct collector *c, const struct store_set *set)
     return e;
 }
 
+/* The values of the name that some chosen series of a block of Prometheus has, or the name itself. */
+static enum err collect_prom_name(struct collector *c, const struct prom_block *b, const struct prom_name *n,
+                                  const struct prom_ids *ids)
+{
+    struct prom_values v = prom_values_of(&b->index, n);
+    while (prom_values_next(&v)) {
+        struct prom_postings p;
+        bool in =
+            !ids || (prom_index_postings(&b->index, v.postings, &p) == ERR_OK && prom_postings_meet(&p, ids));
+        enum err e = in ? collect(c, c->name.p ? v.value : n->name) : ERR_OK;
+        if (e != ERR_OK || (in && !c->name.p)) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err collect_prom_block(struct collector *c, const struct prom_block *b)
+{
+    struct arena scratch AUTO_ARENA;
+    struct prom_ids ids = {0};
+    enum err e = ERR_OK;
+    arena_init(&scratch, 0, c->q->budget);
+    if (c->sel->matcher_count) {
+        e = prom_index_select(&b->index, c->sel->matchers, c->sel->matcher_count, &scratch, &ids);
+    }
+    const struct prom_ids *chosen = c->sel->matcher_count ? &ids : NULL;
+    if (e == ERR_OK && c->name.p) {
+        e = collect_prom_name(c, b, prom_index_name(&b->index, c->name), chosen);
+    }
+    for (size_t i = 0; e == ERR_OK && !c->name.p && i < b->index.name_count; i++) {
+        const struct prom_name *n = &b->index.names[i];
+        e = n->name.n ? collect_prom_name(c, b, n, chosen) : ERR_OK;
+    }
+    return e == ERR_CORRUPT ? ERR_OK : e; /* damage is counted where samples are read */
+}
+
+static enum err collect_prom(struct collector *c, const struct tsdb *db)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < db->prom.n && str_eq(c->tenant->name, QUERY_TENANT_DEFAULT); i++) {
+        if (prom_block_wanted(db, db->prom.blocks[i], c->sel->start_ms, c->sel->end_ms)) {
+            e = collect_prom_block(c, db->prom.blocks[i]);
+        }
+    }
+    return e;
+}
+
 static int by_text(const void *a, const void *b)
 {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
@@ -161,6 +210,7 @@ static enum err collect_all(struct collector *c, struct tsdb *db, size_t limit, 
     if (e == ERR_OK && c->tenant) {
         struct store_set *set = store_view(&db->store);
         e = collect_blocks(c, set);
+        e = e == ERR_OK ? collect_prom(c, db) : e;
         store_set_unref(set);
     }
     strmap_done(&c->seen);

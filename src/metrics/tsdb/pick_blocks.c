@@ -55,8 +55,7 @@ static enum err table_reserve(struct metric_cursor *c)
     return c->by_hash ? ERR_OK : arena_err(&c->part);
 }
 
-/* The picked series with these labels, made when absent. */
-static enum err picked_for(struct metric_cursor *c, struct labels ls, struct picked **ret_p)
+enum err cursor_picked_for(struct metric_cursor *c, struct labels ls, struct picked **ret_p)
 {
     enum err e = table_reserve(c);
     if (e != ERR_OK) {
@@ -139,7 +138,7 @@ static enum err chunk_time(struct metric_cursor *c, struct section_columns *k, s
 static enum err chunk_pick(struct metric_cursor *c, const struct section_columns *k, struct picked *p,
                            const struct section_chunk *in, uint32_t column)
 {
-    ASSERT(p); /* picked_for made it */
+    ASSERT(p); /* cursor_picked_for made it */
     if (arena_reserve(&c->part, (void **)&p->runs, &p->run_cap, p->run_count + 1, sizeof(*p->runs)) !=
         ERR_OK) {
         return arena_err(&c->part);
@@ -182,7 +181,7 @@ static enum err series_pick(struct metric_cursor *c, struct section_reader *s, s
         if (!section_chunk_good(s)) {
             return ERR_CORRUPT;
         }
-        e = p ? ERR_OK : picked_for(c, ls, &p);
+        e = p ? ERR_OK : cursor_picked_for(c, ls, &p);
         e = e == ERR_OK ? chunk_pick(c, k, p, &in, column) : e;
         if (e != ERR_OK) {
             return e;

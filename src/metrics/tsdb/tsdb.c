@@ -9,6 +9,7 @@
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/maintain.h"
 #include "metrics/tsdb/memory.h"
+#include "metrics/tsdb/prom_blocks.h"
 #include "metrics/tsdb/replay.h"
 #include "metrics/tsdb/side.h"
 #include "metrics/tsdb/source_int.h"
@@ -80,6 +81,7 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     atomic_init(&db->epoch, 1);
     atomic_init(&db->generation, 1);
     atomic_init(&db->flushing_before, INT64_MIN);
+    atomic_init(&db->prom_hidden_before, INT64_MIN);
     mutex_init(&db->tenants_lock);
     mutex_init(&db->memory.lock);
     mutex_init(&db->maintenance);
@@ -98,6 +100,8 @@ static struct tsdb *db_new(const struct tsdb_options *o)
         return NULL;
     }
     db->o.dir = db->dir;
+    db->prom_dir = o->prometheus_dir ? mem_dup(o->prometheus_dir, strlen(o->prometheus_dir)) : NULL;
+    db->o.prometheus_dir = db->prom_dir;
     return db;
 }
 
@@ -151,6 +155,7 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
     }
     e = e == ERR_OK ? store_open(&db->store, db->dir, info) : e;
     e = e == ERR_OK ? tenants_load(db, info) : e;
+    e = e == ERR_OK ? prom_blocks_open(db, info) : e;
     if (e == ERR_OK) {
         struct ingest_log_options lo = {.dir = wal, .durability = db->o.durability};
         e = ingest_log_open(&lo, &db->log, info);
@@ -190,6 +195,7 @@ void tsdb_close(struct tsdb *db)
     maintain_stop(db);
     ingest_log_close(db->log);
     store_done(&db->store);
+    prom_dir_done(&db->prom);
     mem_free(db->marks);
     mutex_done(&db->maintenance);
     mutex_done(&db->thread_lock);
@@ -216,6 +222,7 @@ void tsdb_close(struct tsdb *db)
     mutex_done(&db->tenants_lock);
     mutex_done(&db->memory.lock);
     dir_unlock(db->lock_fd);
+    mem_free(db->prom_dir);
     mem_free(db->dir);
     mem_free(db);
 }
@@ -272,6 +279,15 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         s.newest_time = set->blocks[i]->max_ts > s.newest_time ? set->blocks[i]->max_ts : s.newest_time;
     }
     store_set_unref(set);
+    for (size_t i = 0; i < db->prom.n; i++) {
+        const struct prom_block *b = db->prom.blocks[i];
+        s.prom_blocks++;
+        s.prom_block_bytes += b->bytes;
+        if (prom_block_wanted(db, b, INT64_MIN, INT64_MAX)) {
+            s.oldest_time = b->meta.min_ts < s.oldest_time ? b->meta.min_ts : s.oldest_time;
+        }
+    }
+    s.prom_blocks_bad = db->prom.bad_count;
     s.blocks_bad = db->store.blocks_bad + atomic_load_explicit(&db->sections_bad, memory_order_relaxed);
     s.samples_appended = atomic_load_explicit(&db->appended, memory_order_relaxed);
     for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {

@@ -13,6 +13,9 @@
 
 struct tsdb_options {
     const char *dir;
+    /* A data directory of Prometheus whose blocks are queried where they stand, as QUERY_TENANT_DEFAULT's;
+     * never written to. NULL = none. */
+    const char *prometheus_dir;
     struct clock *clock;        /* NULL = the real one */
     enum durability durability; /* of the WAL; DURABILITY_INTERVAL unless told */
     int64_t retention_ms;       /* 0 = 15 days */
@@ -62,6 +65,8 @@ struct tsdb_stats {
     ts_ms oldest_time;         /* of everything; as above when there is nothing */
     ts_ms newest_time;
     uint64_t wal_bad_segments, blocks_bad;
+    uint64_t prom_blocks, prom_block_bytes,
+        prom_blocks_bad; /* of Prometheus, read in place; in no sum above */
     bool read_only;
     char read_only_reason[256];
 };

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/strmap.h"
 #include "base/thread.h"
+#include "metrics/promtsdb/prom_dir.h"
 #include "metrics/tsdb/head.h"
 #include "metrics/tsdb/store.h"
 #include "metrics/tsdb/tsdb.h"
@@ -60,10 +61,12 @@ struct tsdb {
     struct metric_sink sink;
     struct metric_source source;
     struct tsdb_options o;
-    char *dir;
+    char *dir, *prom_dir;
     int lock_fd;
     struct ingest_log *log;
     struct store store;
+    struct prom_dir prom;               /* read in place; unchanged while the store is open */
+    _Atomic int64_t prom_hidden_before; /* retention */
     struct mutex maintenance; /* one flush, compaction or deletion at a time; taken before any other lock */
     struct mark *marks;       /* ring; guarded by maintenance */
     size_t mark_count;
