@@ -35,11 +35,11 @@ static void read_chunk(unsigned encoding, struct str data)
 /* The checksum of a section that begins at `offset`, set right, so that what lies behind it is reached. */
 static void section_mend(char *p, size_t n, size_t offset)
 {
-    if (offset + 4 > n) {
+    if (n < 8 || offset > n - 8) {
         return;
     }
     size_t length = prom_be32(p + offset);
-    if (length > n || offset + 4 + length + 4 > n) {
+    if (length > n - 8 - offset) {
         return;
     }
     uint32_t crc = __builtin_bswap32(crc32c(0, p + offset + 4, length));

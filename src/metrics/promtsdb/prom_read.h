@@ -33,7 +33,7 @@ static inline struct str read_checked(struct reader *r, size_t n)
 /* From an offset on; bad when that is past the end. */
 static inline struct reader reader_from(struct str data, uint64_t offset)
 {
-    struct reader r = reader_of(offset <= data.n ? str_slice(data, (size_t)offset, data.n) : (struct str){0});
+    struct reader r = reader_of(offset <= data.n ? str_slice(data, (size_t)offset, data.n) : STR(""));
     r.bad = offset > data.n;
     return r;
 }

@@ -77,10 +77,11 @@ static enum err choose(struct metric_cursor *c)
 {
     const struct prom_dir *dir = &c->db->prom;
     struct prom_choice *choice = arena_zalloc(&c->all, sizeof(*choice));
-    choice->blocks = choice ? arena_array(&c->all, dir->n, sizeof(*choice->blocks)) : NULL;
-    if (!choice || !choice->blocks) {
+    struct prom_chosen *blocks = arena_array(&c->all, dir->n, sizeof(*blocks));
+    if (!choice || !blocks) {
         return arena_err(&c->all);
     }
+    choice->blocks = blocks;
     for (size_t i = 0; i < dir->n; i++) {
         if (!prom_block_wanted(c->db, dir->blocks[i], c->sel.start_ms, c->sel.end_ms)) {
             continue;

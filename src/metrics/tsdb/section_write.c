@@ -78,6 +78,9 @@ void section_writer_free(struct section_writer *s)
 
 static enum err page_close(struct section_writer *s, struct err_info *info)
 {
+    if (s->page.err != ERR_OK) { /* before the reset below forgets it */
+        return err_set(info, s->page.err, "no memory to write a block");
+    }
     if (s->page.n == 0) {
         return ERR_OK;
     }
@@ -425,6 +428,7 @@ static uint32_t postings_write(struct buf *out, const struct posting *p, size_t 
             runs_write(&runs, p + i, end - i);
             write_varint(&values, p[i].value - before);
             write_str(&values, buf_view(&runs));
+            values.err = runs.err != ERR_OK ? runs.err : values.err; /* before it is reset */
             before = p[i].value;
             count++;
             i = end;
@@ -432,7 +436,7 @@ static uint32_t postings_write(struct buf *out, const struct posting *p, size_t 
         write_varint(out, p[from].name);
         write_varint(out, count);
         write_str(out, buf_view(&values));
-        out->err = out->err != ERR_OK ? out->err : values.err != ERR_OK ? values.err : runs.err;
+        out->err = out->err != ERR_OK ? out->err : values.err;
     }
     return names;
 }
