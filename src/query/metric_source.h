@@ -47,6 +47,8 @@ struct metric_batch {
     uint32_t ts_count;
     uint32_t series_count;
     const struct metric_series *series;
+    uint64_t clock; /* batches of a cursor that have the same number, other than 0, have the same ts in one
+                       place */
 };
 
 /* Hints let a source skip work; ignoring them is always correct. */

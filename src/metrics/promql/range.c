@@ -43,7 +43,8 @@ struct range_job {
     kernel_fn *kernel_fn;
     struct range_grid grid; /* its bounds are those in `floats` */
     uint32_t grid_count;
-    bool grid_old; /* the batch is another one */
+    bool grid_old;         /* the batch has another clock */
+    uint64_t clock_number; /* of the clock whose bounds are in `clock` */
     uint64_t grid_looked_at, grid_widest, grid_read, grid_held;
     struct str noted; /* the metric last found to be no counter; its text is in the arena */
 };
@@ -458,8 +459,11 @@ static enum err range_stored(struct range_job *j, const struct node *n)
     enum err err = select_open(e, s, n->range_ms + (s->anchored || s->smoothed ? lookback : 0),
                                s->smoothed ? lookback : 0, &cursor);
     while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
-        bounds_find(j, b.ts, b.ts_count, &j->clock);
-        j->grid_old = true;
+        if (!b.clock || b.clock != j->clock_number) {
+            bounds_find(j, b.ts, b.ts_count, &j->clock);
+            j->clock_number = b.clock;
+            j->grid_old = true;
+        }
         for (uint32_t k = 0; k < b.series_count && !err && !(j->sink && *j->sink->ret_other); k++) {
             err = range_series(j, &b, &b.series[k]);
         }

@@ -321,6 +321,7 @@ static enum err select_rows(struct instant_job *j)
     const struct node *n = j->n;
     struct metric_cursor *cursor = NULL;
     struct metric_batch b;
+    uint64_t clock = 0;
     ts_ms *times = arena_array(e->a, e->steps, sizeof(*times));
     j->ends = arena_array(e->a, e->steps, sizeof(*j->ends));
     j->at = arena_array(e->a, e->steps, sizeof(*j->at));
@@ -336,8 +337,11 @@ static enum err select_rows(struct instant_job *j)
     int64_t back = e->options->lookback_ms;
     enum err err = select_open(e, n, back, smoothed ? back : 0, &cursor);
     while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
-        count_until(b.ts, b.ts_count, times, e->steps, j->ends);
-        j->at_count = 0;
+        if (!b.clock || b.clock != clock) {
+            count_until(b.ts, b.ts_count, times, e->steps, j->ends);
+            clock = b.clock;
+            j->at_count = 0;
+        }
         for (uint32_t k = 0; k < b.series_count && !err && !(j->sink && *j->sink->ret_other); k++) {
             err = smoothed ? smoothed_series(j, &b, &b.series[k]) : instant_series(j, &b, &b.series[k]);
         }

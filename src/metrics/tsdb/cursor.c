@@ -32,6 +32,7 @@ static void part_release(struct metric_cursor *c)
     c->held_count = 0;
     c->columns = NULL;
     c->picked = NULL;
+    c->clock.signature = 0;
     c->column_count = c->column_cap = c->picked_count = c->picked_cap = c->picked_next = 0;
     arena_reset(&c->part);
 }
@@ -121,7 +122,8 @@ static int run_cmp(const void *a, const void *b)
 static int picked_cmp(const void *a, const void *b)
 {
     const struct picked *x = a, *y = b;
-    return (x->signature > y->signature) - (x->signature < y->signature);
+    return x->signature != y->signature ? (x->signature > y->signature) - (x->signature < y->signature)
+                                        : (x->id > y->id) - (x->id < y->id);
 }
 
 static enum err masks_choose(struct metric_cursor *c, const struct store_set *set)
@@ -219,19 +221,22 @@ static enum err columns_new(struct metric_cursor *c, const struct picked *s, siz
 /* Decodes a run to position `at`. */
 static enum err run_values(struct metric_cursor *c, const struct run *r, struct columns_out *out, size_t at)
 {
-    uint64_t *bits = arena_array(&c->out, r->count, sizeof(*bits));
-    if (!bits) {
-        return arena_err(&c->out);
+    if (r->count > c->bits_cap) {
+        c->bits = arena_array(&c->all, r->count, sizeof(*c->bits));
+        c->bits_cap = c->bits ? r->count : 0;
+    }
+    if (!c->bits) {
+        return arena_err(&c->all);
     }
     enum err e = ERR_OK;
     if (r->mode == CHUNK_RICH) {
-        struct rich_columns rich = {bits, out->histograms + at, out->starts + at};
+        struct rich_columns rich = {c->bits, out->histograms + at, out->starts + at};
         e = rich_read(str_of((const char *)r->values, r->value_bytes), r->count, &c->out, &rich);
     } else {
-        e = values_decode(r->mode, r->values, r->value_bytes, r->count, bits);
+        e = values_decode(r->mode, r->values, r->value_bytes, r->count, c->bits);
     }
     if (e == ERR_OK) {
-        memcpy(out->values + at, bits, r->count * sizeof(*bits));
+        memcpy(out->values + at, c->bits, r->count * sizeof(*c->bits));
     }
     return e;
 }
@@ -262,20 +267,21 @@ static enum err run_times(const struct metric_cursor *c, const struct run *r, ts
     return ERR_OK;
 }
 
-/* The clock of a group: the columns of its first series, from the earliest tick any of the group has. */
-static enum err group_clock(struct metric_cursor *c, const struct picked *first, size_t n,
-                            struct metric_batch *b)
+/* The clock of all series that have the columns of `first`: these columns, from the earliest tick any of the
+ * series has. */
+static enum err clock_begin(struct metric_cursor *c, const struct picked *first)
 {
+    struct shared_clock *clock = &c->clock;
+    const struct picked *end = c->picked + c->picked_count;
     uint32_t lo = UINT32_MAX;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t tick = first[i].runs[0].first_tick;
-        lo = tick < lo ? tick : lo;
+    for (const struct picked *s = first; s < end && s->signature == first->signature; s++) {
+        lo = s->runs[0].first_tick < lo ? s->runs[0].first_tick : lo;
     }
     size_t total = 0;
     for (int pass = 0; pass < 2; pass++) {
-        ts_ms *ts = pass ? arena_array(&c->out, total, sizeof(*ts)) : NULL;
+        ts_ms *ts = pass ? arena_array(&c->part, total, sizeof(*ts)) : NULL;
         if (pass && !ts) {
-            return arena_err(&c->out);
+            return arena_err(&c->part);
         }
         total = 0;
         for (size_t i = 0; i < first->run_count; i++) {
@@ -290,9 +296,12 @@ static enum err group_clock(struct metric_cursor *c, const struct picked *first,
             }
             total += k->n - skip;
         }
-        b->ts = ts;
-        b->ts_count = (uint32_t)total;
+        clock->ts = ts;
     }
+    clock->n = (uint32_t)total;
+    clock->first_tick = lo;
+    clock->signature = first->signature;
+    clock->number++;
     return ERR_OK;
 }
 
@@ -300,13 +309,12 @@ static enum err emit_group(struct metric_cursor *c, const struct picked *first, 
                            struct metric_batch *b)
 {
     struct metric_series *out = arena_zarray(&c->out, n, sizeof(*out));
-    enum err e = out ? group_clock(c, first, n, b) : arena_err(&c->out);
+    enum err e = out ? ERR_OK : arena_err(&c->out);
+    if (e == ERR_OK && c->clock.signature != first->signature) {
+        e = clock_begin(c, first);
+    }
     if (e != ERR_OK) {
         return e;
-    }
-    uint32_t lo = UINT32_MAX;
-    for (size_t i = 0; i < n; i++) {
-        lo = first[i].runs[0].first_tick < lo ? first[i].runs[0].first_tick : lo;
     }
     for (size_t i = 0; e == ERR_OK && i < n; i++) {
         const struct picked *s = &first[i];
@@ -318,11 +326,14 @@ static enum err emit_group(struct metric_cursor *c, const struct picked *first, 
         }
         if (e == ERR_OK) {
             out[i] = series_of(s, &columns, s->sample_count);
-            out[i].clock_first = s->runs[0].first_tick - lo;
+            out[i].clock_first = s->runs[0].first_tick - c->clock.first_tick;
         }
     }
-    b->series = out;
-    b->series_count = (uint32_t)n;
+    *b = (struct metric_batch){.ts = c->clock.ts,
+                               .ts_count = c->clock.n,
+                               .series_count = (uint32_t)n,
+                               .series = out,
+                               .clock = c->clock.number};
     if (e == ERR_CORRUPT) {
         atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
         cursor_warn(c, "series of a damaged block are missing");
@@ -518,7 +529,7 @@ static enum err emit_own(struct metric_cursor *c, const struct picked *s, struct
         }
     }
     *out = series_of(s, &columns, n);
-    *b = (struct metric_batch){ts, (uint32_t)n, n > 0, out};
+    *b = (struct metric_batch){.ts = ts, .ts_count = (uint32_t)n, .series_count = n > 0, .series = out};
     return ERR_OK;
 }
 

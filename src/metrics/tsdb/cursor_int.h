@@ -45,6 +45,14 @@ struct picked {
     bool rich;           /* some run has histograms or start timestamps */
 };
 
+/* The clock of the series at hand that share their columns. */
+struct shared_clock {
+    uint64_t signature; /* theirs; 0 = none yet */
+    uint64_t number;    /* counts up */
+    const ts_ms *ts;
+    uint32_t n, first_tick; /* the tick of ts[0] in the series' first column */
+};
+
 struct metric_cursor {
     struct tsdb *db;
     struct query_ctx *q;
@@ -65,6 +73,9 @@ struct metric_cursor {
     size_t column_count, column_cap;
     struct picked *picked;
     size_t picked_count, picked_cap, picked_next;
+    struct shared_clock clock;
+    uint64_t *bits; /* a decoded run on its way */
+    size_t bits_cap;
     struct tombstone **masks; /* those of the present set that concern the tenant and the span */
     size_t mask_count;
     struct chunk **held; /* in mem_alloc memory */

@@ -81,7 +81,10 @@ static enum err group_write(struct import_batch *b, const struct import_series *
                                         .histograms = s->histograms,
                                         .start_ts = s->starts};
     }
-    struct metric_batch batch = {first->samples.ts, (uint32_t)first->samples.n, (uint32_t)n, out};
+    struct metric_batch batch = {.ts = first->samples.ts,
+                                 .ts_count = (uint32_t)first->samples.n,
+                                 .series_count = (uint32_t)n,
+                                 .series = out};
     return block_section_add(b->w, &batch, INT64_MIN, INT64_MAX, info);
 }
 

@@ -23,7 +23,8 @@ enum {
     METADATA_MAX = 65536,          /* metric names of a tenant with metadata */
     MANIFEST_BYTES_MAX = 64 << 20, /* far above what the blocks and deletions of years need */
     TOMBSTONE_MATCHERS_MAX = 64,   /* of one deletion */
-    BATCH_SAMPLES_MAX = 1 << 19    /* decoded samples handed out at once: 4 MiB of values */
+    BATCH_SAMPLES_MAX =
+        1 << 15 /* decoded samples handed out at once: 256 KiB of values, near the processor */
 };
 
 #endif

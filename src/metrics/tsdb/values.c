@@ -35,27 +35,90 @@ void xor_append(uint8_t *p, struct xor_state *s, uint64_t value)
     s->sig = (uint8_t)sig;
 }
 
+enum {
+    PEEK_BITS = 57 /* of a window that may begin within a byte */
+};
+
+/* Where a decoder of an XOR stream stands. */
+struct xor_reader {
+    struct bit_reader r;
+    uint64_t v;
+    unsigned lead, sig;
+};
+
+/* The next value, with a question for every bit read: near the stream's end. */
+static bool xor_next(struct xor_reader *x)
+{
+    struct bit_reader *r = &x->r;
+    if (!bits_get(r, 1)) {
+        return !r->bad;
+    }
+    if (bits_get(r, 1)) {
+        unsigned w = (unsigned)bits_get(r, 12);
+        x->lead = w >> 6;
+        x->sig = (w & 63) + 1;
+    }
+    if (r->bad || x->sig == 0 || x->lead + x->sig > 64) {
+        return false;
+    }
+    x->v ^= bits_get(r, x->sig) << (64 - x->lead - x->sig);
+    return !r->bad;
+}
+
+/* The same with the stream's next bits at hand, the first of which is 1. */
+static bool xor_changed(struct xor_reader *x, uint64_t w)
+{
+    unsigned head = 2;
+    if (w << 1 >> 63) {
+        x->lead = (unsigned)(w >> 56) & 63;
+        x->sig = ((unsigned)(w >> 50) & 63) + 1;
+        head = 14;
+    }
+    if (x->sig == 0 || x->lead + x->sig > 64) {
+        return false;
+    }
+    x->r.pos += head;
+    uint64_t bits = 0;
+    if (head + x->sig <= PEEK_BITS) {
+        bits = w << head >> (64 - x->sig);
+        x->r.pos += x->sig;
+    } else {
+        bits = bits_get(&x->r, x->sig);
+    }
+    x->v ^= bits << (64 - x->lead - x->sig);
+    return !x->r.bad;
+}
+
 static enum err xor_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v)
 {
-    struct bit_reader r = {.p = p, .n_bytes = n_bytes};
-    uint64_t v = bits_get(&r, 64);
-    unsigned lead = 0, sig = 0;
-    ret_v[0] = v;
-    for (size_t i = 1; i < n; i++) {
-        if (bits_get(&r, 1)) {
-            if (bits_get(&r, 1)) {
-                unsigned w = (unsigned)bits_get(&r, 12);
-                lead = w >> 6;
-                sig = (w & 63) + 1;
-            }
-            if (r.bad || sig == 0 || lead + sig > 64) {
+    struct xor_reader x = {.r = {.p = p, .n_bytes = n_bytes}};
+    size_t i = 1;
+    x.v = bits_get(&x.r, 64);
+    ret_v[0] = x.v;
+    while (i < n && (x.r.pos >> 3) + 8 <= n_bytes) {
+        uint64_t w = load_be64(p + (x.r.pos >> 3)) << (x.r.pos & 7);
+        if (w >> 63) {
+            if (!xor_changed(&x, w)) {
                 return ERR_CORRUPT;
             }
-            v ^= bits_get(&r, sig) << (64 - lead - sig);
+            ret_v[i++] = x.v;
+            continue;
         }
-        ret_v[i] = v;
+        size_t same = w ? (size_t)__builtin_clzll(w) : 64; /* a 0 for each value that is as the one before */
+        same = same < PEEK_BITS ? same : PEEK_BITS;
+        same = same < n - i ? same : n - i;
+        x.r.pos += same;
+        for (size_t k = 0; k < same; k++) {
+            ret_v[i++] = x.v;
+        }
     }
-    return r.bad ? ERR_CORRUPT : ERR_OK;
+    for (; i < n; i++) {
+        if (!xor_next(&x)) {
+            return ERR_CORRUPT;
+        }
+        ret_v[i] = x.v;
+    }
+    return x.r.bad ? ERR_CORRUPT : ERR_OK;
 }
 
 static size_t xor_encode(const uint64_t *v, size_t n, uint8_t *out)
