@@ -160,6 +160,10 @@ static enum err known_subtract(struct tsdb_bulk *b, unsigned partition, ts_ms fr
             }
         }
     }
+    struct str_list warnings = e == ERR_NOT_FOUND ? cursor_warnings(c) : (struct str_list){0};
+    if (warnings.n) { /* what cannot be compared would be stored twice */
+        e = err_set(info, ERR_CORRUPT, "%.*s: restore or remove its file first", STR_FMT(warnings.items[0]));
+    }
     cursor_close(c);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

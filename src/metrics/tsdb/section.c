@@ -272,7 +272,7 @@ enum err section_series_next(struct section_reader *s, struct arena *a, struct l
     }
     uint64_t page = read_varint(&s->r), at = read_varint(&s->r);
     *ret_chunks = read_varint(&s->r);
-    if (s->r.bad || page >= s->page_count || at > BLOCK_PAGE_BYTES || *ret_chunks > reader_left(&s->r)) {
+    if (s->r.bad || page > s->page_count || at > BLOCK_PAGE_BYTES || *ret_chunks > reader_left(&s->r)) {
         return ERR_CORRUPT;
     }
     s->page = (size_t)page;
@@ -283,9 +283,13 @@ enum err section_series_next(struct section_reader *s, struct arena *a, struct l
     return ERR_OK;
 }
 
-/* The bytes of a page; p == NULL when the entry makes no sense. */
+/* The bytes of a page; p == NULL when the entry makes no sense. Chunks that take no byte (zeros on a shared
+ * column) may come after the last page, or where there is none. */
 static struct str page_data(const struct section_reader *s, size_t page)
 {
+    if (page >= s->page_count) {
+        return page == s->page_count ? str_of(s->b->map.data.p + s->sec->data_offset, 0) : (struct str){0};
+    }
     uint64_t from = page ? get_u64(s->pages + (page - 1) * PAGE_ENTRY_BYTES) : 0;
     uint64_t to = get_u64(s->pages + page * PAGE_ENTRY_BYTES), data = s->sec->data_offset;
     if (from > to || to > s->sec->data_bytes) {
@@ -342,8 +346,8 @@ enum err section_chunk_next(struct section_reader *s, struct section_chunk *ret_
         s->page++;
         s->page_at = 0;
     }
-    struct str data = s->page < s->page_count ? page_data(s, s->page) : (struct str){0};
-    if (s->r.bad || s->page_at > data.n || times > data.n - s->page_at ||
+    struct str data = page_data(s, s->page);
+    if (s->r.bad || !data.p || s->page_at > data.n || times > data.n - s->page_at ||
         values > data.n - s->page_at - times) {
         return ERR_CORRUPT;
     }
@@ -376,6 +380,9 @@ static atomic_uchar *page_marks(struct section_reader *s)
 
 bool section_chunk_good(struct section_reader *s)
 {
+    if (s->page == s->page_count) {
+        return true; /* no byte that could be wrong */
+    }
     atomic_uchar *marks = page_marks(s);
     unsigned char mark = marks ? atomic_load_explicit(&marks[s->page], memory_order_relaxed) : 0;
     if (mark == 0) {

@@ -236,3 +236,32 @@ TEST(a_load_refuses_the_future_and_bad_labels)
     tsdb_bulk_free(b);
     tsdb_close(db);
 }
+
+/* Their values and times take no byte, so that the section has no page. */
+TEST(a_lone_zero_is_readable_from_its_block)
+{
+    char dir[256];
+    struct err_info info = {0};
+    struct tsdb_bulk *b = NULL;
+    struct tsdb_bulk_stats s = {0};
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    const struct metric_select sel = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
+    struct metric_cursor *c = NULL;
+    struct metric_batch batch = {0};
+    uint32_t number = 0;
+    const struct tsdb_bulk_sample m = {.ts = T0};
+    struct tsdb *db = open_db(folder(dir, sizeof(dir), "zero"));
+    CHECK(db);
+    CHECK_OK(tsdb_bulk_new(db, QUERY_TENANT_DEFAULT, 0, &b, &info));
+    CHECK_OK(series_number(b, 0, &number));
+    CHECK_OK(tsdb_bulk_add(b, number, &m, 1, &info));
+    CHECK_OK(tsdb_bulk_finish(b, &s, &info));
+    tsdb_bulk_free(b);
+    struct metric_source *src = tsdb_source(db);
+    CHECK_OK(src->ops->select(src, &q, &sel, &c, &info));
+    enum err e = src->ops->next(c, &batch, &info);
+    bool good = e == ERR_OK && batch.series_count == 1 && batch.ts[0] == T0 && batch.series[0].values[0] == 0;
+    src->ops->close(c);
+    tsdb_close(db);
+    CHECK(good);
+}
