@@ -184,7 +184,7 @@ static bool length_allowed(struct loki_call *c, const struct logql_request *q)
     }
     struct buf got AUTO_BUF = {0}, limit AUTO_BUF = {0};
     units_go_duration_format(&got, length);
-    units_go_duration_format(&limit, most);
+    units_duration_format(&limit, c->api->query_length_max_ms);
     loki_call_refuse(c, 400, "the query time range exceeds the limit (query length: %.*s, limit: %.*s)",
                      STR_FMT(buf_view(&got)), STR_FMT(buf_view(&limit)));
     return false;
@@ -235,7 +235,7 @@ static void query(struct loki_call *c)
         return;
     }
     if (at.n && units_loki_time_parse(at, &q.end_ns, &c->info) != ERR_OK) {
-        loki_call_refuse(c, 400, "could not parse 'time' parameter: %s", c->info.message);
+        loki_call_refuse(c, 400, "%s", c->info.message);
         return;
     }
     q.start_ns = q.end_ns;
@@ -265,13 +265,9 @@ static void format_query(struct loki_call *c)
     json_key(&c->w, e ? "error" : "data");
     json_str(&c->w, e ? str_c(c->info.message) : buf_view(&text));
     json_object_end(&c->w);
-    if (!e) {
-        loki_call_send(c);
-        return;
-    }
     buf_char(&c->out, '\n');
-    http_res_send_buf(c->r, e == ERR_INVALID ? 400 : err_http_status(e), "application/json; charset=UTF-8",
-                      &c->out);
+    http_res_send_buf(c->r, !e ? 200 : e == ERR_INVALID ? 400 : err_http_status(e),
+                      "application/json; charset=utf-8", &c->out);
 }
 
 LOKI_ROUTE(query_range)

@@ -89,9 +89,7 @@ static void series(struct loki_call *c)
     struct str texts[LOKI_MATCH_MAX];
     size_t n = http_req_params(c->r, "match[]", texts, LOKI_MATCH_MAX);
     struct stream_list all = {0};
-    if (n == 0) {
-        n = http_req_params(c->r, "match", texts, LOKI_MATCH_MAX);
-    }
+    n += http_req_params(c->r, "match", texts + n, LOKI_MATCH_MAX - n);
     if (n == 0) {
         texts[n++] = STR("{}");
     }
