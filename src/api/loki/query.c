@@ -266,7 +266,10 @@ static void format_query(struct loki_call *c)
     json_str(&c->w, e ? str_c(c->info.message) : buf_view(&text));
     json_object_end(&c->w);
     buf_char(&c->out, '\n');
-    http_res_send_buf(c->r, !e ? 200 : e == ERR_INVALID ? 400 : err_http_status(e),
+    http_res_send_buf(c->r,
+                      !e                 ? 200
+                      : e == ERR_INVALID ? 400
+                                         : err_http_status(e),
                       "application/json; charset=utf-8", &c->out);
 }
 
