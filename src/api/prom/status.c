@@ -204,6 +204,9 @@ static void tsdb_status(struct prom_call *c)
 static struct str ulid_of(struct prom_call *c, const struct tsdb_block *b)
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    if (b->name.n == ULID_CHARS) { /* one of Prometheus has its own */
+        return b->name;
+    }
     struct hash128 h = hash128_bytes(b->name.p, b->name.n);
     char *text = arena_bytes(c->a, ULID_CHARS);
     uint64_t time = (uint64_t)(b->max_ts < 0 ? 0 : b->max_ts);

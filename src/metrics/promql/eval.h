@@ -237,6 +237,7 @@ struct notes {
 struct note_detail {
     bool buckets;     /* of a classic histogram that had to be made monotone */
     bool occurrences; /* count is shown when more than one */
+    bool storage;     /* of the source: shown as it is, without a place */
     ts_ms first, last;
     double low, high, diff;
     uint64_t count;
@@ -245,6 +246,8 @@ struct note_detail {
 void note(struct eval *e, bool warning, size_t pos, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void note_detailed(struct eval *e, bool warning, size_t pos, const struct note_detail *d, const char *fmt,
                    ...) PRINTF_LIKE(5, 6);
+/* What the source says is missing, as warnings; before the cursor is closed. */
+void notes_of_cursor(struct eval *e, struct metric_cursor *cursor);
 /* Notes all of `from` once more; what stood at or after `pos` stands as far from `to`. */
 void notes_tell(struct eval *e, const struct notes *from, size_t pos, size_t to);
 bool notes_at_0(const struct notes *n);

@@ -86,6 +86,15 @@ void note_detailed(struct eval *e, bool warning, size_t pos, const struct note_d
     add(e, warning, pos, d, str_of(text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1));
 }
 
+void notes_of_cursor(struct eval *e, struct metric_cursor *cursor)
+{
+    static const struct note_detail storage = {.storage = true};
+    struct str_list list = e->source->ops->warnings ? e->source->ops->warnings(cursor) : (struct str_list){0};
+    for (size_t i = 0; i < list.n; i++) {
+        add(e, true, 0, &storage, list.items[i]);
+    }
+}
+
 void notes_tell(struct eval *e, const struct notes *from, size_t pos, size_t to)
 {
     e->notes->failed = from->failed ? from->failed : e->notes->failed;
@@ -164,6 +173,9 @@ static void put_buckets(struct buf *b, const struct note_detail *d)
 static struct str shown(struct eval *e, const struct note_entry *n)
 {
     struct buf b AUTO_BUF = {0};
+    if (n->detail.storage) {
+        return arena_str(e->a, n->text);
+    }
     buf_printf(&b, "PromQL %s: %.*s", n->warning ? "warning" : "info", STR_FMT(n->text));
     if (n->detail.buckets) {
         put_buckets(&b, &n->detail);

@@ -469,6 +469,7 @@ static enum err range_stored(struct range_job *j, const struct node *n)
         }
     }
     if (cursor) {
+        notes_of_cursor(e, cursor);
         e->source->ops->close(cursor);
     }
     if (!j->sink) {
@@ -843,6 +844,7 @@ enum err eval_raw_range(struct eval *e, const struct node *range, struct raw_row
         }
     }
     if (cursor) {
+        notes_of_cursor(e, cursor);
         e->source->ops->close(cursor);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;

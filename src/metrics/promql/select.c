@@ -347,6 +347,7 @@ static enum err select_rows(struct instant_job *j)
         }
     }
     if (cursor) {
+        notes_of_cursor(e, cursor);
         e->source->ops->close(cursor);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;

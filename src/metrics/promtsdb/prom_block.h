@@ -15,6 +15,7 @@ struct prom_meta {
     char ulid[PROM_ULID_BYTES + 1];
     ts_ms min_ts, max_ts; /* max_ts is the first past the block */
     uint64_t samples, series, chunks;
+    unsigned level;
     bool aside; /* of late or chosen samples: its end says nothing about where the head began */
     bool deletable;
     char (*parents)[PROM_ULID_BYTES + 1]; /* blocks this one replaces; mem_alloc memory */

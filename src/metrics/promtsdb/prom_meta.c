@@ -43,6 +43,7 @@ static enum err compaction_read(const struct json_value *compaction, struct prom
     const struct json_value *hints = json_get(compaction, STR("hints"));
     const struct json_value *parents = json_get(compaction, STR("parents"));
     const struct json_value *deletable = json_get(compaction, STR("deletable"));
+    m->level = (unsigned)count_of(compaction, STR("level"));
     m->deletable = deletable && deletable->kind == JSON_BOOL && deletable->boolean;
     for (const struct json_value *h = hints ? hints->child : NULL; h; h = h->next) {
         m->aside = m->aside || str_eq(h->string, STR(PROM_HINT_OUT_OF_ORDER)) ||

@@ -2,6 +2,7 @@
 #include "metrics/tsdb/tsdb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -283,6 +284,8 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         const struct prom_block *b = db->prom.blocks[i];
         s.prom_blocks++;
         s.prom_block_bytes += b->bytes;
+        s.blocks++;
+        s.block_bytes += b->bytes;
         if (prom_block_wanted(db, b, INT64_MIN, INT64_MAX)) {
             s.oldest_time = b->meta.min_ts < s.oldest_time ? b->meta.min_ts : s.oldest_time;
         }
@@ -312,11 +315,37 @@ void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity)
                                            .replay_seconds = (double)db->replay_ns / (double)NS_PER_S};
 }
 
+static int block_cmp(const void *a, const void *b)
+{
+    const struct tsdb_block *x = a, *y = b;
+    return (x->min_ts > y->min_ts) - (x->min_ts < y->min_ts);
+}
+
+/* Adds the blocks of a Prometheus that are read in place and not hidden. */
+static void prom_blocks_add(const struct tsdb *db, struct tsdb_block *out, size_t *n)
+{
+    for (size_t i = 0; i < db->prom.n; i++) {
+        const struct prom_block *b = db->prom.blocks[i];
+        if (prom_block_wanted(db, b, INT64_MIN, INT64_MAX)) {
+            out[(*n)++] = (struct tsdb_block){.name = str_c(b->meta.ulid),
+                                              .min_ts = b->meta.min_ts,
+                                              .max_ts = b->meta.max_ts - 1,
+                                              .samples = b->meta.samples,
+                                              .series = b->meta.series,
+                                              .bytes = b->bytes,
+                                              .level = b->meta.level};
+        }
+    }
+    if (db->prom.n) {
+        qsort(out, *n, sizeof(*out), block_cmp);
+    }
+}
+
 enum err tsdb_blocks(struct tsdb *db, struct arena *a, const struct tsdb_block **ret_blocks, size_t *ret_n)
 {
     struct store_set *set = store_view(&db->store);
     size_t n = set->block_count;
-    struct tsdb_block *out = arena_array(a, n + 1, sizeof(*out));
+    struct tsdb_block *out = arena_array(a, n + db->prom.n + 1, sizeof(*out));
     enum err e = out ? ERR_OK : ERR_OOM;
     for (size_t i = 0; i < n && !e; i++) {
         const struct block *b = set->blocks[i];
@@ -336,6 +365,9 @@ enum err tsdb_blocks(struct tsdb *db, struct arena *a, const struct tsdb_block *
         e = out[i].name.p ? ERR_OK : ERR_OOM;
     }
     store_set_unref(set);
+    if (e == ERR_OK) {
+        prom_blocks_add(db, out, &n);
+    }
     *ret_blocks = out;
     *ret_n = n;
     return e;

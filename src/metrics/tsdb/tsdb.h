@@ -66,7 +66,7 @@ struct tsdb_stats {
     ts_ms newest_time;
     uint64_t wal_bad_segments, blocks_bad;
     uint64_t prom_blocks, prom_block_bytes,
-        prom_blocks_bad; /* of Prometheus, read in place; in no sum above */
+        prom_blocks_bad; /* of Prometheus, read in place: among those above */
     bool read_only;
     char read_only_reason[256];
 };
