@@ -9,7 +9,7 @@
 #include "metrics/tsdb/bulk_int.h"
 
 enum {
-    SAMPLES_FIRST = 16,
+    SAMPLES_FIRST = 4, /* dumps in the order of time bring few of each series at a time */
     MEMORY_BYTES_MIN = 4 << 20,
     FUTURE_MS_MAX = 24 * 3600 * 1000 /* as in append.c: the present must not become too old */
 };

@@ -153,12 +153,15 @@ static bool masked(const struct metric_cursor *c, const struct picked *s)
     return false;
 }
 
-/* Takes the samples out that a tombstone covers. */
-static size_t mask(const struct metric_cursor *c, const struct picked *s, struct point *p, size_t n)
+/* Takes the samples out of a run (`rank` as its) that a tombstone covers. A block that was written after the
+ * tombstone has none of those it speaks of: what is there came later, by an import. */
+static size_t mask(const struct metric_cursor *c, const struct picked *s, uint64_t rank, struct point *p,
+                   size_t n)
 {
     for (size_t i = 0; i < c->mask_count; i++) {
         const struct tombstone *t = c->masks[i];
-        if (!matchers_match(t->matchers, t->matcher_count, s->labels)) {
+        if ((rank != UINT64_MAX && rank > t->number) ||
+            !matchers_match(t->matchers, t->matcher_count, s->labels)) {
             continue;
         }
         size_t kept = 0;
@@ -485,6 +488,8 @@ static enum err own_points(struct metric_cursor *c, const struct picked *s, stru
         if (e != ERR_OK) {
             return e;
         }
+        /* before they are merged: of two samples of one time the deleted one must not win */
+        count = mask(c, s, i < s->run_count ? s->runs[i].rank : UINT64_MAX, more, count);
         if (n == 0 || (count && more[0].ts > all[n - 1].ts)) {
             if (count) {
                 memcpy(all + n, more, count * sizeof(*all));
@@ -498,7 +503,7 @@ static enum err own_points(struct metric_cursor *c, const struct picked *s, stru
         spare = swap;
     }
     *ret_p = all;
-    *ret_n = mask(c, s, all, n);
+    *ret_n = n;
     return hints_review(c, s, all, *ret_n);
 }
 

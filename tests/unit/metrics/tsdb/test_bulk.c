@@ -146,6 +146,33 @@ TEST(a_load_in_many_rounds_leaves_few_blocks)
     tsdb_close(db);
 }
 
+TEST(what_was_deleted_can_be_loaded_again)
+{
+    char dir[256];
+    struct tsdb_bulk_stats s = {0};
+    struct err_info info = {0};
+    struct matcher m;
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    struct tsdb *db = open_db(folder(dir, sizeof(dir), "deleted"));
+    CHECK(db);
+    CHECK_OK(load(db, SIZE_MAX, &s));
+    CHECK_OK(matcher_init(&m, MATCH_EQ, LABEL_METRIC_NAME, STR("metric_3"), &info));
+    CHECK_OK(tsdb_delete(db, &q, &m, 1, T0, T0 + 99 * STEP_MS, &info));
+    matcher_done(&m);
+    size_t gone = 100 * SERIES / 8;
+    CHECK_EQ(count_good(db), SERIES * SAMPLES - gone);
+    CHECK_OK(load(db, SIZE_MAX, &s));
+    CHECK_EQ(s.samples, gone);
+    CHECK_EQ(count_good(db), SERIES * SAMPLES);
+    tsdb_close(db);
+    db = open_db(dir);
+    CHECK(db);
+    CHECK_EQ(count_good(db), SERIES * SAMPLES);
+    CHECK_OK(tsdb_maintain(db, &info)); /* merges and lets the tombstone go */
+    CHECK_EQ(count_good(db), SERIES * SAMPLES);
+    tsdb_close(db);
+}
+
 TEST(a_load_does_not_double_what_the_head_has)
 {
     char dir[256];
