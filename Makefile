@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 DATA ?= $(CURDIR)/build/data
 
-.PHONY: all build run test lint bench fuzz soak clean ui deb image dist cross test-deploy test-boot install-run install-test install-rivals install-cross \
+.PHONY: all build run test lint bench fuzz soak clean ui deb image dist cross test-deploy test-backup-long test-boot install-run install-test install-rivals install-cross \
 	install-boot
 
 all: build
@@ -44,6 +44,11 @@ bench: install-rivals build
 # FUZZ_SECONDS for each target.
 fuzz: install-test
 	@tools/fuzz.sh $${FUZZ_SECONDS:-60}
+
+# Backups killed at every disk operation, every object damaged: minutes.
+test-backup-long: install-test build
+	@cmake --preset dev >/dev/null && ninja -C build-dev cairn unit_disk >/dev/null
+	@tests/backup/run.sh long
 
 soak: install-test build
 	@tools/soak.sh

@@ -62,12 +62,15 @@ install -D -m 0755 "$program" "$root/usr/bin/cairn"
 $strip --strip-unneeded "$root/usr/bin/cairn"
 mkdir -p "$root/lib/systemd/system" "$root/usr/share/man/man1" "$root/etc/cairn" "$root/usr/share/bash-completion/completions" \
     "$root/usr/share/zsh/vendor-completions" "$root/usr/share/fish/vendor_completions.d"
-for u in cairn.service cairn@.service; do
+for u in cairn.service cairn@.service cairn-backup.service; do
     unit $u >"$root/lib/systemd/system/$u"
 done
 put 0644 deploy/systemd/cairn.sysusers usr/lib/sysusers.d/cairn.conf
 put 0644 deploy/systemd/cairn.tmpfiles usr/lib/tmpfiles.d/cairn.conf
 put 0644 deploy/packages/cairn/default etc/default/cairn
+put 0600 deploy/packages/cairn/backup etc/default/cairn-backup # may hold the keys of a bucket
+put 0644 deploy/systemd/cairn-backup.timer lib/systemd/system/cairn-backup.timer
+put 0644 docs/backup.md usr/share/doc/cairn/backup.md
 put 0644 README.md usr/share/doc/cairn/README.md
 put 0644 LICENSE usr/share/doc/cairn/copyright
 gzip -9n <CHANGELOG.md >"$root/usr/share/doc/cairn/changelog.gz"
@@ -81,7 +84,7 @@ control cairn "$arch" "$(depends)" "Description: metrics, logs and dashboards in
  Cairn scrapes, stores and queries metrics, follows, ships, stores and queries
  logs, and serves dashboards of both. It reads the configuration files of
  Prometheus, Loki, Promtail and Grafana and speaks their APIs."
-echo /etc/default/cairn >"$root/DEBIAN/conffiles"
+printf '/etc/default/cairn\n/etc/default/cairn-backup\n' >"$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do
     install -m 0755 "deploy/packages/cairn/$script" "$root/DEBIAN/$script"
 done
