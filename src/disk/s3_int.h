@@ -10,7 +10,7 @@
 #include "disk/s3_sign.h"
 
 enum {
-    S3_ATTEMPTS = 6,                /* with the waits below about ten seconds */
+    S3_ATTEMPTS = 8,                /* with the waits below ten to twenty seconds */
     S3_WAIT_FIRST_MS = 200,         /* doubled each time, with jitter */
     S3_WAIT_MAX_MS = 10000,         /* what a store may ask for by Retry-After */
     S3_ANSWER_BYTES_MAX = 16 << 20, /* a page of a listing has a thousand keys of at most 1 KiB */

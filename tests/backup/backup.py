@@ -22,7 +22,7 @@ from load import LineWriter, SampleWriter  # noqa: E402
 from node import Node, cairn, tree  # noqa: E402
 from runbooks import runbooks  # noqa: E402
 from s3_server import KEY, READER, READER_SECRET, SECRET, S3Server  # noqa: E402
-from stack import PROGRAM, ROOT, Cases  # noqa: E402
+from stack import PROGRAM, ROOT, Cases, Stack, free_port  # noqa: E402
 
 LONG = sys.argv[1:] == ["long"]
 DEV = os.environ.get("CAIRN_DEV", f"{ROOT}/build-dev/cairn")  # has the fault points
@@ -85,6 +85,64 @@ def restored(cases, folder, name, place, env, writers, acknowledged, config, con
                         f"{len(lost)} of {len(before)} lost, first {lost[:3]}")
         missing = node.has_dashboard_and_user()
         cases.check(f"{name}: dashboards and users", not missing, missing)
+
+
+# -- one role a process, as under the originals' unit names ------------------------------------------------------
+
+def roles_apart(cases, folder, s3):
+    """Each role keeps its data where its original has it; running or stopped, all three go into one backup."""
+    base = f"{folder}/apart"
+    ports = {role: free_port() for role in ("metrics", "logs", "dashboards")}
+    dirs = {"metrics": f"{base}/prometheus", "logs": f"{base}/loki/cairn", "dashboards": f"{base}/grafana"}
+    os.makedirs(base)
+    files = {"prometheus.yml": "scrape_configs: []\n", "loki.yml": f"auth_enabled: false\ncommon:\n  path_prefix: {base}/loki\n",
+             "grafana.ini": f"[paths]\ndata = {base}/grafana\n[server]\nhttp_addr = 127.0.0.1\nhttp_port = {ports['dashboards']}\n"}
+    for name, text in files.items():
+        with open(f"{base}/{name}", "w") as f:
+            f.write(text)
+    commands = [["--role=metrics", f"--config.file={base}/prometheus.yml", f"--storage.tsdb.path={dirs['metrics']}",
+                 f"--web.listen-address=127.0.0.1:{ports['metrics']}", "--web.enable-remote-write-receiver"],
+                ["--role=logs", f"-config.file={base}/loki.yml", f"-server.http-listen-port={ports['logs']}",
+                 "-server.http-listen-address=127.0.0.1"],
+                ["--role=dashboards", f"--config={base}/grafana.ini"]]
+    where = [f"--{role}-data={d}" for role, d in dirs.items()]
+    node = Stack(demo=False, data=base)
+    node.ports = dict(node.ports, **ports)
+
+    def run(places):
+        stack = contextlib.ExitStack()
+        for command in commands:
+            words = [w.replace(f"{base}/", f"{places}/") for w in command]
+            log = stack.enter_context(open(f"{base}/cairn.log", "ab"))
+            node.process = subprocess.Popen([PROGRAM, "serve", *words], cwd=base, stdout=log, stderr=log,
+                                            env=dict(os.environ, GF_SECURITY_ADMIN_PASSWORD="test-secret"))
+            stack.callback(node.process.wait)
+            stack.callback(node.process.terminate)
+        node.wait_ready()
+        return stack
+
+    with run(base):
+        writers = [SampleWriter(node, 0), LineWriter(node, 1)]
+        for w in writers:
+            w.counter = 50
+            w.acknowledged = [n for n in range(50) if w.send(n)]
+        expect(0, "", "backup", *where, f"--to={s3.place('apart')}", "--name=running", env=s3.env())
+        for d in dirs.values():
+            cases.check(f"{d} has no snapshot left", os.listdir(f"{d}/snapshots") == ["lock"], str(os.listdir(f"{d}/snapshots")))
+    expect(0, "", "backup", *where, f"--config={base}/prometheus.yml", f"--to={s3.place('apart')}", "--name=stopped", env=s3.env())
+    for name in ("running", "stopped"):
+        to = f"{base}/{name}"
+        expect(0, "restored", "restore", f"--from={s3.place('apart')}", f"--backup={name}", f"--config-to={to}/files",
+               *[w.replace(base, to) for w in where], env=s3.env())
+        found = sorted(tree(f"{to}/files{base}"))
+        cases.check(f"{name}: the files of configuration", found == (sorted(files) if name == "running" else ["prometheus.yml"]), str(found))
+        for file, text in files.items():
+            with open(f"{to}/{file}", "w") as f:
+                f.write(text.replace(f"{base}/", f"{to}/"))
+        with run(to):
+            for w in writers:
+                cases.check(f"{name}, roles apart: {type(w).__name__} keeps all of {len(w.acknowledged)}",
+                            len(w.acknowledged) == 50 and not w.lost(node), str(w.lost(node)[:3]))
 
 
 # -- killed ----------------------------------------------------------------------------------------------------
@@ -349,7 +407,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="cairn-backup-")
     try:
         with S3Server(os.environ["CAIRN_WEED"]) as s3:
-            for part, args in ((under_load, (folder, s3)), (killed_at_disk_operations, (folder,)), (killed_while_sending, (folder, s3)),
+            for part, args in ((under_load, (folder, s3)), (roles_apart, (folder, s3)), (killed_at_disk_operations, (folder,)), (killed_while_sending, (folder, s3)),
                                (damaged, (folder, s3)), (refused, (folder, s3)), (full_disk, (folder,)),
                                (keys_from_roles, (folder, s3)), (old_backups_go, (folder, s3)),
                                (server_comes_back, (folder, s3)), (unit_tests_in_a_bucket, (s3,)), (runbooks, (folder, s3))):
