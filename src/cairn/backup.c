@@ -324,11 +324,15 @@ int command_backup(int argc, char **argv)
         bool own = f.places.roles[i].n && str_eq_c(f.places.data, "./cairn-data") && !dir_is("./cairn-data");
         f.places.data = own ? (struct str){0} : f.places.data;
     }
-    if (f.help || (!f.store.n && !f.new_key.n)) {
+    if (!f.help && !f.store.n && !f.new_key.n) {
+        (void)err_set(&info, ERR_INVALID, "say where the backups are: --to=DIR or --to=s3://BUCKET/PREFIX");
+        return fail("backup", &info, 2);
+    }
+    if (f.help) {
         int status =
             help(&set, "usage: cairn backup --data=DIR --to=PLACE\n\nCopies what is new to the backups, "
                        "while the data folder is in use or not.\n");
-        return f.help ? status : 2;
+        return status;
     }
     return f.new_key.n ? key_make(f.new_key) : backup_do(&f);
 }

@@ -303,6 +303,33 @@ TEST(there_is_one_writer_and_the_lock_of_a_dead_one_is_taken_over)
     scene_end(&c);
 }
 
+TEST(the_frozen_backup_of_version_2_is_restored)
+{
+    char to[512], path[600];
+    struct object_store *objects = NULL;
+    struct backup_store s = {0};
+    struct backup_key key;
+    struct backup_result r = {0};
+    struct buf text AUTO_BUF = {0};
+    struct stat st;
+    (void)snprintf(to, sizeof(to), "%s/to", test_dir());
+    CHECK_OK(backup_key_load(TEST_DATA "/golden-v2/key.txt", &key, NULL));
+    CHECK_OK(object_store_open_dir(TEST_DATA "/golden-v2", &objects, NULL));
+    CHECK_OK(backup_store_open(objects, &key, false, &s, NULL));
+    CHECK_OK(backup_restore(&s, STR("a"), &(struct backup_target){to, NULL}, 1, NULL, &r, NULL));
+    CHECK_EQ(r.files, 2);
+    (void)snprintf(path, sizeof(path), "%s/logs/blocks/1", to);
+    CHECK_OK(file_load(path, &text, NULL));
+    CHECK_STR(buf_view(&text), "the first line\n");
+    CHECK_EQ(stat(path, &st), 0);
+    CHECK_EQ(st.st_mode & 0777, 0640);
+    (void)snprintf(path, sizeof(path), "%s/logs/empty", to);
+    CHECK_EQ(stat(path, &st), 0);
+    CHECK_EQ(st.st_size, 0);
+    backup_store_close(&s);
+    object_store_close(objects);
+}
+
 /* -- every failure --------------------------------------------------------------------------------------- */
 
 static struct scene faulty;
