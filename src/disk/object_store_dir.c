@@ -1,7 +1,10 @@
 /* Objects as files: written under DIR/.tmp, synced, and linked to their name, which fails when it is taken.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -16,6 +19,9 @@ enum {
 struct dir_store {
     struct object_store base;
     char *dir;
+    bool give; /* we are root and the folder is somebody's, who must be able to go on: */
+    uid_t uid;
+    gid_t gid;
     struct mutex lock; /* guards swept */
     bool swept;        /* DIR/.tmp is there, without what a crash left */
 };
@@ -32,6 +38,26 @@ static enum err path_of(struct object_store *s, struct str key, struct buf *path
     return path->err;
 }
 
+/* Everything that we made on the way to the path gets the folder's owner. */
+static enum err give(const struct dir_store *s, char *path, struct err_info *info)
+{
+    enum err e = ERR_OK;
+    for (char *at = path + strlen(s->dir); s->give && at && !e;) {
+        char *slash = strchr(at + 1, '/');
+        if (slash) {
+            *slash = '\0';
+        }
+        if (lchown(path, s->uid, s->gid) != 0) {
+            e = err_set_errno(info, errno, "cannot give %s to its owner", path);
+        }
+        if (slash) {
+            *slash = '/';
+        }
+        at = slash;
+    }
+    return e;
+}
+
 /* Before the first put, so that who only reads disturbs no writer. */
 static enum err sweep(struct dir_store *s, struct err_info *info)
 {
@@ -46,6 +72,7 @@ static enum err sweep(struct dir_store *s, struct err_info *info)
     if (!s->swept) {
         e = dir_remove(path.p, info);
         e = e ? e : dir_make(path.p, info);
+        e = e ? e : give(s, path.p, info);
         s->swept = !e;
     }
     mutex_unlock(&s->lock);
@@ -93,6 +120,7 @@ static enum err dir_put(struct object_store *s, struct str key, struct str conte
     e = e ? e : write_whole(temporary.p, content, info);
     e = e ? e : make_parent(path.p, info);
     e = e ? e : file_link(temporary.p, path.p, info);
+    e = e ? e : give(of(s), path.p, info);
     e = e ? e : dir_sync_parent(path.p, info);
     (void)!file_remove(temporary.p, NULL);
     return e;
@@ -238,8 +266,12 @@ enum err object_store_open_dir(const char *dir, struct object_store **ret_s, str
         mem_free(s);
         return e;
     }
+    struct stat st;
     s->base.ops = &dir_ops;
     s->dir = copy;
+    s->give = geteuid() == 0 && stat(dir, &st) == 0 && st.st_uid != 0;
+    s->uid = s->give ? st.st_uid : 0;
+    s->gid = s->give ? st.st_gid : 0;
     mutex_init(&s->lock);
     *ret_s = &s->base;
     return ERR_OK;

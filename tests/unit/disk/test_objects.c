@@ -1,6 +1,8 @@
 /* Objects and the disk reserve. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/thread.h"
 #include "disk/file.h"
@@ -90,6 +92,27 @@ TEST(of_several_writers_one_wins)
     struct object_store *s;
     CHECK_OK(object_store_open_dir(test_dir(), &s, NULL));
     race(s);
+    object_store_close(s);
+}
+
+TEST(what_root_puts_into_anothers_folder_is_that_ones)
+{
+    enum {
+        SOMEBODY = 12345
+    };
+    struct object_store *s;
+    struct stat st;
+    char path[600];
+    const char *dir = test_dir();
+    bool root = geteuid() == 0 && chown(dir, SOMEBODY, SOMEBODY) == 0;
+    CHECK_OK(object_store_open_dir(dir, &s, NULL));
+    CHECK_OK(object_put_if_absent(s, STR("a/b/c"), STR("x"), NULL));
+    static const char *const made[] = {".tmp", "a", "a/b", "a/b/c"};
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, made[i]);
+        CHECK_EQ(stat(path, &st), 0);
+        CHECK_EQ(st.st_uid, root ? SOMEBODY : geteuid());
+    }
     object_store_close(s);
 }
 
