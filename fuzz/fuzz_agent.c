@@ -1,4 +1,4 @@
-/* DEPS agent/stages agent/inputs agent/model net disk codec labels client base */
+/* DEPS agent/stages agent/inputs agent/model net disk codec golang labels client base */
 /* What the agent parses from outside: the first byte picks the parser, the rest is its input. */
 #include "agent/inputs/glob.h"
 #include "agent/inputs/syslog.h"

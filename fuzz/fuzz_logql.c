@@ -1,4 +1,4 @@
-/* DEPS logs/logql query labels codec base */
+/* DEPS logs/logql query golang labels codec base */
 /* LogQL on hostile bytes: a query, a 0 byte, a line. Whatever parses prints, and runs over the line; the
  * line's fields are detected. Labels come out sorted by name. */
 #include <stdint.h>

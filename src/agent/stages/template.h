@@ -1,7 +1,7 @@
-/* Go's text/template, as far as pipelines of log agents use it: actions, pipelines, variables, if, with,
- * range, comparisons, printf and the functions of template_funcs.c. define, template and block are refused.
+/* Templates of the stages template and replace: Go's text/template in Promtail's dialect over the values of
+ * an entry.
  *
- * Compiled once. template_run may use a cache inside the template: one thread at a time. */
+ * Compiled once. template_run keeps compiled expressions inside the template: one thread at a time. */
 #ifndef CAIRN_AGENT_STAGES_TEMPLATE_H
 #define CAIRN_AGENT_STAGES_TEMPLATE_H
 
@@ -11,7 +11,7 @@
 struct template;
 
 /* Lives in the arena; template_free releases what does not. Errors: INVALID (the message has the line and
- * what was expected), UNSUPPORTED, OOM. */
+ * what was expected), OOM. */
 MUST_USE enum err template_new(struct arena *a, struct str text, struct template **ret_template,
                                struct err_info *reterr_info);
 void template_free(struct template *t); /* accepts NULL */

@@ -2,7 +2,7 @@
 #include "logs/logql/detect.h"
 
 #include "base/mem.h"
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 #include "logs/logql/pipeline.h"
 
 struct logql_detector {

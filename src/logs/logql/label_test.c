@@ -1,5 +1,5 @@
 /* Label filters: compiled once, asked for each line. */
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 #include "logs/logql/pipeline.h"
 #include "logs/logql/simplify.h"
 

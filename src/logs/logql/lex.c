@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "codec/units.h"
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 
 enum {
     CH_END = -1,

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 
 static bool is_blank(char c)
 {

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 #include "logs/logql/parse_int.h"
 
 /* -- tools ----------------------------------------------------------------------------------------------- */

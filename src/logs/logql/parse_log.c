@@ -1,7 +1,7 @@
 /* Selectors and pipelines: the half of the grammar that log queries need. */
 #include <stdarg.h>
 
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 #include "logs/logql/parse_int.h"
 #include "logs/logql/pattern.h"
 

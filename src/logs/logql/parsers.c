@@ -1,6 +1,6 @@
 /* The stages that make labels out of lines. A fault marks the line and keeps it; false drops the line, which
  * only a hint may ask for. */
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 #include "logs/logql/logfmt_scan.h"
 #include "logs/logql/pipeline.h"
 

@@ -4,8 +4,6 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#include "logs/logql/tmpl.h"
-
 /* -- order ----------------------------------------------------------------------------------------------- */
 
 /* The stages in running order: line filters move in front of what does not change lines. */
@@ -221,7 +219,7 @@ static enum err compile_label_format(struct pipeline *p, struct pipe_stage *s, s
             out->source = i->value;
             continue;
         }
-        enum err e = tmpl_parse(p->a, STR("label"), i->value, &out->tmpl, &why);
+        enum err e = tmpl_parse(p->a, TMPL_LOKI, STR("label"), i->value, &out->tmpl, &why);
         if (e == ERR_INVALID) {
             return err_set(info, e, "invalid template for label '%.*s': %s", STR_FMT(i->name), why.message);
         }
@@ -235,7 +233,7 @@ static enum err compile_label_format(struct pipeline *p, struct pipe_stage *s, s
 static enum err compile_line_format(struct pipeline *p, struct pipe_stage *s, struct err_info *info)
 {
     struct err_info why = {0};
-    enum err e = tmpl_parse(p->a, STR("line"), s->src->text, &s->tmpl, &why);
+    enum err e = tmpl_parse(p->a, TMPL_LOKI, STR("line"), s->src->text, &s->tmpl, &why);
     if (e == ERR_INVALID) {
         return err_set(info, e, "invalid line template: %s", why.message);
     }
@@ -281,7 +279,7 @@ enum err pipeline_init(struct pipeline *p, struct arena *a, const struct log_exp
     *p = (struct pipeline){.a = a};
     arena_init(&p->line, 0, a->budget);
     builder_init(&p->b, &p->hints, &p->line, a);
-    p->out.size_bytes_max = TMPL_OUT_BYTES_MAX;
+    p->out.size_bytes_max = LOGQL_LINE_BYTES_MAX;
     enum err e = plan_stages(a, log, metric, &stages, &n);
     p->stages = e ? NULL : arena_zarray(a, n + 1, sizeof(*p->stages));
     e = e || p->stages ? e : arena_err(a);
@@ -311,6 +309,7 @@ void pipeline_done(struct pipeline *p)
         regex_free(r->re);
     }
     regex_free(p->ansi);
+    tmpl_regexes_done(&p->template_regexes);
     arena_done(&p->line);
     buf_done(&p->out);
     *p = (struct pipeline){0};
@@ -480,7 +479,7 @@ static void template_fault(struct builder *b, struct str fault)
 /* Runs a template into p->out. False: failed, and the line is marked. */
 static bool run_template(struct pipeline *p, const struct tmpl *t, struct labels labels, struct str line)
 {
-    struct tmpl_input in = {labels, line, p->ts};
+    struct tmpl_input in = {.labels = labels, .line = line, .ts = p->ts, .regexes = &p->template_regexes};
     struct str fault = {0};
     buf_reset(&p->out);
     enum err e = tmpl_execute(t, &in, &p->line, &p->out, &fault);

@@ -3,13 +3,12 @@
 #ifndef CAIRN_LOGS_LOGQL_PIPELINE_H
 #define CAIRN_LOGS_LOGQL_PIPELINE_H
 
+#include "golang/tmpl.h"
 #include "logs/logql/ast.h"
 #include "logs/logql/ip.h"
 #include "logs/logql/json_scan.h"
 #include "logs/logql/labels_builder.h"
 #include "logs/logql/pattern.h"
-
-struct tmpl;
 
 enum line_test_kind {
     LINE_TEST_CONTAINS = 0,
@@ -86,6 +85,7 @@ struct pipeline {
     ts_ns ts;           /* of the line at hand */
     struct buf out;     /* of templates */
     struct regex *ansi; /* decolorize */
+    struct tmpl_regexes template_regexes;
     struct regex_ref *regexes;
     struct json_origins *origins; /* filled by stage_json, in the arena of the line; NULL: not wanted */
 };

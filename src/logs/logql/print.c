@@ -3,8 +3,8 @@
 
 #include "codec/num.h"
 #include "codec/units.h"
+#include "golang/gostr.h"
 #include "logs/logql/ast.h"
-#include "logs/logql/gostr.h"
 #include "logs/logql/simplify.h"
 
 const char *conv_text(enum unwrap_conv c)

@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 #include "codec/num.h"
+#include "golang/gostr.h"
 #include "logs/logql/eval.h"
-#include "logs/logql/gostr.h"
 
 /* -- what is selected ------------------------------------------------------------------------------------ */
 

@@ -6,7 +6,7 @@
  * This is that parser, for the shapes that matter; anything else stays an expression. */
 #include "logs/logql/simplify.h"
 
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 
 enum word_kind {
     WORD_EQUAL = 0,

@@ -68,6 +68,24 @@ TEST(templates_numbers_and_printing)
     CHECK_STR(rendered("{{ toDate \"2006-01-02\" \"2020-02-29\" | date \"02 Jan 06\" }}"), "29 Feb 20");
 }
 
+TEST(templates_lists_and_maps)
+{
+    CHECK_STR(rendered("{{ list 1000000 .n .none }} {{ list 2.5 true | toJson }}"),
+              "[1000000 42 <nil>] [2.5,true]");
+    CHECK_STR(rendered("{{ $d := dict \"b\" 1 \"a\" 2 \"b\" 3 }}{{ range $k, $v := $d }}{{ $k }}{{ $v }}{{ "
+                       "end }} {{ len $d }}"),
+              "a2b3 2");
+    CHECK_STR(rendered("{{ first (list 1 2) }}{{ last (list 1 2) }} {{ join \"-\" (list 1 \"x\") }}"),
+              "12 1-x");
+    CHECK_STR(rendered("{{ splitList \"\" \"a\\u00e9b\" | join \"|\" }} {{ split \",\" \"p,q\" }}"),
+              "a|\xc3\xa9|b map[_0:p _1:q]");
+    CHECK_STR(rendered("{{ regexFind \"[0-9]+\" \"ab12\" }} {{ regexMatch \"^x\" .Value }} {{ toString 1.5 "
+                       "}} {{ empty .none }}"),
+              "12 true 1.5 true");
+    CHECK_STR(rendered("{{ sha256sum \"abc\" | trunc 8 }} {{ int64 \"7\" }}"), "ba7816bf 7");
+    CHECK_STR(rendered("{{ define \"t\" }}<{{ . }}>{{ end }}{{ template \"t\" .n }}"), "<42>");
+}
+
 TEST(a_missing_key_prints_no_value_and_an_empty_result_deletes)
 {
     CHECK_STR(rendered("{{ .none }}"), "<no value>");
@@ -82,21 +100,26 @@ TEST(an_execution_that_fails_leaves_the_source)
     CHECK_STR(rendered("{{ index .Value 99 }}"), "x y");
     CHECK_STR(rendered("{{ lt .n 3 }}"), "x y");
     CHECK_STR(rendered("{{ div 1 0 }}"), "x y");
+    CHECK_STR(rendered("{{ ToUpper .none }}"), "x y"); /* Go: invalid value; expected string */
+    CHECK_STR(rendered("{{ regexFind \"(\" .Value }}"), "x y");
 }
 
 TEST(templates_are_checked_at_the_start)
 {
     CHECK_STR(stage_refusal("- template: {template: x}"), "1:13: template source value is required");
     CHECK_STR(stage_refusal("- template: {source: a, template: '{{ .x '}"),
-              "1:35: could not parse template: template: line 1: unexpected text in an action, or it is not "
-              "closed");
-    CHECK_STR(stage_refusal("- template: {source: a, template: '{{ nosuch .x }}'}"),
-              "1:35: could not parse template: template: line 1: function \"nosuch\" not defined");
+              "1:35: could not parse template: template: pipeline_template:1: unclosed action");
+    CHECK_STR(
+        stage_refusal("- template: {source: a, template: '{{ nosuch .x }}'}"),
+        "1:35: could not parse template: template: pipeline_template:1: function \"nosuch\" not defined");
     CHECK_STR(stage_refusal("- template: {source: a, template: '{{ if .x }}'}"),
-              "1:35: could not parse template: template: line 1: unexpected end of the template: {{end}} is "
-              "missing");
+              "1:35: could not parse template: template: pipeline_template:1: unexpected EOF");
     CHECK_STR(stage_refusal("- template: {source: a, template: '{{ end }}'}"),
-              "1:35: could not parse template: template: line 1: unexpected {{end}} or {{else}}");
+              "1:35: could not parse template: template: pipeline_template:1: unexpected {{end}}");
+    /* Loki's functions are not Promtail's. */
+    CHECK_STR(
+        stage_refusal("- template: {source: a, template: '{{ __line__ }}'}"),
+        "1:35: could not parse template: template: pipeline_template:1: function \"__line__\" not defined");
 }
 
 TEST(replace_every_group_of_every_match)

@@ -1,1 +1,1 @@
-cairn_unit_test(NAME logs/logql DEPS logs/logql query labels codec base)
+cairn_unit_test(NAME logs/logql DEPS logs/logql golang query labels codec base)

@@ -1,5 +1,5 @@
 /* Runes, quoting and number texts of Go. */
-#include "logs/logql/gostr.h"
+#include "golang/gostr.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "codec/num.h"
-#include "logs/logql/gostr.h"
-#include "logs/logql/tmpl_funcs.h"
+#include "golang/gostr.h"
+#include "golang/tmpl_funcs.h"
 
 static void give_str(call *c, struct str s)
 {
@@ -407,15 +407,6 @@ static void fn_unix_to_time(call *c)
 #define T ARG_TIME
 
 static const struct tmpl_function functions[] = {
-    {"__line__", {ARG_NONE}, ARG_NONE, fn_line},
-    {"__timestamp__", {ARG_NONE}, ARG_NONE, fn_timestamp},
-    {"bytes", {S}, ARG_NONE, fn_bytes},
-    {"duration", {S}, ARG_NONE, fn_duration},
-    {"duration_seconds", {S}, ARG_NONE, fn_duration},
-    {"unixEpochMillis", {T}, ARG_NONE, fn_unix_epoch_millis},
-    {"unixEpochNanos", {T}, ARG_NONE, fn_unix_epoch_nanos},
-    {"toDateInZone", {S, S, S}, ARG_NONE, fn_to_date_in_zone},
-    {"unixToTime", {S}, ARG_NONE, fn_unix_to_time},
     {"int", {A}, ARG_NONE, fn_int},
     {"float64", {A}, ARG_NONE, fn_float64},
     {"add", {ARG_NONE}, A, fn_add},
@@ -439,6 +430,23 @@ static const struct tmpl_function functions[] = {
     {"now", {ARG_NONE}, ARG_NONE, fn_now},
     {"unixEpoch", {T}, ARG_NONE, fn_unix_epoch},
 };
+
+static const struct tmpl_function loki_functions[] = {
+    {"__line__", {ARG_NONE}, ARG_NONE, fn_line},
+    {"__timestamp__", {ARG_NONE}, ARG_NONE, fn_timestamp},
+    {"bytes", {S}, ARG_NONE, fn_bytes},
+    {"duration", {S}, ARG_NONE, fn_duration},
+    {"duration_seconds", {S}, ARG_NONE, fn_duration},
+    {"unixEpochMillis", {T}, ARG_NONE, fn_unix_epoch_millis},
+    {"unixEpochNanos", {T}, ARG_NONE, fn_unix_epoch_nanos},
+    {"toDateInZone", {S, S, S}, ARG_NONE, fn_to_date_in_zone},
+    {"unixToTime", {S}, ARG_NONE, fn_unix_to_time},
+};
+
+struct tmpl_table tmpl_table_loki_number(void)
+{
+    return (struct tmpl_table){loki_functions, ARRAY_LEN(loki_functions)};
+}
 
 struct tmpl_table tmpl_table_number(void)
 {

@@ -6,10 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "codec/json.h"
 #include "codec/num.h"
-#include "logs/logql/gostr.h"
-#include "logs/logql/tmpl_int.h"
+#include "golang/gostr.h"
+#include "golang/tmpl_int.h"
 
 const char *tmpl_type(const struct tmpl_value *v)
 {
@@ -52,40 +51,77 @@ bool tmpl_true(const struct tmpl_value *v)
         return v->labels->n > 0;
     case VAL_MAP:
     case VAL_LIST:
-        return v->json->count > 0;
+        return v->items->n > 0;
     case VAL_TIME:
         break;
     }
     return true;
 }
 
-struct tmpl_value tmpl_from_json(const struct json_value *v)
+/* -- lists and maps -------------------------------------------------------------------------------------- */
+
+enum err tmpl_list(struct arena *a, const struct tmpl_value *v, size_t n, struct tmpl_value *ret_v)
 {
-    struct tmpl_value out = tmpl_none();
-    if (!v) {
-        return out;
+    struct tmpl_items *items = arena_zalloc(a, sizeof(*items));
+    struct tmpl_value *copy = arena_array(a, n + 1, sizeof(*copy));
+    if (!items || !copy) {
+        return arena_err(a);
     }
-    switch (v->kind) {
-    case JSON_NULL:
-        break;
-    case JSON_BOOL:
-        out = tmpl_bool(v->boolean);
-        break;
-    case JSON_NUMBER:
-        out = tmpl_float(0);
-        (void)!num_f64_parse(v->raw, &out.f);
-        break;
-    case JSON_STRING:
-        out = tmpl_string(v->string);
-        break;
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        out.kind = v->kind == JSON_ARRAY ? VAL_LIST : VAL_MAP;
-        out.json = v;
-        break;
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = v[i];
+        copy[i].boxed = true;
     }
-    out.boxed = true;
-    return out;
+    *items = (struct tmpl_items){.v = copy, .n = n};
+    *ret_v = (struct tmpl_value){.kind = VAL_LIST, .items = items};
+    return ERR_OK;
+}
+
+/* Where the key stands or belongs. */
+static size_t key_at(const struct tmpl_items *m, struct str key)
+{
+    size_t low = 0, high = m->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (str_cmp(m->keys[mid], key) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+enum err tmpl_map(struct arena *a, const struct str *keys, const struct tmpl_value *v, size_t n,
+                  struct tmpl_value *ret_v)
+{
+    struct tmpl_items *m = arena_zalloc(a, sizeof(*m));
+    if (!m) {
+        return arena_err(a);
+    }
+    m->v = arena_array(a, n + 1, sizeof(*m->v));
+    m->keys = arena_array(a, n + 1, sizeof(*m->keys));
+    if (!m->v || !m->keys) {
+        return arena_err(a);
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t at = key_at(m, keys[i]);
+        if (at == m->n || !str_eq(m->keys[at], keys[i])) {
+            memmove(m->v + at + 1, m->v + at, (m->n - at) * sizeof(*m->v));
+            memmove(m->keys + at + 1, m->keys + at, (m->n - at) * sizeof(*m->keys));
+            m->n++;
+        }
+        m->keys[at] = keys[i];
+        m->v[at] = v[i];
+        m->v[at].boxed = true;
+    }
+    *ret_v = (struct tmpl_value){.kind = VAL_MAP, .items = m};
+    return ERR_OK;
+}
+
+struct tmpl_value tmpl_member(const struct tmpl_value *map, struct str key)
+{
+    size_t at = key_at(map->items, key);
+    return at < map->items->n && str_eq(map->items->keys[at], key) ? map->items->v[at] : tmpl_none();
 }
 
 /* -- conversions ----------------------------------------------------------------------------------------- */
@@ -196,34 +232,25 @@ static void print_float(struct buf *b, double f)
     buf_append(b, text, num_f64_format(text, f, 'g'));
 }
 
-static int compare_members(const void *a, const void *b)
+static void print_arg(struct buf *b, const struct tmpl_value *v)
 {
-    return str_cmp((*(const struct json_value *const *)a)->key, (*(const struct json_value *const *)b)->key);
+    if (v->kind == VAL_NONE) {
+        buf_c(b, "<nil>");
+    } else {
+        tmpl_print(b, v);
+    }
 }
 
-static void print_json(struct buf *b, const struct json_value *v)
+static void print_items(struct buf *b, const struct tmpl_items *m)
 {
-    const struct json_value *rows[64];
-    size_t n = 0;
-    for (const struct json_value *c = v->child; c && n < ARRAY_LEN(rows); c = c->next) {
-        rows[n++] = c;
-    }
-    if (v->kind == JSON_OBJECT) {
-        qsort(rows, n, sizeof(const struct json_value *), compare_members);
-    }
-    buf_c(b, v->kind == JSON_OBJECT ? "map[" : "[");
-    for (size_t i = 0; i < n; i++) {
-        struct tmpl_value e = tmpl_from_json(rows[i]);
+    buf_c(b, m->keys ? "map[" : "[");
+    for (size_t i = 0; i < m->n; i++) {
         buf_c(b, i ? " " : "");
-        if (v->kind == JSON_OBJECT) {
-            buf_str(b, rows[i]->key);
+        if (m->keys) {
+            buf_str(b, m->keys[i]);
             buf_char(b, ':');
         }
-        if (e.kind == VAL_NONE) {
-            buf_c(b, "<nil>");
-        } else {
-            tmpl_print(b, &e);
-        }
+        print_arg(b, &m->v[i]);
     }
     buf_char(b, ']');
 }
@@ -283,17 +310,8 @@ void tmpl_print(struct buf *b, const struct tmpl_value *v)
         break;
     case VAL_MAP:
     case VAL_LIST:
-        print_json(b, v->json);
+        print_items(b, v->items);
         break;
-    }
-}
-
-static void print_arg(struct buf *b, const struct tmpl_value *v)
-{
-    if (v->kind == VAL_NONE) {
-        buf_c(b, "<nil>");
-    } else {
-        tmpl_print(b, v);
     }
 }
 

@@ -1,8 +1,8 @@
 /* Template text into tokens. */
 #include <stdio.h>
 
-#include "logs/logql/gostr.h"
-#include "logs/logql/tmpl_int.h"
+#include "golang/gostr.h"
+#include "golang/tmpl_int.h"
 
 struct tlex {
     struct arena *a;

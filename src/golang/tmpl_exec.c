@@ -2,8 +2,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "codec/json.h"
-#include "logs/logql/tmpl_int.h"
+#include "golang/tmpl_int.h"
 
 struct variable {
     struct str name;
@@ -27,8 +26,8 @@ struct run {
     struct arena *a;
     struct buf *out;
     struct str *ret_fault;
-    struct variable vars[VARIABLES_MAX];
-    size_t var_count, var_base;
+    struct variable *vars;
+    size_t var_count, var_cap, var_base;
     const struct tmpl_node *at; /* what a fault is told about */
     unsigned depth;
     uint64_t steps;
@@ -71,6 +70,9 @@ static enum err push(struct run *r, struct str name, value v)
     if (r->var_count == VARIABLES_MAX) {
         return fault(r, "more than %d variables", VARIABLES_MAX);
     }
+    if (arena_reserve(r->a, (void **)&r->vars, &r->var_cap, r->var_count + 1, sizeof(*r->vars))) {
+        return arena_err(r->a);
+    }
     r->vars[r->var_count++] = (struct variable){name, v};
     return ERR_OK;
 }
@@ -87,14 +89,14 @@ static struct variable *find(struct run *r, struct str name)
 
 /* -- fields ---------------------------------------------------------------------------------------------- */
 
-static struct tmpl_value label_value(const struct labels *ls, struct str name)
+struct tmpl_value tmpl_label(const struct tmpl_input *in, struct str name)
 {
-    for (size_t i = ls->n; i-- > 0;) {
-        if (str_eq(ls->l[i].name, name)) {
-            return tmpl_string(ls->l[i].value);
+    for (size_t i = in->labels.n; i-- > 0;) {
+        if (str_eq(in->labels.l[i].name, name)) {
+            return tmpl_string(in->labels.l[i].value);
         }
     }
-    return tmpl_string(STR(""));
+    return in->missing_is_nil ? tmpl_none() : tmpl_string(STR(""));
 }
 
 /* receiver.name; `args`: what follows it in its command. */
@@ -111,8 +113,7 @@ static enum err eval_field(struct run *r, struct str name, const value *receiver
         if (n) {
             return fault(r, "%.*s is not a method but has arguments", STR_FMT(name));
         }
-        *ret_v = receiver->kind == VAL_LABELS ? label_value(receiver->labels, name)
-                                              : tmpl_from_json(json_get(receiver->json, name));
+        *ret_v = receiver->kind == VAL_LABELS ? tmpl_label(r->in, name) : tmpl_member(receiver, name);
         return ERR_OK;
     case VAL_TIME:
         if (tmpl_time_method(&receiver->t, name, args, n, r->a, ret_v, &argc)) {
@@ -354,13 +355,9 @@ static enum err eval_function(struct run *r, const value *dot, const struct tmpl
                               const struct tmpl_node *told, const struct tmpl_node *args, const value *final,
                               value *ret_v)
 {
-    const struct tmpl_function *f = tmpl_function(ident->text);
+    const struct tmpl_function *f = ident->function;
     size_t given = 0, fixed = 0, n = 0;
-    value *argv = arena_array(r->a, TMPL_ARGS_MAX, sizeof(*argv));
     r->at = ident;
-    if (!argv) {
-        return arena_err(r->a);
-    }
     for (const struct tmpl_node *c = args; c; c = c->next) {
         given++;
     }
@@ -378,6 +375,10 @@ static enum err eval_function(struct run *r, const value *dot, const struct tmpl
     }
     if (!f->fn) {
         return eval_and_or(r, dot, str_eq_c(ident->text, "or"), args, final, ret_v);
+    }
+    value *argv = arena_array(r->a, total + 1, sizeof(*argv));
+    if (!argv) {
+        return arena_err(r->a);
     }
     for (const struct tmpl_node *c = args; c; c = c->next) {
         enum err e = eval_arg(r, dot, n < fixed ? f->args[n] : f->variadic, c, &argv[n]);
@@ -549,25 +550,11 @@ static enum err iterate(struct run *r, struct loop *l, value index, value elem)
     return e;
 }
 
-static int compare_keys(const void *a, const void *b)
+static enum err range_items(struct run *r, struct loop *l, const struct tmpl_items *m)
 {
-    return str_cmp((*(const struct json_value *const *)a)->key, (*(const struct json_value *const *)b)->key);
-}
-
-static enum err range_map(struct run *r, struct loop *l, const struct json_value *map)
-{
-    const struct json_value **rows = arena_array(r->a, map->count + 1, sizeof(const struct json_value *));
-    size_t n = 0;
     enum err e = ERR_OK;
-    if (!rows) {
-        return arena_err(r->a);
-    }
-    for (const struct json_value *c = map->child; c; c = c->next) {
-        rows[n++] = c;
-    }
-    qsort(rows, n, sizeof(*rows), compare_keys);
-    for (size_t i = 0; i < n && !e && r->flow == FLOW_ON; i++) {
-        e = iterate(r, l, tmpl_string(rows[i]->key), tmpl_from_json(rows[i]));
+    for (size_t i = 0; i < m->n && !e && r->flow == FLOW_ON; i++) {
+        e = iterate(r, l, m->keys ? tmpl_string(m->keys[i]) : tmpl_int((int64_t)i), m->v[i]);
     }
     return e;
 }
@@ -598,7 +585,6 @@ static enum err range_over(struct run *r, struct loop *l, const value *v, bool *
 {
     enum err e = ERR_OK;
     struct buf text AUTO_BUF = {0};
-    size_t i = 0;
     *ret_any = true;
     switch ((int)v->kind) {
     case VAL_NONE:
@@ -615,14 +601,9 @@ static enum err range_over(struct run *r, struct loop *l, const value *v, bool *
         *ret_any = v->labels->n > 0;
         return range_labels(r, l, v->labels);
     case VAL_MAP:
-        *ret_any = v->json->count > 0;
-        return range_map(r, l, v->json);
     case VAL_LIST:
-        *ret_any = v->json->count > 0;
-        for (const struct json_value *c = v->json->child; c && !e && r->flow == FLOW_ON; c = c->next) {
-            e = iterate(r, l, tmpl_int((int64_t)i++), tmpl_from_json(c));
-        }
-        return e;
+        *ret_any = v->items->n > 0;
+        return range_items(r, l, v->items);
     default:
         tmpl_print(&text, v);
         return fault(r, "range can't iterate over %.*s", STR_FMT(buf_view(&text)));
@@ -720,22 +701,9 @@ static enum err walk(struct run *r, const value *dot, const struct tmpl_node *n)
 enum err tmpl_execute(const struct tmpl *t, const struct tmpl_input *in, struct arena *a, struct buf *out,
                       struct str *ret_fault)
 {
-    struct run *r = arena_alloc(a, sizeof(*r));
+    struct run r = {
+        .t = t, .name = t->name, .in = in, .a = a, .out = out, .ret_fault = ret_fault, .at = t->root};
     value dot = {.kind = VAL_LABELS, .labels = &in->labels};
-    if (!r) {
-        return arena_err(a);
-    }
-    r->t = t;
-    r->name = t->name;
-    r->in = in;
-    r->a = a;
-    r->out = out;
-    r->ret_fault = ret_fault;
-    r->var_count = r->var_base = 0;
-    r->at = t->root;
-    r->depth = 0;
-    r->steps = 0;
-    r->flow = FLOW_ON;
-    enum err e = push(r, STR("$"), dot);
-    return e ? e : walk_list(r, &dot, t->root);
+    enum err e = push(&r, STR("$"), dot);
+    return e ? e : walk_list(&r, &dot, t->root);
 }

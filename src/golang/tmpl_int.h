@@ -1,9 +1,9 @@
 /* Nodes and values of templates; private to the tmpl_*.c files. */
-#ifndef CAIRN_LOGS_LOGQL_TMPL_INT_H
-#define CAIRN_LOGS_LOGQL_TMPL_INT_H
+#ifndef CAIRN_GOLANG_TMPL_INT_H
+#define CAIRN_GOLANG_TMPL_INT_H
 
-#include "logs/logql/limits.h"
-#include "logs/logql/tmpl.h"
+#include "golang/limits.h"
+#include "golang/tmpl.h"
 
 /* -- tokens ---------------------------------------------------------------------------------------------- */
 
@@ -80,6 +80,8 @@ enum tmpl_node_kind {
     NODE_CHAIN
 };
 
+struct tmpl_function;
+
 struct tmpl_node {
     enum tmpl_node_kind kind;
     size_t pos;
@@ -88,6 +90,7 @@ struct tmpl_node {
     struct str *idents; /* FIELD, VARIABLE ("$x" first), CHAIN */
     size_t ident_count;
     struct tmpl_node *child; /* first of LIST, PIPE (commands), COMMAND (arguments); CHAIN: the operand */
+    const struct tmpl_function *function; /* IDENTIFIER */
     struct tmpl_node *next;
     struct tmpl_node *decl; /* PIPE: variables */
     bool is_assign;
@@ -105,6 +108,7 @@ struct tmpl_def {
 };
 
 struct tmpl {
+    enum tmpl_dialect dialect;
     struct str name, text;
     struct tmpl_node *root;
     struct tmpl_def *defs;
@@ -127,12 +131,17 @@ enum tmpl_kind {
     VAL_TIME,
     VAL_MONTH,
     VAL_WEEKDAY,
-    VAL_LABELS, /* map[string]string */
-    VAL_MAP,    /* map[string]interface {}, of JSON */
-    VAL_LIST    /* []interface {}, of JSON */
+    VAL_LABELS, /* map[string]string, the root */
+    VAL_MAP,    /* map[string]interface {} */
+    VAL_LIST    /* []interface {} */
 };
 
-struct json_value;
+/* The elements of a list, or the members of a map: keys sorted, without repeats. */
+struct tmpl_items {
+    struct tmpl_value *v;
+    struct str *keys; /* NULL: a list */
+    size_t n;
+};
 
 struct tmpl_time {
     int64_t s; /* since 1970 */
@@ -151,7 +160,7 @@ struct tmpl_value {
     struct str s;
     struct tmpl_time t;
     const struct labels *labels;
-    const struct json_value *json;
+    const struct tmpl_items *items;
 };
 
 static inline struct tmpl_value tmpl_none(void)
@@ -186,7 +195,13 @@ static inline struct tmpl_value tmpl_bool(bool b)
 
 const char *tmpl_type(const struct tmpl_value *v);
 bool tmpl_true(const struct tmpl_value *v);
-struct tmpl_value tmpl_from_json(const struct json_value *v);
+/* Lists and maps in the arena. Errors: OOM. */
+MUST_USE enum err tmpl_list(struct arena *a, const struct tmpl_value *v, size_t n, struct tmpl_value *ret_v);
+/* Pairs in any order; the last of equal keys counts. */
+MUST_USE enum err tmpl_map(struct arena *a, const struct str *keys, const struct tmpl_value *v, size_t n,
+                           struct tmpl_value *ret_v);
+/* The member, or none. */
+struct tmpl_value tmpl_member(const struct tmpl_value *map, struct str key);
 /* As fmt's %v. */
 void tmpl_print(struct buf *b, const struct tmpl_value *v);
 /* fmt.Sprint and fmt.Sprintf. */
@@ -241,7 +256,9 @@ struct tmpl_function {
     void (*fn)(struct tmpl_call *c);
 };
 
+/* The label, or what a missing one is. */
+struct tmpl_value tmpl_label(const struct tmpl_input *in, struct str name);
 /* NULL: not defined. */
-const struct tmpl_function *tmpl_function(struct str name);
+const struct tmpl_function *tmpl_function(enum tmpl_dialect dialect, struct str name);
 
 #endif

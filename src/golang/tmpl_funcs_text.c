@@ -1,8 +1,8 @@
 /* Functions of templates over text. */
+#include "golang/gostr.h"
+#include "golang/tmpl_funcs.h"
 #include "labels/regex.h"
 #include "labels/relabel.h"
-#include "logs/logql/gostr.h"
-#include "logs/logql/tmpl_funcs.h"
 
 static void give_str(call *c, struct str s)
 {
@@ -340,15 +340,45 @@ static void fn_align_right(call *c)
 
 /* -- regular expressions --------------------------------------------------------------------------------- */
 
-static struct regex *compile(call *c, struct str pattern)
+static void free_regex(void *re)
 {
-    struct regex *re = NULL;
+    regex_free(re);
+}
+
+void tmpl_regexes_done(struct tmpl_regexes *r)
+{
+    strmap_clear(&r->of, free_regex);
+    strmap_done(&r->of);
+}
+
+struct regex *tmpl_regex(call *c, struct str pattern)
+{
+    struct strmap *known = c->in->regexes ? &c->in->regexes->of : NULL;
+    struct regex *re = known ? strmap_get(known, pattern) : NULL;
     struct err_info why = {0};
+    if (re) {
+        return re;
+    }
     if (regex_new(pattern, 0, &re, &why) != ERR_OK) {
         tmpl_fail(c, "%s", why.message);
         return NULL;
     }
+    if (known && known->count >= TMPL_REGEXES_MAX) { /* patterns made from data */
+        strmap_clear(known, free_regex);
+    }
+    if (known && strmap_put(known, pattern, re, NULL)) {
+        regex_free(re);
+        c->out_of_memory = true;
+        return NULL;
+    }
     return re;
+}
+
+void tmpl_regex_done(const call *c, struct regex *re)
+{
+    if (!c->in->regexes) {
+        regex_free(re);
+    }
 }
 
 /* Calls for each match as Go finds them: an empty one next to the last does not count. */
@@ -385,10 +415,10 @@ static size_t replace_all(call *c, const struct regex *re, struct str s, struct 
 static void regex_replace(call *c, bool expand)
 {
     struct buf b AUTO_BUF = {0};
-    struct regex *re = compile(c, tmpl_arg_str(c, 0));
+    struct regex *re = tmpl_regex(c, tmpl_arg_str(c, 0));
     if (re) {
         (void)replace_all(c, re, tmpl_arg_str(c, 1), tmpl_arg_str(c, 2), expand, &b);
-        regex_free(re);
+        tmpl_regex_done(c, re);
         tmpl_give(c, &b);
     }
 }
@@ -406,10 +436,10 @@ static void fn_regex_replace_literal(call *c)
 static void fn_count(call *c)
 {
     struct buf b AUTO_BUF = {0};
-    struct regex *re = compile(c, tmpl_arg_str(c, 0));
+    struct regex *re = tmpl_regex(c, tmpl_arg_str(c, 0));
     if (re) {
         c->result = tmpl_int((int64_t)replace_all(c, re, tmpl_arg_str(c, 1), STR(""), false, &b));
-        regex_free(re);
+        tmpl_regex_done(c, re);
     }
 }
 
@@ -552,11 +582,6 @@ static const struct tmpl_function functions[] = {
     {"TrimSpace", {S}, ARG_NONE, fn_trim_space},
     {"regexReplaceAll", {S, S, S}, ARG_NONE, fn_regex_replace},
     {"regexReplaceAllLiteral", {S, S, S}, ARG_NONE, fn_regex_replace_literal},
-    {"count", {S, S}, ARG_NONE, fn_count},
-    {"urldecode", {S}, ARG_NONE, fn_urldecode},
-    {"urlencode", {S}, ARG_NONE, fn_urlencode},
-    {"alignLeft", {I, S}, ARG_NONE, fn_align_left},
-    {"alignRight", {I, S}, ARG_NONE, fn_align_right},
     {"b64dec", {S}, ARG_NONE, fn_b64dec},
     {"b64enc", {S}, ARG_NONE, fn_b64enc},
     {"lower", {S}, ARG_NONE, fn_lower},
@@ -576,6 +601,19 @@ static const struct tmpl_function functions[] = {
     {"trimSuffix", {S, S}, ARG_NONE, fn_trim_suffix},
     {"trimPrefix", {S, S}, ARG_NONE, fn_trim_prefix},
 };
+
+static const struct tmpl_function loki_functions[] = {
+    {"count", {S, S}, ARG_NONE, fn_count},
+    {"urldecode", {S}, ARG_NONE, fn_urldecode},
+    {"urlencode", {S}, ARG_NONE, fn_urlencode},
+    {"alignLeft", {I, S}, ARG_NONE, fn_align_left},
+    {"alignRight", {I, S}, ARG_NONE, fn_align_right},
+};
+
+struct tmpl_table tmpl_table_loki_text(void)
+{
+    return (struct tmpl_table){loki_functions, ARRAY_LEN(loki_functions)};
+}
 
 struct tmpl_table tmpl_table_text(void)
 {

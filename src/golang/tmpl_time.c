@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "logs/logql/tmpl_int.h"
+#include "golang/tmpl_int.h"
 
 /* -- calendar -------------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "codec/json.h"
-#include "logs/logql/tmpl_funcs.h"
+#include "codec/num.h"
+#include "golang/tmpl_funcs.h"
 
 void tmpl_fail(call *c, const char *fmt, ...)
 {
@@ -40,6 +41,54 @@ static void fn_default(call *c)
     }
 }
 
+static enum err from_json(struct arena *a, const struct json_value *j, struct tmpl_value *ret_v);
+
+// NOLINTNEXTLINE(misc-no-recursion): the JSON parser bounds the depth
+static enum err from_children(struct arena *a, const struct json_value *j, struct tmpl_value *ret_v)
+{
+    struct tmpl_value *v = arena_array(a, j->count + 1, sizeof(*v));
+    struct str *keys = arena_array(a, j->count + 1, sizeof(*keys));
+    size_t n = 0;
+    if (!v || !keys) {
+        return arena_err(a);
+    }
+    for (const struct json_value *c = j->child; c; c = c->next) {
+        enum err e = from_json(a, c, &v[n]);
+        if (e) {
+            return e;
+        }
+        keys[n++] = c->key;
+    }
+    return j->kind == JSON_ARRAY ? tmpl_list(a, v, n, ret_v) : tmpl_map(a, keys, v, n, ret_v);
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): the JSON parser bounds the depth
+static enum err from_json(struct arena *a, const struct json_value *j, struct tmpl_value *ret_v)
+{
+    enum err e = ERR_OK;
+    *ret_v = tmpl_none();
+    switch (j->kind) {
+    case JSON_NULL:
+        break;
+    case JSON_BOOL:
+        *ret_v = tmpl_bool(j->boolean);
+        break;
+    case JSON_NUMBER:
+        *ret_v = tmpl_float(0);
+        (void)!num_f64_parse(j->raw, &ret_v->f);
+        break;
+    case JSON_STRING:
+        *ret_v = tmpl_string(j->string);
+        break;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        e = from_children(a, j, ret_v);
+        break;
+    }
+    ret_v->boxed = true;
+    return e;
+}
+
 static void fn_from_json(call *c)
 {
     const struct json_value *v;
@@ -47,7 +96,7 @@ static void fn_from_json(call *c)
     /* the tree borrows from a copy, which lives as long as it */
     c->result = tmpl_none();
     if (json_parse(c->a, tmpl_arg_str(c, 0), &v, &ignored) == ERR_OK) {
-        c->result = tmpl_from_json(v);
+        c->out_of_memory = from_json(c->a, v, &c->result) != ERR_OK;
     }
 }
 
@@ -68,7 +117,7 @@ static void fn_len(call *c)
         break;
     case VAL_MAP:
     case VAL_LIST:
-        c->result = tmpl_int((int64_t)v->json->count);
+        c->result = tmpl_int((int64_t)v->items->n);
         break;
     case VAL_NONE:
         tmpl_fail(c, "len of nil pointer");
@@ -103,22 +152,8 @@ static bool position(call *c, const struct tmpl_value *v, size_t most, size_t *r
     return true;
 }
 
-static struct tmpl_value member(const struct tmpl_value *map, struct str key)
-{
-    if (map->kind == VAL_MAP) {
-        return tmpl_from_json(json_get(map->json, key));
-    }
-    for (size_t i = map->labels->n; i-- > 0;) {
-        if (str_eq(map->labels->l[i].name, key)) {
-            return tmpl_string(map->labels->l[i].value);
-        }
-    }
-    return tmpl_string(STR(""));
-}
-
 static bool index_one(call *c, struct tmpl_value *v, const struct tmpl_value *by)
 {
-    const struct json_value *e;
     size_t at;
     switch ((int)v->kind) {
     case VAL_NONE:
@@ -135,18 +170,14 @@ static bool index_one(call *c, struct tmpl_value *v, const struct tmpl_value *by
         *v = (struct tmpl_value){.kind = VAL_BYTE, .i = (unsigned char)v->s.p[at]};
         return true;
     case VAL_LIST:
-        if (!position(c, by, v->json->count, &at)) {
+        if (!position(c, by, v->items->n, &at)) {
             return false;
         }
-        e = v->json->child;
-        for (; at && e; at--) {
-            e = e->next;
-        }
-        if (!e) {
+        if (at == v->items->n) {
             tmpl_fail(c, "reflect: slice index out of range");
             return false;
         }
-        *v = tmpl_from_json(e);
+        *v = v->items->v[at];
         return true;
     case VAL_LABELS:
     case VAL_MAP:
@@ -158,7 +189,7 @@ static bool index_one(call *c, struct tmpl_value *v, const struct tmpl_value *by
             }
             return false;
         }
-        *v = member(v, by->s);
+        *v = v->kind == VAL_MAP ? tmpl_member(v, by->s) : tmpl_label(c->in, by->s);
         return true;
     default:
         tmpl_fail(c, "can't index item of type %s", tmpl_type(v));
@@ -470,9 +501,12 @@ struct tmpl_table tmpl_table_go(void)
     return (struct tmpl_table){functions, ARRAY_LEN(functions)};
 }
 
-const struct tmpl_function *tmpl_function(struct str name)
+const struct tmpl_function *tmpl_function(enum tmpl_dialect dialect, struct str name)
 {
-    const struct tmpl_table tables[] = {tmpl_table_go(), tmpl_table_text(), tmpl_table_number()};
+    const bool loki = dialect == TMPL_LOKI;
+    const struct tmpl_table tables[] = {tmpl_table_go(), tmpl_table_text(), tmpl_table_number(),
+                                        loki ? tmpl_table_loki_text() : tmpl_table_sprig(),
+                                        loki ? tmpl_table_loki_number() : (struct tmpl_table){0}};
     for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
         for (size_t i = 0; i < tables[t].n; i++) {
             if (str_eq_c(name, tables[t].rows[i].name)) {

@@ -1,7 +1,7 @@
 /* Strings as Go's standard library (and the libraries Loki uses) see them: runes, quoting, numbers with their
  * error texts. Pure functions, any thread. */
-#ifndef CAIRN_LOGS_LOGQL_GOSTR_H
-#define CAIRN_LOGS_LOGQL_GOSTR_H
+#ifndef CAIRN_GOLANG_GOSTR_H
+#define CAIRN_GOLANG_GOSTR_H
 
 #include <stdint.h>
 

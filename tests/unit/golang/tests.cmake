@@ -1,0 +1,1 @@
+cairn_unit_test(NAME golang DEPS golang labels codec base)
