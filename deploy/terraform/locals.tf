@@ -39,7 +39,26 @@ locals {
     { group = "cairn", way = "in", port = 9090, peer = var.allowed_web_cidr, why = "Prometheus pages and API" },
     { group = "cairn", way = "out", port = 0, peer = "0.0.0.0/0", why = "Packages and updates" },
   ]
-  flows = var.topology == "single" ? local.flows_single : local.flows_classic
+  # In place of open egress and of the whole VPC as a peer: what the nodes say to each other, and packages and AWS.
+  flows_narrow = concat(
+    [for g in local.groups : { group = g, way = "out", port = 443, peer = "0.0.0.0/0", why = "Packages, updates and AWS" }],
+    [for g in local.groups : { group = g, way = "out", port = 80, peer = "0.0.0.0/0", why = "Packages and updates" }],
+    var.topology == "single" ? [] : [
+      { group = "loki", way = "in", port = 3100, peer = "flask", why = "Log lines from agents" },
+      { group = "flask", way = "out", port = 3100, peer = "loki", why = "Log lines to Loki" },
+      { group = "prometheus", way = "out", port = 5000, peer = "flask", why = "Scrapes of the application" },
+      { group = "grafana", way = "out", port = 9090, peer = "prometheus", why = "Queries of dashboards" },
+      { group = "grafana", way = "out", port = 3100, peer = "loki", why = "Queries of dashboards" },
+    ],
+  )
+  flows_all = var.topology == "single" ? local.flows_single : local.flows_classic
+  flows = concat(
+    [for f in local.flows_all : f if f.peer != null && !(f.port == 22 && var.access == "ssm") && !(var.narrow_flows && (f.port == 0 || f.peer == var.vpc_cidr))],
+    var.narrow_flows ? local.flows_narrow : [],
+  )
+  private = var.network_mode != "public"
+  tls     = var.tls_secret_arn != null
+  scheme  = local.tls ? "https" : "http"
 }
 
 # Networks as numbers, for "inside" and "disjoint".

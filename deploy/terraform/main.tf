@@ -10,12 +10,24 @@ resource "terraform_data" "checked" {
       error_message = "public_subnet_cidr and private_subnet_cidr overlap."
     }
     precondition {
-      condition     = tonumber(split("/", var.allowed_ssh_cidr)[1]) >= 8 || var.i_accept_public_ssh
-      error_message = "allowed_ssh_cidr ${var.allowed_ssh_cidr} opens SSH to the internet; name your own address (203.0.113.7/32), or set i_accept_public_ssh."
+      condition     = var.access == "ssm" || var.allowed_ssh_cidr != null
+      error_message = "access = \"${var.access}\" needs allowed_ssh_cidr; name your own address (203.0.113.7/32), or use access = \"ssm\"."
+    }
+    precondition {
+      condition     = var.access == "ssm" || var.i_accept_public_ssh || try(tonumber(split("/", var.allowed_ssh_cidr)[1]) >= 8, true)
+      error_message = "allowed_ssh_cidr ${coalesce(var.allowed_ssh_cidr, "null")} opens SSH to the internet; name your own address (203.0.113.7/32), or set i_accept_public_ssh."
     }
     precondition {
       condition     = length(local.wrong_types) == 0
       error_message = "instance type ${join(", ", local.wrong_types)} does not run ${var.architecture}: families with a g after the generation (t4g, m7g) are arm64, others amd64; change instance_type or architecture."
+    }
+    precondition {
+      condition     = !local.tls || (var.private_zone != null && var.topology == "classic")
+      error_message = "tls_secret_arn needs topology = \"classic\" and private_zone: the certificate is for names in that zone."
+    }
+    precondition {
+      condition     = var.network_mode != "private_endpoints" || var.debian_mirror != null
+      error_message = "network_mode = \"private_endpoints\" has no way to the internet; name a debian_mirror inside, or use private_nat."
     }
     precondition {
       condition     = length(local.packages) > 0 && local.package_sums != null
@@ -48,6 +60,11 @@ module "network" {
   public_subnet_cidr  = var.public_subnet_cidr
   private_subnet_cidr = var.private_subnet_cidr
   availability_zone   = var.availability_zone
+  public_addresses    = !local.private
+  nat                 = var.network_mode == "private_nat"
+  endpoints           = local.private ? concat(var.access == "ssh" ? [] : ["ssm", "ssmmessages", "ec2messages"], local.tls ? ["secretsmanager"] : [], var.admin_password_parameter != null && var.access == "ssh" ? ["ssm"] : []) : []
+  flow_logs_days      = var.flow_logs_days
+  kms_key             = var.kms_key_id
   tags                = local.tags
   depends_on          = [terraform_data.checked]
 }
@@ -69,6 +86,8 @@ module "iam" {
     "arn:${data.aws_partition.here.partition}:ssm:${data.aws_region.here.region}:${data.aws_caller_identity.here.account_id}:parameter${var.admin_password_parameter}"
   ) : null
   kms_key_arn = var.admin_password_kms_key_arn
+  secret_arn  = var.tls_secret_arn
+  ssm         = var.access != "ssh"
   tags        = local.tags
 }
 
@@ -115,11 +134,14 @@ module "all" {
 
 locals {
   shape = {
-    ami       = data.aws_ami.debian.id
-    subnet_id = module.network.public_subnet_id
-    key_name  = var.key_name
-    volume_gb = var.root_volume_gb
-    kms_key   = var.kms_key_id
+    ami        = data.aws_ami.debian.id
+    subnet_id  = local.private ? module.network.private_subnet_id : module.network.public_subnet_id
+    public     = !local.private
+    monitoring = var.detailed_monitoring
+    snapshots  = local.name
+    key_name   = var.key_name
+    volume_gb  = var.root_volume_gb
+    kms_key    = var.kms_key_id
     # A runaway query throttles the one small instance instead of billing.
     credits = var.topology == "single" ? "standard" : "unlimited"
     tags    = local.tags
@@ -128,4 +150,32 @@ locals {
     { for n in module.logs : "logs" => n }, { for n in module.app : "app" => n }, { for n in module.metrics : "metrics" => n },
     { for n in module.dashboards : "dashboards" => n }, { for n in module.all : "all" => n },
   )
+}
+
+# The nodes' names, when there is a zone for them.
+resource "aws_route53_zone" "nodes" {
+  count = var.private_zone == null ? 0 : 1
+  name  = var.private_zone
+  vpc {
+    vpc_id = module.network.vpc_id
+  }
+  tags = local.tags
+}
+
+resource "aws_route53_record" "node" {
+  for_each = { for r in local.roles : r => lookup(local.group_of_role, r) if var.private_zone != null }
+  zone_id  = aws_route53_zone.nodes[0].zone_id
+  name     = "${each.value}.${var.private_zone}"
+  type     = "A"
+  ttl      = 60
+  records  = [local.nodes[each.key].private_ip]
+}
+
+module "snapshots" {
+  count  = var.snapshots_keep > 0 ? 1 : 0
+  source = "./modules/snapshots"
+  name   = local.name
+  keep   = var.snapshots_keep
+  at     = var.snapshots_at
+  tags   = local.tags
 }

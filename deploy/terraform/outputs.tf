@@ -1,10 +1,18 @@
+locals {
+  # Where people meet a role: by name when there is a zone, inside when there is no public address, logs always.
+  address = { for r in ["app", "metrics", "dashboards", "logs"] : r => (
+    var.private_zone != null && var.topology == "classic" ? "${local.group_of_role[r]}.${var.private_zone}" :
+    local.private || r == "logs" ? try(local.nodes[r].private_ip, local.nodes["all"].private_ip) : try(local.nodes[r].public_ip, local.nodes["all"].public_ip)
+  ) }
+}
+
 output "urls" {
   description = "The pages: application, metrics, logs (inside the VPC), dashboards."
   value = {
-    application = "http://${try(local.nodes["app"].public_ip, local.nodes["all"].public_ip)}:5000"
-    metrics     = "http://${try(local.nodes["metrics"].public_ip, local.nodes["all"].public_ip)}:9090"
-    logs        = "http://${try(local.nodes["logs"].private_ip, local.nodes["all"].private_ip)}:3100"
-    dashboards  = "http://${try(local.nodes["dashboards"].public_ip, local.nodes["all"].public_ip)}:3000"
+    application = "${local.scheme}://${local.address["app"]}:5000"
+    metrics     = "${local.scheme}://${local.address["metrics"]}:9090"
+    logs        = "${local.scheme}://${local.address["logs"]}:3100"
+    dashboards  = "${local.scheme}://${local.address["dashboards"]}:3000"
   }
 }
 
@@ -23,9 +31,14 @@ output "instance_ids" {
   value       = { for r, n in local.nodes : r => n.id }
 }
 
+output "snapshot_policy_id" {
+  description = "The policy that makes the daily snapshots, or null."
+  value       = one(module.snapshots[*].policy_id)
+}
+
 output "ssh_commands" {
   description = "How to reach each node."
-  value       = { for r, n in local.nodes : r => "ssh admin@${n.public_ip}" }
+  value       = { for r, n in local.nodes : r => var.access == "ssh" ? "ssh admin@${local.private ? n.private_ip : n.public_ip}" : "aws ssm start-session --target ${n.id}" }
 }
 
 output "vpc_id" {
@@ -54,7 +67,7 @@ output "user_data" {
 }
 
 output "policies" {
-  description = "The roles'' own policies, where there are any."
+  description = "The roles' own policies, where there are any."
   value       = { for r, m in module.iam : r => m.policy if m.policy != null }
 }
 

@@ -1,36 +1,47 @@
 # What each node writes and starts at its first boot. Configuration is where the originals have it, and Cairn runs from these files.
 locals {
+  # How a node is named by the others; localhost when it has no others.
+  host = var.topology == "single" ? { loki = "localhost", flask = "localhost", prometheus = "localhost" } : (
+    var.private_zone != null ? { for g in ["loki", "flask", "prometheus"] : g => "${g}.${var.private_zone}" } : null
+  )
   # One local a file: what a node writes may not wait for a node that comes later.
   file_prometheus = templatefile("${path.module}/templates/prometheus.yml.tftpl", {
-    app      = var.topology == "single" ? "localhost" : join("", module.app[*].private_ip), environment = var.environment,
-    interval = var.scrape_interval, retention = var.metrics_retention
+    app      = try(local.host.flask, join("", module.app[*].private_ip)), self = local.tls ? local.host.prometheus : "localhost"
+    interval = var.scrape_interval, retention = var.metrics_retention, environment = var.environment, tls = local.tls
   })
   file_loki = templatefile("${path.module}/templates/loki-config.yml.tftpl", { retention = var.logs_retention })
   file_promtail = templatefile("${path.module}/templates/promtail-config.yml.tftpl", {
-    loki = var.topology == "single" ? "localhost" : join("", module.logs[*].private_ip), environment = var.environment
+    loki = try(local.host.loki, join("", module.logs[*].private_ip)), environment = var.environment, tls = local.tls
   })
   file_datasources = templatefile("${path.module}/templates/datasources.yml.tftpl", {
-    prometheus = var.topology == "single" ? "localhost" : join("", module.metrics[*].private_ip)
-    loki       = var.topology == "single" ? "localhost" : join("", module.logs[*].private_ip)
+    prometheus = try(local.host.prometheus, join("", module.metrics[*].private_ip))
+    loki       = try(local.host.loki, join("", module.logs[*].private_ip))
+    scheme     = local.scheme
   })
   flask_flags = "--environment=${var.environment} --app-version=${var.app_version}"
   app_readme  = "Cairn's sample application stands here (flask-app.service); its log is /var/log/app.log.\n"
 
-  files_logs = { "/etc/loki/config.yml" = local.file_loki }
-  files_app = {
+  # With TLS every listener reads the certificate that the bootstrap fetched.
+  web_flag     = local.tls ? " --web.config.file=/etc/cairn/web.yml" : ""
+  web_file     = "tls_server_config:\n  cert_file: /etc/cairn/tls/certificate.pem\n  key_file: /etc/cairn/tls/key.pem\n"
+  files_common = local.tls ? { "/etc/cairn/web.yml" = local.web_file } : {}
+  flask_unit   = "[Service]\nExecStart=\nExecStart=/usr/bin/cairn serve --role=demo --listen=0.0.0.0 --demo-log=/var/log/app.log --data=/var/lib/flask-app${local.web_flag}\n"
+
+  files_logs = merge(local.files_common, { "/etc/loki/config.yml" = local.file_loki }, local.tls ? { "/etc/default/loki" = "ARGS=\"${trimspace(local.web_flag)}\"\n" } : {})
+  files_app = merge(local.files_common, local.tls ? { "/etc/systemd/system/flask-app.service.d/tls.conf" = local.flask_unit, "/etc/default/promtail" = "ARGS=\"${trimspace(local.web_flag)}\"\n" } : {}, {
     "/etc/promtail/config.yml" = local.file_promtail
     "/etc/default/flask-app"   = "ARGS=\"${local.flask_flags}\"\n"
     "/opt/flask-app/README"    = local.app_readme
-  }
-  files_metrics = {
+  })
+  files_metrics = merge(local.files_common, {
     "/etc/prometheus/prometheus.yml" = local.file_prometheus
-    "/etc/default/prometheus"        = "ARGS=\"--storage.tsdb.retention.time=${var.metrics_retention}\"\n"
-  }
-  files_dashboards = {
+    "/etc/default/prometheus"        = "ARGS=\"--storage.tsdb.retention.time=${var.metrics_retention}${local.web_flag}\"\n"
+  })
+  files_dashboards = merge(local.files_common, {
     "/etc/grafana/grafana.ini"                              = file("${path.module}/templates/grafana.ini")
     "/etc/grafana/provisioning/datasources/datasources.yml" = local.file_datasources
     "/etc/grafana/provisioning/dashboards/dashboards.yml"   = file("${path.module}/templates/dashboards.yml")
-  }
+  }, local.tls ? { "/etc/default/grafana-server" = "ARGS=\"${trimspace(local.web_flag)}\"\n" } : {})
   files_all = merge(local.files_logs, local.files_metrics, local.files_dashboards, {
     "/etc/promtail/config.yml" = local.file_promtail
     "/opt/flask-app/README"    = local.app_readme
@@ -43,13 +54,16 @@ locals {
   })
 
   boot = {
-    urls      = join(" ", local.packages)
-    version   = var.package_version
-    arch      = var.architecture
-    sha_cairn = try(local.package_sums.cairn, "")
-    sha_rest  = try(local.package_sums.compat, "")
-    parameter = var.admin_password_parameter == null ? "" : var.admin_password_parameter
-    region    = data.aws_region.here.region
+    urls            = join(" ", local.packages)
+    version         = var.package_version
+    arch            = var.architecture
+    sha_cairn       = try(local.package_sums.cairn, "")
+    sha_rest        = try(local.package_sums.compat, "")
+    parameter       = var.admin_password_parameter == null ? "" : var.admin_password_parameter
+    session_manager = var.access == "ssh" ? "no" : "yes"
+    secret          = local.tls ? var.tls_secret_arn : ""
+    mirror          = var.debian_mirror == null ? "" : var.debian_mirror
+    region          = data.aws_region.here.region
   }
   user_data_logs       = templatefile("${path.module}/templates/cloud-init.yml.tftpl", { files = local.files_logs, script = templatefile("${path.module}/templates/bootstrap.sh.tftpl", merge(local.boot, { role = "logs", units = "loki", parameter = "" })) })
   user_data_app        = templatefile("${path.module}/templates/cloud-init.yml.tftpl", { files = local.files_app, script = templatefile("${path.module}/templates/bootstrap.sh.tftpl", merge(local.boot, { role = "app", units = "flask-app promtail", parameter = "" })) })

@@ -59,12 +59,88 @@ variable "public_subnet_cidr" {
 }
 
 variable "private_subnet_cidr" {
-  description = "Addresses of the reserved subnet without a route to the internet; inside vpc_cidr."
+  description = "Addresses of the private subnet, reserved while network_mode is public; inside vpc_cidr."
   type        = string
   default     = "10.0.2.0/24"
   validation {
     condition     = can(cidrnetmask(var.private_subnet_cidr))
     error_message = "private_subnet_cidr is an IPv4 network such as 10.0.2.0/24."
+  }
+}
+
+variable "network_mode" {
+  description = "Where the instances stand: `public`; `private_nat` (private subnet, internet by a NAT gateway); `private_endpoints` (private subnet, AWS by endpoints, no internet: needs debian_mirror)."
+  type        = string
+  default     = "public"
+  validation {
+    condition     = contains(["public", "private_nat", "private_endpoints"], var.network_mode)
+    error_message = "network_mode is public, private_nat or private_endpoints."
+  }
+}
+
+variable "narrow_flows" {
+  description = "Whether instances may open only the connections that the roles need, to each other by group, and https and http for packages and AWS; false: the open egress of the four-server stack."
+  type        = bool
+  default     = false
+}
+
+variable "debian_mirror" {
+  description = "Debian mirror that the instances use in place of the image's, such as one in a bucket behind the S3 endpoint; null: the image's."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.debian_mirror == null || can(regex("^https?://[A-Za-z0-9._/-]+[^/]$", var.debian_mirror))
+    error_message = "debian_mirror is an http:// or https:// address without a slash at the end, such as https://mirror.example.com/debian."
+  }
+}
+
+variable "flow_logs_days" {
+  description = "How long the VPC's flow logs are kept in CloudWatch; 0: none are made."
+  type        = number
+  default     = 0
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.flow_logs_days)
+    error_message = "flow_logs_days is 0 or a number of days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653."
+  }
+}
+
+variable "private_zone" {
+  description = "Name of a private DNS zone to make, such as cairn.internal: nodes then know each other as loki., flask., prometheus. and grafana. in it. Null: by address."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.private_zone == null || can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.private_zone))
+    error_message = "private_zone is a domain of at least two parts in lower case, such as cairn.internal."
+  }
+}
+
+variable "tls_secret_arn" {
+  description = "ARN of a Secrets Manager secret {\"ca\": PEM, \"certificate\": PEM, \"key\": PEM} for *.private_zone: every port then speaks TLS only, and the nodes trust that CA. Null: plain http."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.tls_secret_arn == null || can(regex("^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$", var.tls_secret_arn))
+    error_message = "tls_secret_arn is the ARN of a Secrets Manager secret, arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME; never the key itself."
+  }
+}
+
+variable "snapshots_keep" {
+  description = "How many daily EBS snapshots of each root volume are kept; 0: none are made."
+  type        = number
+  default     = 7
+  validation {
+    condition     = var.snapshots_keep >= 0 && var.snapshots_keep <= 1000 && floor(var.snapshots_keep) == var.snapshots_keep
+    error_message = "snapshots_keep is a whole number from 0 to 1000."
+  }
+}
+
+variable "snapshots_at" {
+  description = "When the daily snapshot begins, UTC."
+  type        = string
+  default     = "03:00"
+  validation {
+    condition     = can(regex("^([01][0-9]|2[0-3]):[0-5][0-9]$", var.snapshots_at))
+    error_message = "snapshots_at is a time of day such as 03:00."
   }
 }
 
@@ -74,11 +150,22 @@ variable "availability_zone" {
   default     = null
 }
 
-variable "allowed_ssh_cidr" {
-  description = "Who may reach port 22."
+variable "access" {
+  description = "How people reach a shell: `ssh` (port 22 from allowed_ssh_cidr), `ssm` (Session Manager; no port 22) or `both`."
   type        = string
+  default     = "ssh"
   validation {
-    condition     = can(cidrnetmask(var.allowed_ssh_cidr))
+    condition     = contains(["ssh", "ssm", "both"], var.access)
+    error_message = "access is ssh, ssm or both."
+  }
+}
+
+variable "allowed_ssh_cidr" {
+  description = "Who may reach port 22; null with access = \"ssm\"."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.allowed_ssh_cidr == null || can(cidrnetmask(var.allowed_ssh_cidr))
     error_message = "allowed_ssh_cidr is an IPv4 network such as 203.0.113.7/32."
   }
 }
@@ -90,10 +177,10 @@ variable "i_accept_public_ssh" {
 }
 
 variable "allowed_web_cidr" {
-  description = "Who may reach the web pages: ports 3000, 5000 and 9090."
+  description = "Who may reach the web pages: ports 3000, 5000 and 9090. Null: nobody from outside; pages are reached by port forwarding."
   type        = string
   validation {
-    condition     = can(cidrnetmask(var.allowed_web_cidr))
+    condition     = var.allowed_web_cidr == null || can(cidrnetmask(var.allowed_web_cidr))
     error_message = "allowed_web_cidr is an IPv4 network such as 203.0.113.0/24."
   }
 }
@@ -139,9 +226,15 @@ variable "root_volume_gb" {
 }
 
 variable "kms_key_id" {
-  description = "KMS key of the volumes; the account's default key when null."
+  description = "ARN of the KMS key of the volumes and flow logs; the account's default key when null."
   type        = string
   default     = null
+}
+
+variable "detailed_monitoring" {
+  description = "CloudWatch figures of the instances each minute (billed) in place of every five."
+  type        = bool
+  default     = false
 }
 
 variable "key_name" {

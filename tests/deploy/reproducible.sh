@@ -20,7 +20,7 @@ build() { # build PLACE
     for arch in $arches; do
         if [ "$arch" = "$native" ]; then
             program=build/cairn
-            (cd "$1" && cmake --preset release && nice ninja -C build cairn)
+            (cd "$1" && cmake --preset release && ninja -C build cairn)
         else
             program=build-arm64/cairn
             cp -a build/sysroot-arm64 "$1/build/"
@@ -30,9 +30,9 @@ build() { # build PLACE
 }
 [ "$native" = arm64 ] || deploy/packages/sysroot.sh arm64 build/sysroot-arm64
 (umask 022 && build "$work/a") >"$work/log" 2>&1 || tail -20 "$work/log"
-(umask 077 && export TZ=Asia/Tokyo LC_ALL=C && build "$work/another/place/with a longer name") >"$work/log" 2>&1 || tail -20 "$work/log"
+(umask 077 && export TZ=Asia/Tokyo LC_ALL=C && build "$work/another/place/with-a-longer-name") >"$work/log" 2>&1 || tail -20 "$work/log"
 for package in "$work"/a/packages/*.deb; do
-    if cmp "$package" "$work/another/place/with a longer name/packages/$(basename "$package")"; then
+    if cmp "$package" "$work/another/place/with-a-longer-name/packages/$(basename "$package")"; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))

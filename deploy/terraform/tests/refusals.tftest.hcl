@@ -216,3 +216,159 @@ run "seed_instances" {
     package_sha256 = { amd64 = { cairn = "1111111111111111111111111111111111111111111111111111111111111111", compat = "2222222222222222222222222222222222222222222222222222222222222222" } }
   }
 }
+
+run "unknown_access" {
+  command = plan
+  variables {
+    access = "telnet"
+  }
+  expect_failures = [var.access]
+}
+
+run "ssh_from_nowhere" {
+  command = plan
+  variables {
+    allowed_ssh_cidr = null
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "half_open_ssh" {
+  command = plan
+  variables {
+    allowed_ssh_cidr = "128.0.0.0/1"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "both_with_open_ssh" {
+  command = plan
+  variables {
+    access           = "both"
+    allowed_ssh_cidr = "0.0.0.0/0"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "unknown_network_mode" {
+  command = plan
+  variables {
+    network_mode = "dark"
+  }
+  expect_failures = [var.network_mode]
+}
+
+run "endpoints_without_a_mirror" {
+  command = plan
+  variables {
+    network_mode = "private_endpoints"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "odd_mirror" {
+  command = plan
+  variables {
+    debian_mirror = "ftp://mirror.example"
+  }
+  expect_failures = [var.debian_mirror]
+}
+
+run "flow_logs_for_two_days" {
+  command = plan
+  variables {
+    flow_logs_days = 2
+  }
+  expect_failures = [var.flow_logs_days]
+}
+
+run "zone_of_one_part" {
+  command = plan
+  variables {
+    private_zone = "internal"
+  }
+  expect_failures = [var.private_zone]
+}
+
+run "key_in_place_of_arn" {
+  command = plan
+  variables {
+    tls_secret_arn = "-----BEGIN PRIVATE KEY-----"
+  }
+  expect_failures = [var.tls_secret_arn]
+}
+
+run "tls_without_names" {
+  command = plan
+  variables {
+    topology       = "classic"
+    tls_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cairn-tls"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "tls_on_one_node" {
+  command = plan
+  variables {
+    private_zone   = "cairn.internal"
+    tls_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cairn-tls"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "half_a_snapshot" {
+  command = plan
+  variables {
+    snapshots_keep = 1.5
+  }
+  expect_failures = [var.snapshots_keep]
+}
+
+run "snapshots_at_noonish" {
+  command = plan
+  variables {
+    snapshots_at = "noon"
+  }
+  expect_failures = [var.snapshots_at]
+}
+
+run "huge_volume" {
+  command = plan
+  variables {
+    root_volume_gb = 20000
+  }
+  expect_failures = [var.root_volume_gb]
+}
+
+run "half_a_gigabyte" {
+  command = plan
+  variables {
+    root_volume_gb = 8.5
+  }
+  expect_failures = [var.root_volume_gb]
+}
+
+run "metrics_retention_negative" {
+  command = plan
+  variables {
+    metrics_retention = "-15d"
+  }
+  expect_failures = [var.metrics_retention]
+}
+
+run "logs_retention_zero" {
+  command = plan
+  variables {
+    logs_retention = "0h"
+  }
+  expect_failures = [var.logs_retention]
+}
+
+run "arm_role_among_amd" {
+  command = plan
+  variables {
+    topology       = "classic"
+    instance_types = { logs = "t3.micro" }
+  }
+  expect_failures = [terraform_data.checked]
+}

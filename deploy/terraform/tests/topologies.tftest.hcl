@@ -53,6 +53,10 @@ run "classic" {
     condition     = length(output.policies) == 0
     error_message = "Without a parameter no role may do anything."
   }
+  assert {
+    condition     = output.snapshot_policy_id != null && length(module.network.nat_gateway_ids) == 0 && length(module.network.flow_log_ids) == 0
+    error_message = "Daily snapshots are made unless told otherwise; NAT and flow logs only when asked for."
+  }
 }
 
 run "single" {
@@ -64,6 +68,17 @@ run "single" {
   assert {
     condition     = !anytrue([for f in output.flows : strcontains(f, " 3100 ")])
     error_message = "On one node the log port stays closed."
+  }
+}
+
+run "without_snapshots" {
+  command = apply
+  variables {
+    snapshots_keep = 0
+  }
+  assert {
+    condition     = output.snapshot_policy_id == null
+    error_message = "Snapshots are made though none were wanted."
   }
 }
 

@@ -4,7 +4,7 @@ output "profile" {
 }
 
 output "policy" {
-  description = "The role's own policy, or null."
-  value       = one(aws_iam_role_policy.password[*].policy)
+  description = "The role's own policies, or null."
+  value       = try(coalesce(join(" ", concat(aws_iam_role_policy.password[*].policy, aws_iam_role_policy.secret[*].policy))), null)
 }
 

@@ -13,6 +13,16 @@ variable "kms_key_arn" {
   type        = string
 }
 
+variable "secret_arn" {
+  description = "Secret that holds the certificate, or null."
+  type        = string
+}
+
+variable "ssm" {
+  description = "Whether Session Manager reaches the node."
+  type        = bool
+}
+
 variable "tags" {
   description = "Tags."
   type        = map(string)

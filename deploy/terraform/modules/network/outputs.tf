@@ -13,3 +13,18 @@ output "private_subnet_id" {
   value       = aws_subnet.private.id
 }
 
+
+output "nat_gateway_ids" {
+  description = "The NAT gateway, when there is one."
+  value       = aws_nat_gateway.this[*].id
+}
+
+output "endpoints" {
+  description = "AWS services that are reached inside the VPC."
+  value       = sort(concat([for k, e in aws_vpc_endpoint.service : k], length(aws_vpc_endpoint.s3) > 0 ? ["s3"] : []))
+}
+
+output "flow_log_ids" {
+  description = "The flow log, when there is one."
+  value       = aws_flow_log.this[*].id
+}

@@ -3,11 +3,13 @@ resource "aws_instance" "this" {
   instance_type               = var.shape.instance_type
   subnet_id                   = var.shape.subnet_id
   vpc_security_group_ids      = var.shape.groups
-  associate_public_ip_address = true
+  associate_public_ip_address = var.shape.public
   key_name                    = var.shape.key_name
   iam_instance_profile        = var.shape.profile
   user_data                   = var.user_data
   user_data_replace_on_change = false
+  ebs_optimized               = true
+  monitoring                  = var.shape.monitoring
   tags                        = merge(var.shape.tags, { Name = var.name })
 
   root_block_device {
@@ -15,7 +17,7 @@ resource "aws_instance" "this" {
     volume_size = var.shape.volume_gb
     encrypted   = true
     kms_key_id  = var.shape.kms_key
-    tags        = merge(var.shape.tags, { Name = var.name })
+    tags        = merge(var.shape.tags, { Name = var.name, CairnSnapshots = var.shape.snapshots })
   }
 
   metadata_options {

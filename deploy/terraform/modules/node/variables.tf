@@ -10,6 +10,6 @@ variable "user_data" {
 
 variable "shape" {
   description = "What it is made of."
-  type        = object({ ami = string, instance_type = string, subnet_id = string, groups = list(string), key_name = string, profile = string, volume_gb = number, kms_key = string, credits = string, tags = map(string) })
+  type        = object({ ami = string, instance_type = string, subnet_id = string, public = bool, monitoring = bool, snapshots = string, groups = list(string), key_name = string, profile = string, volume_gb = number, kms_key = string, credits = string, tags = map(string) })
 }
 
