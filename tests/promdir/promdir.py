@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ PROMETHEUS = os.environ.get("PROMETHEUS", "prometheus")
 PROMTOOL = os.environ.get("PROMTOOL", "promtool")
 FEATURES = os.environ.get("PROMETHEUS_FEATURES", "native-histograms,exemplar-storage")
 SCRAPE_S = float(os.environ.get("PROMDIR_SCRAPE_S", "14"))
+LATE = "storage: {tsdb: {out_of_order_time_window: 1h}}\n"
 HOUR = 3600
 ORIGINALS = ("wal", "wbl", "chunks_head")
 
@@ -109,11 +111,42 @@ def openmetrics(path, end):
         f.write("# EOF\n")
 
 
+def varint(v):
+    out = b""
+    while v >= 0x80:
+        out += bytes([v & 0x7F | 0x80])
+        v >>= 7
+    return out + bytes([v])
+
+
+def message(field, body):
+    return varint(field << 3 | 2) + varint(len(body)) + body
+
+
+def remote_write(port, samples):
+    """Samples (time in milliseconds, value) of the series late{job="late"}, in the order given."""
+    labels = b"".join(message(1, message(1, k) + message(2, v)) for k, v in ((b"__name__", b"late"), (b"job", b"late")))
+    parts = [message(2, b"\x09" + struct.pack("<d", v) + b"\x10" + varint(t)) for t, v in samples]
+    body = message(1, labels + b"".join(parts))
+    packed = varint(len(body)) + b"".join(bytes([len(body[i:i + 60]) - 1 << 2]) + body[i:i + 60] for i in range(0, len(body), 60))
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0"}
+    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/write", data=packed, headers=headers), timeout=20)
+
+
+def late_samples(port, now):
+    """In order, then what comes late between them: into the log of late samples and, past 32 of them, its chunks."""
+    ms = now * 1000
+    remote_write(port, [(ms - 600000 + i * 1000, i) for i in range(0, 300, 2)])
+    for k in (1, 5, 3, 7):
+        remote_write(port, [(ms - 600000 + i * 1000, i) for i in range(300 - k, 0, -8)])
+
+
 def run_phase(work, data, port, seconds, *flags):
     """Scrapes itself for a while and stops as it is told to."""
     server = Server([PROMETHEUS, f"--config.file={work}/scrape.yml", f"--storage.tsdb.path={data}", "--web.enable-admin-api",
-                     "--storage.tsdb.retention.time=10y", "--storage.tsdb.wal-segment-size=10MB",
-                     f"--enable-feature={FEATURES}", f"--web.listen-address=127.0.0.1:{port}", *flags], port, f"{work}/fill.log")
+                     "--storage.tsdb.retention.time=10y", "--storage.tsdb.wal-segment-size=10MB", "--web.enable-remote-write-receiver",
+                     f"--enable-feature={FEATURES}", f"--web.listen-address=127.0.0.1:{port}", *flags,
+                     *os.environ.get("PROMETHEUS_FLAGS", "").split()], port, f"{work}/fill.log")
     with server:
         time.sleep(seconds)  # what is gathered in that time is compared; how much it is does not matter
         yield server
@@ -125,7 +158,7 @@ def fill(work):
     now = int(time.time())
     with open(f"{work}/scrape.yml", "w", encoding="utf-8") as f:
         native = "scrape_native_histograms: true, " if version() >= (3, 8) else ""
-        f.write(f"global: {{{native}scrape_interval: 100ms, scrape_timeout: 100ms}}\nscrape_configs:\n"
+        f.write(f"{LATE}global: {{{native}scrape_interval: 100ms, scrape_timeout: 100ms}}\nscrape_configs:\n"
                 f"- {{job_name: self, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n"
                 f"- {{job_name: nobody, static_configs: [{{targets: ['127.0.0.1:1']}}]}}\n")
     short = ("--storage.tsdb.min-block-duration=3s", "--storage.tsdb.max-block-duration=3s")
@@ -138,6 +171,7 @@ def fill(work):
     for _ in run_phase(work, data, port, SCRAPE_S, *long):
         pass
     for server in run_phase(work, data, port, 3, *long):
+        late_samples(port, now)
         for selector, start, end in (('back2{job="j1"}', now - 6 * HOUR, now - 5 * HOUR), ('back4', now - 8 * HOUR, now - 7 * HOUR),
                                      ('go_gc_duration_seconds', now, now + SCRAPE_S), ('go_goroutines', now + SCRAPE_S, now + HOUR)):
             query = urllib.parse.urlencode({"match[]": selector, "start": start, "end": end})
@@ -197,6 +231,8 @@ def compare_all(cases, how, theirs, ours, start, end):
         histograms += sum(len(s.get("histograms", ())) for s in answers[0])
     cases.check(f"{how}: {len(names)} metrics, {samples} floats and {histograms} histograms are equal one by one",
                 not bad and samples > 45000 and (histograms > 100 or version() < (3, 0)), bad[:3] or (samples, histograms))
+    late = get(ours, "/api/v1/query", query=f"count_over_time(late[{span}s])", time=end)["data"]["result"]
+    cases.check(f"{how}: every late sample is there", late and late[0]["value"][1] == "300", late)
     for query in ("count({__name__=~'.+'})", "sum by (job, mode) (rate(back0[10m]))", "back2{job!='j0'}", "max_over_time(back1[15m])",
                   "quantile_over_time(0.9, back3{instance=~'h[12]:9100'}[30m])", "back9 offset 20m", "absent(back4)", "up",
                   "topk(2, back11)", "count by (__name__) ({__name__=~'back.*', mode=''})", "histogram_count(rate({job='self'}[30s]))"):
@@ -285,7 +321,7 @@ def main():
     try:
         data, start, end = fill(work)
         with open(f"{work}/none.yml", "w", encoding="utf-8") as f:
-            f.write("global: {scrape_interval: 1h}\n")
+            f.write(LATE + "global: {scrape_interval: 1h}\n")
         shutil.copytree(data, f"{work}/theirs")
         import_into(cases, work, data)
         with prometheus(f"{work}/theirs", f"{work}/none.yml", f"{work}/theirs.log") as theirs:

@@ -13,6 +13,7 @@ struct prom_block;
 
 struct tsdb_import {
     struct str tenant;
+    uint64_t memory_bytes; /* of a head; 0 = a quarter of the store's promise, 64 MiB at least */
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* series; may be NULL */
     void *ctx;
 };
@@ -36,8 +37,8 @@ MUST_USE enum err tsdb_import_block(struct tsdb *db, const struct tsdb_import *o
                                     struct tsdb_imported *ret_done, struct err_info *reterr_info);
 /* The head of the Prometheus whose folder it is: of its log what is not older than `from` (which is in
  * blocks), its log of late samples, its mapped chunks where the log has lost something; exemplars and
- * metadata. Memory: a quarter of the store's promise, 64 MiB at least. A log that has grown since is brought
- * in again; samples that are there twice count once. Errors: as above. */
+ * metadata. Memory: o->memory_bytes, or what one of the 64 partitions takes. A log that has grown since is
+ * brought in again; samples that are there twice count once. Errors: as above. */
 MUST_USE enum err tsdb_import_head(struct tsdb *db, const struct tsdb_import *o, const char *dir, ts_ms from,
                                    struct tsdb_imported *ret_done, struct err_info *reterr_info);
 /* Where the head of the Prometheus begins whose blocks are read in place. */

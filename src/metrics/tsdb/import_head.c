@@ -151,9 +151,10 @@ static unsigned group_end(const struct head_import *im, unsigned first, uint64_t
 
 static enum err groups_import(struct head_import *im, struct err_info *info)
 {
-    uint64_t budget = im->db->o.memory_bytes / 4;
+    uint64_t quarter = im->db->o.memory_bytes / 4;
+    uint64_t budget = quarter < GROUP_BYTES_MIN ? GROUP_BYTES_MIN : quarter;
     enum err e = head_count(im, info);
-    budget = budget < GROUP_BYTES_MIN ? GROUP_BYTES_MIN : budget;
+    budget = im->o->memory_bytes ? im->o->memory_bytes : budget;
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p = im->last + 1) {
         im->first = p;
         im->last = group_end(im, p, budget);

@@ -129,6 +129,22 @@ TEST(the_head_comes_in_once_and_beside_its_block_counts_once)
     tsdb_close(db);
 }
 
+TEST(a_head_in_little_memory_comes_in_partition_by_partition)
+{
+    struct tsdb *db = open_db(test_dir(), NULL);
+    struct tsdb_imported d = {0};
+    const struct tsdb_import o = {.tenant = QUERY_TENANT_DEFAULT, .memory_bytes = 1};
+    CHECK(db);
+    CHECK_OK(tsdb_import_head(db, &o, DATA, INT64_MIN, &d, NULL));
+    CHECK_EQ(d.samples, FIXTURE_SERIES * FIXTURE_TICKS);
+    CHECK_EQ(d.exemplars, 3);
+    struct seen s = see(db);
+    CHECK_EQ(s.series, FIXTURE_SERIES);
+    CHECK_EQ(s.samples, FIXTURE_SERIES * FIXTURE_TICKS);
+    CHECK_EQ(s.wrong, 0);
+    tsdb_close(db);
+}
+
 TEST(of_the_head_only_what_is_in_no_block)
 {
     struct tsdb *db = open_db(test_dir(), NULL);
