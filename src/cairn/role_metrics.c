@@ -159,6 +159,26 @@ static enum err data_dir(struct metrics_role *m, bool in_place, struct err_info 
     return m->data_dir ? ERR_OK : err_set(info, ERR_OOM, "no memory for a path");
 }
 
+/* The log is replayed, or the role is complete. */
+static void loaded(struct metrics_role *m)
+{
+    if (atomic_fetch_sub(&m->loads, 1) == 1) {
+        http_server_set_loading(m->server, NULL);
+    }
+}
+
+static void store_loaded(void *role, enum err e, const struct err_info *info)
+{
+    struct metrics_role *m = role;
+    (void)info; /* logged by the store */
+    if (e) {
+        http_server_set_loading(m->server,
+                                "Service Unavailable: the metrics store could not replay its log.");
+    } else {
+        loaded(m);
+    }
+}
+
 static enum err store_open(struct metrics_role *m, const struct prom_config *c, struct err_info *info)
 {
     settle_retention(m, c);
@@ -174,7 +194,13 @@ static enum err store_open(struct metrics_role *m, const struct prom_config *c, 
                              .retention_bytes = m->f.retention_bytes,
                              .late_window_ms =
                                  c->has_late_window ? c->late_window_ms ? c->late_window_ms : -1 : 0,
-                             .memory_bytes = m->serve->memory_bytes};
+                             .memory_bytes = m->serve->memory_bytes,
+                             /* Scrapes and writes flow from the first second; what stands in the folder of a
+                              * Prometheus is read first. */
+                             .replay_later = !in_place,
+                             .on_loaded = store_loaded,
+                             .on_loaded_ctx = m};
+    atomic_init(&m->loads, in_place ? 1 : 2);
     e = tsdb_open(&o, &m->db, info);
     e = e || !in_place ? e : metrics_in_place_head(m->db, m->f.path.p, info);
     return e ? e : retention_text(m, info);
@@ -272,7 +298,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     r->dir = str_c(m->data_dir);
     s->services.metric_source = m->api.source;
     s->services.metric_sink = m->api.sink;
-    http_server_set_loading(m->server, NULL);
+    loaded(m);
     return ERR_OK;
 }
 

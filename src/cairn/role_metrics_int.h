@@ -2,6 +2,8 @@
 #ifndef CAIRN_CAIRN_ROLE_METRICS_INT_H
 #define CAIRN_CAIRN_ROLE_METRICS_INT_H
 
+#include <stdatomic.h>
+
 #include "api/page.h"
 #include "api/prom/prom_api.h"
 #include "base/strmap.h"
@@ -57,6 +59,7 @@ struct metrics_role {
     struct web_config *web;
     struct http_server *server;
     struct tsdb *db;
+    atomic_int loads;                  /* of store and role: the port answers when both are over */
     struct series_cache *series_cache; /* of remote write */
     struct range_cache *range_cache;   /* of range queries */
     struct arena_pool *query_memory;   /* blocks they use again */

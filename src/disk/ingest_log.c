@@ -55,6 +55,7 @@ struct ingest_log {
 
     struct segment *segments; /* oldest first; the last one is open */
     size_t segment_count, segment_cap;
+    size_t found_count; /* of them when the log was opened */
     unsigned spare_count, spare_next;
     int fd;
     uint32_t salt;
@@ -237,10 +238,13 @@ enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
 {
     uint64_t bad = 0, next = 0;
     enum err e = ERR_OK;
-    for (size_t i = 0; i < l->segment_count && !e; i++) {
+    for (size_t i = 0; i < l->found_count && !e; i++) {
+        mutex_lock(&l->lock); /* appenders make new segments meanwhile, and the array may move */
+        struct segment s = l->segments[i];
         bool below = i + 1 < l->segment_count && l->segments[i + 1].first_offset <= from;
+        mutex_unlock(&l->lock);
         if (!below) {
-            e = read_segment(l, &l->segments[i], from, fn, ctx, &next, &bad, reterr_info);
+            e = read_segment(l, &s, from, fn, ctx, &next, &bad, reterr_info);
         }
     }
     if (ret_bad) {
@@ -507,6 +511,7 @@ static enum err prepare(struct ingest_log *l, struct err_info *info)
     if (l->segment_count && l->segments[l->segment_count - 1].first_offset == next) {
         next++;
     }
+    l->found_count = l->segment_count;
     l->next_offset = l->pending_from = l->written_offset = l->synced_offset = next;
     return open_segment(l, next, info);
 }

@@ -53,8 +53,9 @@ MUST_USE enum err ingest_log_place(struct ingest_log *l, unsigned partition, con
 MUST_USE enum err ingest_log_wait(struct ingest_log *l, uint64_t offset, struct err_info *reterr_info);
 
 /* Calls fn for each stored record with offset >= from, in order of offsets. An error of fn ends the replay
- * and is returned. *ret_bad (may be NULL) counts segments whose tail was cut off. Only before the first
- * append. */
+ * and is returned. *ret_bad (may be NULL) counts segments whose tail was cut off. Records that were placed
+ * since the log was opened are not among them, and may be placed meanwhile; trimming waits until it is over.
+ */
 MUST_USE enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
                                     enum err (*fn)(void *ctx, unsigned partition, uint64_t offset,
                                                    struct str record),

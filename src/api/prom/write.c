@@ -123,7 +123,7 @@ PROM_ROUTE(write)
 struct prom_routes prom_routes_write(void)
 {
     static const struct http_route rows[] = {
-        {"POST", "/api/v1/write", write_route, HTTP_RAW_BODY, (size_t)32 << 20, NULL},
+        {"POST", "/api/v1/write", write_route, HTTP_RAW_BODY | HTTP_WHILE_LOADING, (size_t)32 << 20, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

@@ -14,6 +14,7 @@
 #include "metrics/tsdb/memory.h"
 #include "metrics/tsdb/record.h"
 #include "metrics/tsdb/side.h"
+#include "metrics/tsdb/staging.h"
 #include "metrics/tsdb/tsdb_int.h"
 
 enum {
@@ -209,9 +210,22 @@ static struct sample_value value_of(const struct sink_sample *m)
     return (struct sample_value){m->histogram ? 0 : f64_bits(m->value), m->start_ts, m->histogram};
 }
 
+ts_ms tsdb_future(const struct tsdb *db)
+{
+    return clock_wall_ms(db->o.clock) + FUTURE_MS_MAX;
+}
+
 static bool histogram_good(const struct histogram *h)
 {
     return is_stale_nan(h->sum) || histogram_check(h, NULL) == ERR_OK;
+}
+
+enum sample_status tsdb_sample_check(const struct sink_sample *m, ts_ms future)
+{
+    if (m->histogram && !histogram_good(m->histogram)) {
+        return SAMPLE_INVALID;
+    }
+    return m->ts > future ? SAMPLE_OUT_OF_BOUNDS : SAMPLE_STORED;
 }
 
 /* STORED with *ret_late, or why not (metrics/model/sink.h). `s` may be NULL: a series to be made. */
@@ -221,11 +235,9 @@ static enum sample_status judge(const struct appender *a, const struct head *h, 
     bool started = s && (s->flags & SERIES_STARTED);
     uint64_t there = 0;
     *ret_late = started && m->ts < s->last_ts;
-    if (m->histogram && !histogram_good(m->histogram)) {
-        return SAMPLE_INVALID;
-    }
-    if (m->ts > a->future) {
-        return SAMPLE_OUT_OF_BOUNDS;
+    enum sample_status own = tsdb_sample_check(m, a->future);
+    if (own != SAMPLE_STORED) {
+        return own;
     }
     if (started && m->ts == s->last_ts) {
         return bits == s->last_bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
@@ -523,17 +535,11 @@ static ts_ms before(ts_ms t, int64_t by_ms)
     return __builtin_sub_overflow(t, by_ms, &r) ? INT64_MIN : r;
 }
 
-static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, struct sink_result *ret_result,
-                            struct err_info *reterr_info)
+enum err tsdb_append_now(struct tsdb *db, struct sink_batch *batch, struct sink_result *ret_result,
+                         struct err_info *reterr_info)
 {
-    struct tsdb *db = tsdb_of_sink(s);
     struct sink_result result = {.epoch = atomic_load(&db->epoch)};
     struct appender a = {.db = db, .batch = batch, .result = &result, .info = reterr_info};
-    if (atomic_load_explicit(&db->disk_full, memory_order_relaxed)) {
-        return err_set(reterr_info, ERR_NO_SPACE,
-                       "less than %llu MiB are free below %s: writes are refused until there is room",
-                       (unsigned long long)(db->o.disk_reserve_bytes >> 20), db->dir);
-    }
     enum err e = tenant_get(db, batch->tenant, true, &a.tenant);
     if (e != ERR_OK) {
         return err_set(reterr_info, e, "tenant \"%.*s\": %s", STR_FMT(batch->tenant), err_text(e));
@@ -542,7 +548,7 @@ static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, str
     a.newest_from = before(newest, db->o.block_ms / 2);
     a.late_from = before(newest, db->o.late_window_ms);
     a.mutable_from = tsdb_mutable_from(db);
-    a.future = clock_wall_ms(db->o.clock) + FUTURE_MS_MAX;
+    a.future = tsdb_future(db);
     arena_init(&a.memory, 0, NULL);
     e = append_all(&a);
     e = e == ERR_OK ? side_store(db, a.tenant, batch, reterr_info) : e;
@@ -559,6 +565,25 @@ static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, str
     }
     *ret_result = result;
     return ERR_OK;
+}
+
+static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, struct sink_result *ret_result,
+                            struct err_info *reterr_info)
+{
+    struct tsdb *db = tsdb_of_sink(s);
+    if (atomic_load_explicit(&db->disk_full, memory_order_relaxed)) {
+        return err_set(reterr_info, ERR_NO_SPACE,
+                       "less than %llu MiB are free below %s: writes are refused until there is room",
+                       (unsigned long long)(db->o.disk_reserve_bytes >> 20), db->dir);
+    }
+    if (atomic_load(&db->staging.active)) {
+        bool taken = false;
+        enum err e = staging_append(db, batch, &taken, ret_result, reterr_info);
+        if (e != ERR_OK || taken) {
+            return e;
+        }
+    }
+    return tsdb_append_now(db, batch, ret_result, reterr_info);
 }
 
 const struct metric_sink_ops tsdb_sink_ops = {.append = tsdb_append};

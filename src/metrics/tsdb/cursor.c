@@ -6,6 +6,7 @@
 #include "metrics/model/histogram_ops.h"
 #include "metrics/tsdb/cursor_int.h"
 #include "metrics/tsdb/source_int.h"
+#include "metrics/tsdb/staging.h"
 #include "metrics/tsdb/values.h"
 
 struct point {
@@ -86,6 +87,10 @@ enum err cursor_select(struct metric_source *src, struct query_ctx *q, const str
 {
     struct tsdb *db = tsdb_of_source(src);
     struct metric_cursor *c = NULL;
+    enum err busy = staging_query_check(tsdb_of_source(src), reterr_info);
+    if (busy != ERR_OK) {
+        return busy;
+    }
     enum err e = cursor_new(db, q, sel, &c);
     if (e == ERR_OK) {
         e = tenant_get(db, q->tenant, false, &c->tenant);

@@ -23,6 +23,8 @@ enum {
     METADATA_MAX = 65536,          /* metric names of a tenant with metadata */
     MANIFEST_BYTES_MAX = 64 << 20, /* far above what the blocks and deletions of years need */
     TOMBSTONE_MATCHERS_MAX = 64,   /* of one deletion */
+    STAGED_BYTES_MAX =
+        128 << 20, /* batches that wait for the end of replay: half a minute of a million series */
     BATCH_SAMPLES_MAX =
         1 << 15 /* decoded samples handed out at once: 256 KiB of values, near the processor */
 };

@@ -5,6 +5,7 @@
 #include "metrics/tsdb/prom_blocks.h"
 #include "metrics/tsdb/section.h"
 #include "metrics/tsdb/source_int.h"
+#include "metrics/tsdb/staging.h"
 #include "metrics/tsdb/tsdb_int.h"
 
 struct collector {
@@ -233,6 +234,10 @@ enum err source_label_names(struct metric_source *s, struct query_ctx *q, const 
                             struct err_info *reterr_info)
 {
     struct collector c = {.q = q, .sel = sel, .a = a};
+    enum err busy = staging_query_check(tsdb_of_source(s), reterr_info);
+    if (busy != ERR_OK) {
+        return busy;
+    }
     return collect_all(&c, tsdb_of_source(s), limit, ret_names, reterr_info);
 }
 
@@ -241,5 +246,9 @@ enum err source_label_values(struct metric_source *s, struct query_ctx *q, struc
                              struct str_list *ret_values, struct err_info *reterr_info)
 {
     struct collector c = {.q = q, .sel = sel, .a = a, .name = name.n ? name : STR("")};
+    enum err busy = staging_query_check(tsdb_of_source(s), reterr_info);
+    if (busy != ERR_OK) {
+        return busy;
+    }
     return collect_all(&c, tsdb_of_source(s), limit, ret_values, reterr_info);
 }

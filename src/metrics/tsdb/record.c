@@ -17,12 +17,23 @@ enum {
     VALUE_RICH = 10
 };
 
-void record_begin(struct record_writer *w, struct buf *b, struct str tenant)
+static void begin(struct record_writer *w, struct buf *b, enum record_version version, struct str tenant)
 {
     *w = (struct record_writer){.b = b, .slot = UINT32_MAX};
     buf_reset(b);
-    write_u8(b, RECORD_SAMPLES);
+    write_u8(b, (uint8_t)version);
     write_str(b, tenant);
+}
+
+void record_begin(struct record_writer *w, struct buf *b, struct str tenant)
+{
+    begin(w, b, RECORD_SAMPLES, tenant);
+}
+
+void record_begin_whole(struct record_writer *w, struct buf *b, struct str tenant, bool allow_late)
+{
+    begin(w, b, RECORD_WHOLE, tenant);
+    write_u8(b, allow_late);
 }
 
 static uint8_t *put_text(uint8_t *p, struct str s)
@@ -133,7 +144,8 @@ void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, const struc
     w->ts = ts;
 }
 
-enum err record_open(struct record_reader *r, struct str record, struct str *ret_tenant)
+static enum err open_version(struct record_reader *r, struct str record, enum record_version want,
+                             struct str *ret_tenant)
 {
     r->r = reader_of(record);
     r->slot = UINT32_MAX;
@@ -141,11 +153,24 @@ enum err record_open(struct record_reader *r, struct str record, struct str *ret
     r->label_count = 0;
     uint8_t version = read_u8(&r->r);
     struct str tenant = read_str(&r->r);
-    if (r->r.bad || version != RECORD_SAMPLES || tenant.n == 0) {
+    if (r->r.bad || version != want || tenant.n == 0) {
         return ERR_CORRUPT;
     }
     *ret_tenant = tenant;
     return ERR_OK;
+}
+
+enum err record_open(struct record_reader *r, struct str record, struct str *ret_tenant)
+{
+    return open_version(r, record, RECORD_SAMPLES, ret_tenant);
+}
+
+enum err record_open_whole(struct record_reader *r, struct str record, struct str *ret_tenant,
+                           bool *ret_allow_late)
+{
+    enum err e = open_version(r, record, RECORD_WHOLE, ret_tenant);
+    *ret_allow_late = e == ERR_OK && read_u8(&r->r) != 0;
+    return e == ERR_OK && r->r.bad ? ERR_CORRUPT : e;
 }
 
 enum err record_next_definition(struct record_reader *r, uint32_t *ret_slot, struct labels *ret_labels)

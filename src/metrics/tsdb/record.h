@@ -7,6 +7,9 @@
  *             before at the same place, and do not follow
  *   sample  = control byte, [slot difference], [time difference], value
  *
+ * A whole record (staging.h) is the same with the number 3 and a byte of flags behind the tenant; its slots
+ * are numbers of its own definitions. A record 4 holds an offset: whole records below it are done with.
+ *
  * Control byte: bit 0 slot is the last + 1 (no difference follows), bit 1 time is that of the sample before,
  * bits 2-5 the value: 0..8 leading bytes of the float, 9 a zigzag integer, 10 a rich sample (rich.h) on its
  * own (length, bytes). */
@@ -21,7 +24,9 @@
 
 enum record_version { /* the first byte */
     RECORD_SAMPLES = 1,
-    RECORD_SIDE = 2 /* exemplars and metadata: see side.c */
+    RECORD_SIDE = 2,  /* exemplars and metadata: see side.c */
+    RECORD_WHOLE = 3, /* a batch that came while the log was replayed */
+    RECORD_DONE = 4
 };
 
 struct record_writer {
@@ -32,6 +37,7 @@ struct record_writer {
 };
 
 void record_begin(struct record_writer *w, struct buf *b, struct str tenant);
+void record_begin_whole(struct record_writer *w, struct buf *b, struct str tenant, bool allow_late);
 /* The labels are borrowed until the next definition. */
 void record_define(struct record_writer *w, uint32_t slot, struct labels ls);
 /* After the last definition, before the first sample. */
@@ -49,6 +55,8 @@ struct record_reader {
 
 /* Errors of all: CORRUPT; of histograms also OOM. */
 MUST_USE enum err record_open(struct record_reader *r, struct str record, struct str *ret_tenant);
+MUST_USE enum err record_open_whole(struct record_reader *r, struct str record, struct str *ret_tenant,
+                                    bool *ret_allow_late);
 /* NOT_FOUND after the last definition. */
 MUST_USE enum err record_next_definition(struct record_reader *r, uint32_t *ret_slot,
                                          struct labels *ret_labels);

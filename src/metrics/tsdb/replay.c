@@ -8,6 +8,7 @@
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/record.h"
 #include "metrics/tsdb/side.h"
+#include "metrics/tsdb/staging.h"
 
 enum {
     WINDOW_BYTES = 24 << 20, /* of records that are held to be sorted by partition */
@@ -95,6 +96,21 @@ static enum err samples(struct tsdb *db, struct head *h, bool flushed, struct re
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+/* Definitions and samples; *max rises to the newest. */
+static enum err apply_to(struct tsdb *db, struct tenant *t, struct head *h, bool flushed,
+                         struct record_reader *in, uint32_t order, ts_ms *max)
+{
+    uint32_t slot = 0;
+    struct labels ls = {0};
+    enum err e;
+    while ((e = record_next_definition(in, &slot, &ls)) == ERR_OK) {
+        if ((e = define(t, h, slot, ls, order++)) != ERR_OK) {
+            return e;
+        }
+    }
+    return e == ERR_NOT_FOUND ? samples(db, h, flushed, in, max) : e;
+}
+
 static enum err apply(struct tsdb *db, unsigned partition, uint64_t offset, struct str record, uint32_t order)
 {
     struct label labels[LABELS_MAX];
@@ -103,22 +119,18 @@ static enum err apply(struct tsdb *db, unsigned partition, uint64_t offset, stru
     struct str name = {0};
     struct tenant *t = NULL;
     struct head *h = NULL;
+    struct partition *p = &db->partitions[partition];
+    ts_ms max = INT64_MIN;
     arena_init(&memory, 0, NULL);
     enum err e = record_open(&in, record, &name);
     e = e == ERR_OK ? tenant_get(db, name, true, &t) : e;
-    e = e == ERR_OK ? partition_head(&db->partitions[partition], t, &db->pool, &h) : e;
     if (e != ERR_OK) {
         return e;
     }
-    uint32_t slot = 0;
-    struct labels ls = {0};
-    while ((e = record_next_definition(&in, &slot, &ls)) == ERR_OK) {
-        if ((e = define(t, h, slot, ls, order++)) != ERR_OK) {
-            return e;
-        }
-    }
-    ts_ms max = INT64_MIN;
-    e = e == ERR_NOT_FOUND ? samples(db, h, offset < db->store.flushed_offset[partition], &in, &max) : e;
+    mutex_lock(&p->lock); /* nobody appends, but figures may be asked for */
+    e = partition_head(p, t, &db->pool, &h);
+    e = e == ERR_OK ? apply_to(db, t, h, offset < db->store.flushed_offset[partition], &in, order, &max) : e;
+    mutex_unlock(&p->lock);
     tenant_max_ts_raise(t, max);
     return e;
 }
@@ -223,9 +235,14 @@ static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct
 {
     struct replay *r = ctx;
     struct queued q = {.offset = offset, .bytes = (uint32_t)record.n};
+    uint8_t version = record.n ? (uint8_t)record.p[0] : 0;
     r->end = offset + 1;
-    if (record.n && (uint8_t)record.p[0] == RECORD_SIDE) {
-        enum err e = side_replay(r->db, record);
+    if (atomic_load_explicit(&r->db->closing, memory_order_relaxed)) {
+        return ERR_CANCELED;
+    }
+    if (version == RECORD_SIDE || version == RECORD_WHOLE || version == RECORD_DONE) {
+        enum err e =
+            version == RECORD_SIDE ? side_replay(r->db, record) : staging_replay(r->db, offset, record);
         if (e == ERR_CORRUPT) {
             orphan(r->db);
         }
@@ -254,10 +271,12 @@ static enum err log_replay(struct tsdb *db, struct err_info *info)
     if (!r) {
         return err_set(info, ERR_OOM, "no memory to replay the log");
     }
+    uint64_t bad = 0;
     r->db = db;
     atomic_init(&r->next, 0);
     atomic_init(&r->failed, ERR_OK);
-    enum err e = ingest_log_replay(db->log, 0, on_record, r, &db->wal_bad_segments, info);
+    enum err e = ingest_log_replay(db->log, 0, on_record, r, &bad, info);
+    atomic_store(&db->wal_bad_segments, bad);
     if (e == ERR_OK && (e = window_apply(r)) != ERR_OK) {
         (void)err_set(info, e, "replaying the log: %s", err_text(e));
     }
@@ -278,6 +297,9 @@ enum err tsdb_replay(struct tsdb *db, struct err_info *reterr_info)
     for (unsigned p = 0; p < PARTITIONS; p++) { /* offsets go on even when the log was trimmed to nothing */
         struct partition *at = &db->partitions[p];
         at->end = at->end > db->store.flushed_offset[p] ? at->end : db->store.flushed_offset[p];
+    }
+    if (e != ERR_OK && reterr_info && reterr_info->code == ERR_OK) {
+        (void)err_set(reterr_info, e, "replaying the log: %s", err_text(e));
     }
     return e;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "disk/file.h"
 #include "metrics/tsdb/flush.h"
@@ -14,6 +15,7 @@
 #include "metrics/tsdb/replay.h"
 #include "metrics/tsdb/side.h"
 #include "metrics/tsdb/source_int.h"
+#include "metrics/tsdb/staging.h"
 #include "metrics/tsdb/tsdb_int.h"
 
 static const int64_t RETENTION_MS = INT64_C(15) * 24 * 3600 * 1000;
@@ -88,6 +90,7 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     mutex_init(&db->maintenance);
     mutex_init(&db->thread_lock);
     cond_init(&db->wake);
+    staging_init(&db->staging, db->o.memory_bytes);
     for (size_t i = 0; i < PARTITIONS; i++) {
         mutex_init(&db->partitions[i].writer);
         mutex_init(&db->partitions[i].lock);
@@ -144,6 +147,50 @@ static enum err offsets_check(struct tsdb *db, struct err_info *info)
     return e;
 }
 
+/* Replays, appends what waited for that, begins housekeeping. */
+static enum err load(struct tsdb *db, struct err_info *info)
+{
+    mutex_lock(&db->maintenance); /* whoever wants to flush or delete waits */
+    int64_t since = clock_mono_ns(clock_real());
+    enum err e = tsdb_replay(db, info);
+    if (e == ERR_OK) {
+        struct tsdb_stats s;
+        atomic_store(&db->replay_ns, clock_mono_ns(clock_real()) - since);
+        tsdb_stats(db, &s);
+        atomic_fetch_add(&db->series_created, s.series);
+        e = staging_end(db, info);
+    }
+    mutex_unlock(&db->maintenance);
+    atomic_fetch_add(&db->generation, 1);
+    return e == ERR_OK && !atomic_load(&db->closing) ? maintain_start(db, info) : e;
+}
+
+static void load_run(void *ctx)
+{
+    struct tsdb *db = ctx;
+    struct err_info info = {0};
+    enum err e = load(db, &info);
+    if (atomic_load(&db->closing)) {
+        return;
+    }
+    if (e != ERR_OK) {
+        LOG_EVENT(
+            LVL_ERROR, "tsdb_replay_failed", F_C("dir", db->dir), F_ERR(e), F_C("why", info.message),
+            F_C("action", "nothing is stored or answered until the cause is gone and it is started again"));
+        staging_fail(db, &info);
+    }
+    if (db->o.on_loaded) {
+        db->o.on_loaded(db->o.on_loaded_ctx, e, &info);
+    }
+}
+
+static enum err load_later(struct tsdb *db, struct err_info *info)
+{
+    atomic_store(&db->staging.active, true);
+    enum err e = thread_start(&db->loader, "tsdb-replay", load_run, db);
+    return e == ERR_OK ? e : err_set(info, e, "no thread to replay the log of %s", db->dir);
+}
+
 static enum err db_start(struct tsdb *db, struct err_info *info)
 {
     char wal[4096];
@@ -162,15 +209,10 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
         e = ingest_log_open(&lo, &db->log, info);
     }
     e = e == ERR_OK ? offsets_check(db, info) : e;
-    int64_t since = clock_mono_ns(clock_real());
-    e = e == ERR_OK ? tsdb_replay(db, info) : e;
-    if (e == ERR_OK) {
-        struct tsdb_stats s;
-        db->replay_ns = clock_mono_ns(clock_real()) - since;
-        tsdb_stats(db, &s);
-        atomic_store(&db->series_created, s.series);
+    if (e != ERR_OK) {
+        return e;
     }
-    return e == ERR_OK ? maintain_start(db, info) : e;
+    return db->o.replay_later ? load_later(db, info) : load(db, info);
 }
 
 enum err tsdb_open(const struct tsdb_options *o, struct tsdb **ret_db, struct err_info *reterr_info)
@@ -193,8 +235,11 @@ void tsdb_close(struct tsdb *db)
     if (!db) {
         return;
     }
+    atomic_store(&db->closing, true);
+    thread_join(&db->loader);
     maintain_stop(db);
     ingest_log_close(db->log);
+    staging_done(&db->staging);
     store_done(&db->store);
     prom_dir_done(&db->prom);
     mem_free(db->marks);
@@ -297,7 +342,7 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         s.samples_refused[i] = atomic_load_explicit(&db->refused[i], memory_order_relaxed);
     }
     s.wal_bytes = ingest_log_bytes(db->log);
-    s.wal_bad_segments = db->wal_bad_segments;
+    s.wal_bad_segments = atomic_load(&db->wal_bad_segments);
     struct err_info why = {0};
     s.read_only = !ingest_log_healthy(db->log, &why);
     (void)snprintf(s.read_only_reason, sizeof(s.read_only_reason), "%.255s", s.read_only ? why.message : "");

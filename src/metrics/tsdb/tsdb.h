@@ -27,13 +27,19 @@ struct tsdb_options {
     uint64_t memory_bytes;
     uint64_t series_max;         /* per tenant; 0 = as many as memory_bytes has room for */
     uint64_t disk_reserve_bytes; /* refuse writes below this much free disk; 0 = 256 MiB */
+    /* tsdb_open returns before the log is replayed, which goes on in a thread: batches are logged,
+     * acknowledged and kept until it is over, queries are UNAVAILABLE. on_loaded (may be NULL) is then called
+     * by that thread; with an error the store stays as it is. */
+    bool replay_later;
+    void (*on_loaded)(void *ctx, enum err e, const struct err_info *info);
+    void *on_loaded_ctx;
     bool no_housekeeping; /* no thread of its own: nothing is merged or expires unless it is asked for */
 };
 
 struct tsdb;
 
-/* Locks the folder, loads the manifest and replays the WAL. Errors: EXISTS (another process has it), CORRUPT,
- * IO, DENIED, OOM. */
+/* Locks the folder, loads the manifest and replays the WAL (or begins to). Errors: EXISTS (another process
+ * has it), CORRUPT, IO, DENIED, OOM. */
 MUST_USE enum err tsdb_open(const struct tsdb_options *o, struct tsdb **ret_db, struct err_info *reterr_info);
 /* Flushes and unlocks. Accepts NULL. */
 void tsdb_close(struct tsdb *db);

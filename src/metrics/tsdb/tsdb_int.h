@@ -57,6 +57,17 @@ struct memory_watch {
     char offender[192];
 };
 
+/* See staging.h. */
+struct staging {
+    atomic_bool active; /* the log is being replayed: batches wait */
+    struct mutex lock;  /* guards what follows */
+    size_t bytes_max;   /* of the queue */
+    struct buf queue;   /* of whole records, each behind its length (u32) */
+    struct err_info failed;
+    struct buf found; /* the same, of the log: touched by the replaying thread alone */
+    uint64_t end;     /* offset behind the newest whole record; the same */
+};
+
 struct tsdb {
     struct metric_sink sink;
     struct metric_source source;
@@ -71,6 +82,9 @@ struct tsdb {
     struct mark *marks;       /* ring; guarded by maintenance */
     size_t mark_count;
     struct thread thread; /* of maintenance */
+    struct thread loader; /* replays the log when tsdb_options.replay_later */
+    struct staging staging;
+    atomic_bool closing;
     struct mutex thread_lock;
     struct cond wake;
     bool stopping;
@@ -87,8 +101,8 @@ struct tsdb {
     atomic_uint_fast64_t generation; /* of the past */
     atomic_uint_fast64_t appended, refused[SAMPLE_STATUS_COUNT];
     atomic_uint_fast64_t flushes, merges, block_failures, time_retentions, size_retentions, series_created;
-    int64_t replay_ns;
-    uint64_t wal_bad_segments;
+    _Atomic int64_t replay_ns;
+    atomic_uint_fast64_t wal_bad_segments;
     atomic_uint_fast64_t wal_orphans; /* samples without a series, senseless records */
 };
 
@@ -134,6 +148,13 @@ MUST_USE enum err cursor_internal(struct tsdb *db, struct query_ctx *q, struct t
                                   ts_ms end, struct store_set *only_blocks, struct metric_cursor **ret_c);
 /* Picks one partition instead of all; then cursor_next goes through it alone. */
 MUST_USE enum err cursor_partition(struct metric_cursor *c, unsigned partition);
+
+/* The sink's append when nothing is staged. */
+MUST_USE enum err tsdb_append_now(struct tsdb *db, struct sink_batch *batch, struct sink_result *ret_result,
+                                  struct err_info *reterr_info);
+/* What every sample must be, whatever the heads hold: STORED, INVALID or OUT_OF_BOUNDS. */
+enum sample_status tsdb_sample_check(const struct sink_sample *m, ts_ms future);
+ts_ms tsdb_future(const struct tsdb *db);
 
 extern const struct metric_sink_ops tsdb_sink_ops;
 extern const struct metric_source_ops tsdb_source_ops;
