@@ -319,6 +319,9 @@ static enum err consider(struct appender *a, struct head *h, unsigned partition,
     struct sample_value v = value_of(m);
     uint64_t identity = value_identity(&v);
     enum sample_status status = judge(a, h, s, m, identity, &late);
+    if (status == SAMPLE_STORED && late && memory_late_full(a->db)) {
+        return ERR_UNAVAILABLE;
+    }
     if (status == SAMPLE_STORED && !s) {
         enum err e = series_make(a, h, m->series_index, &status);
         if (e != ERR_OK) {
@@ -452,12 +455,17 @@ static enum err apply(struct appender *a, unsigned partition)
         return ERR_OK;
     }
     ts_ms tick = common_tick(a, from, to);
+    size_t late = 0;
     mutex_lock(&p->lock);
     struct head *h = partition_head_find(p, a->tenant);
     for (size_t i = from; e == ERR_OK && i < to; i++) {
+        late += a->accepted[i].late;
         e = apply_sample(a, h, &a->accepted[i], tick);
     }
     mutex_unlock(&p->lock);
+    if (late) {
+        memory_late_made(a->db, late);
+    }
     return e;
 }
 
@@ -473,7 +481,12 @@ static enum err place(struct appender *a, unsigned partition)
         }
         e = consider(a, h, partition, a->order[i]);
     }
-    if (e != ERR_OK) {
+    if (e == ERR_UNAVAILABLE) {
+        (void)err_set(a->info, e,
+                      "late samples take more than %llu MiB (an eighth of the setting memory) until they are "
+                      "written to a block: send the batch again",
+                      (unsigned long long)(memory_late_bytes(a->db) >> 20));
+    } else if (e != ERR_OK) {
         (void)err_set(a->info, e, "no memory for new series");
     } else if (a->accepted_count > a->accepted_first[partition]) {
         e = log_record(a, h, p, partition);

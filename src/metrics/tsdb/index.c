@@ -67,7 +67,8 @@ uint32_t u64map_get(const struct u64map *m, uint64_t key)
 enum err index_new(struct index **ret_ix)
 {
     struct index *ix = mem_zalloc(sizeof(*ix));
-    if (!ix) {
+    if (!ix || !(ix->memos = mem_zarray(INDEX_MEMOS, sizeof(*ix->memos)))) {
+        mem_free(ix);
         return ERR_OOM;
     }
     atomic_init(&ix->refs, 1);
@@ -94,6 +95,10 @@ void index_unref(struct index *ix)
     for (size_t i = 0; i < ix->pair_count; i++) {
         mem_free(ix->pairs[i].slots);
     }
+    for (size_t i = 0; i < INDEX_MEMOS; i++) {
+        mem_free(ix->memos[i].pairs);
+    }
+    mem_free(ix->memos);
     mem_free(ix->names);
     mem_free(ix->pairs);
     mem_free(ix->symbols);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "labels/labels.h"
 #include "labels/matcher.h"
 
@@ -43,6 +44,20 @@ struct packed_labels {
     uint32_t pairs[];
 };
 
+/* What regular expressions accepted before. Pairs of a name are only ever added, so what was found stays
+ * right, and only values that came since are looked at. */
+struct index_memo {
+    struct hash128 key; /* of operator, name and expression; seeded */
+    uint32_t *pairs;
+    uint32_t count, cap;
+    uint32_t seen; /* pairs of the name that were looked at */
+    uint64_t used; /* number of the look-up; 0: never */
+};
+
+enum {
+    INDEX_MEMOS = 16 /* expressions of a few dashboards */
+};
+
 struct index {
     atomic_uint refs;
     struct arena text; /* strings and packed label sets */
@@ -59,6 +74,8 @@ struct index {
     size_t pair_table_cap;
     const struct packed_labels *last; /* the set added last: the next one often repeats most of it */
     size_t postings_bytes;
+    struct index_memo *memos; /* of INDEX_MEMOS; written by index_select too */
+    uint64_t memo_look_ups;
 };
 
 MUST_USE enum err index_new(struct index **ret_ix);
@@ -95,9 +112,10 @@ static inline size_t bitmap_words(size_t slots)
     return (slots + 63) / 64;
 }
 
-/* Clears in `set` (bitmap_words(slots) words, given: the live series) what the matchers do not accept; the
+/* Under the head's lock: it remembers what regular expressions accept.
+ * Clears in `set` (bitmap_words(slots) words, given: the live series) what the matchers do not accept; the
  * arena is scratch. Errors: OOM, LIMIT. */
-MUST_USE enum err index_select(const struct index *ix, const struct matcher *m, size_t n, size_t slots,
+MUST_USE enum err index_select(struct index *ix, const struct matcher *m, size_t n, size_t slots,
                                uint64_t *set, struct arena *scratch);
 
 #endif

@@ -9,7 +9,8 @@
 
 enum {
     MAINTAIN_EVERY_MS = 5000,
-    MERGE_FACTOR = 4, /* blocks of a level become one of the next */
+    HURRY_EVERY_MS = 1000, /* at most, when appenders ask for it */
+    MERGE_FACTOR = 4,      /* blocks of a level become one of the next */
     MERGE_LEVELS = 4,
     MINUTE_MS = 60 * 1000,
     PRESSURE_KEEP_MS = 5 * MINUTE_MS,  /* of the newest samples, when memory is short */
@@ -28,21 +29,31 @@ static enum err flush_due(struct tsdb *db, struct err_info *info)
 {
     struct tsdb_stats s;
     tsdb_stats(db, &s);
-    memory_measure(db, s.head_bytes);
+    memory_measure(db, s.head_bytes, s.late_bytes);
     if (s.min_time > s.max_time || s.max_time < INT64_MIN / 2) {
         return ERR_OK;
     }
     int64_t block = db->o.block_ms;
     ts_ms bound = align_down(s.max_time - block / 2, block);
-    if (s.head_bytes > memory_soft_bytes(db)) {
+    bool late = s.late_bytes > memory_late_bytes(db) / 2;
+    if (s.head_bytes > memory_soft_bytes(db) || late) {
         ts_ms early = align_down(s.max_time - PRESSURE_KEEP_MS, MINUTE_MS);
         /* Series that are alive stay however often that is done: only time lets any go. */
         bound = early > bound && early >= db->store.flushed_before + PRESSURE_EVERY_MS ? early : bound;
     }
-    if (bound <= db->store.flushed_before || s.min_time >= bound) {
+    if (late && bound < db->store.flushed_before) { /* a block of what came since below the old bound */
+        bound = db->store.flushed_before;
+    }
+    if (bound < db->store.flushed_before || (bound == db->store.flushed_before && !late) ||
+        s.min_time >= bound) {
         return ERR_OK;
     }
-    return tsdb_flush(db, bound, info);
+    enum err e = tsdb_flush(db, bound, info);
+    if (e == ERR_OK) {
+        tsdb_stats(db, &s);
+        memory_measure(db, s.head_bytes, s.late_bytes);
+    }
+    return e;
 }
 
 /* The blocks that lie in one aligned span: two or more, and the span is over. */
@@ -208,12 +219,17 @@ static void run(void *ctx)
     mutex_lock(&db->thread_lock);
     while (!db->stopping) {
         struct err_info info = {0};
-        int64_t until = clock_mono_ns(clock_real()) + MAINTAIN_EVERY_MS * NS_PER_MS;
-        while (!db->stopping && cond_wait_until(&db->wake, &db->thread_lock, until)) {
+        int64_t begun = clock_mono_ns(clock_real()), until = begun + MAINTAIN_EVERY_MS * NS_PER_MS;
+        while (!db->stopping &&
+               cond_wait_until(&db->wake, &db->thread_lock, begun + HURRY_EVERY_MS * NS_PER_MS)) {
+        }
+        while (!db->stopping && !atomic_load(&db->hurry) &&
+               cond_wait_until(&db->wake, &db->thread_lock, until)) {
         }
         if (db->stopping) {
             break;
         }
+        atomic_store(&db->hurry, false);
         mutex_unlock(&db->thread_lock);
         enum err e = tsdb_maintain(db, &info);
         if (e != ERR_OK) {

@@ -98,11 +98,13 @@ static void offender_look(struct tsdb *db)
     }
 }
 
-void memory_measure(struct tsdb *db, uint64_t head_bytes)
+void memory_measure(struct tsdb *db, uint64_t head_bytes, uint64_t late_bytes)
 {
     bool was_full = memory_full(db);
     atomic_store_explicit(&db->memory.made, 0, memory_order_relaxed);
     atomic_store_explicit(&db->memory.measured, head_bytes, memory_order_relaxed);
+    atomic_store_explicit(&db->memory.late_made, 0, memory_order_relaxed);
+    atomic_store_explicit(&db->memory.late_measured, late_bytes, memory_order_relaxed);
     if (head_bytes > memory_hard_bytes(db) / 8 * 7) {
         offender_look(db);
     }
@@ -122,6 +124,27 @@ void memory_series_made(struct tsdb *db, struct labels ls)
         n += ls.l[i].value.n / 4; /* most values are known already */
     }
     atomic_fetch_add_explicit(&db->memory.made, n, memory_order_relaxed);
+}
+
+static uint64_t late_bytes(const struct tsdb *db)
+{
+    return atomic_load_explicit(&db->memory.late_measured, memory_order_relaxed) +
+           atomic_load_explicit(&db->memory.late_made, memory_order_relaxed);
+}
+
+void memory_late_made(struct tsdb *db, size_t n)
+{
+    atomic_fetch_add_explicit(&db->memory.late_made, n * sizeof(struct late_sample), memory_order_relaxed);
+    if (late_bytes(db) > memory_late_bytes(db) / 2 && !atomic_exchange(&db->hurry, true)) {
+        mutex_lock(&db->thread_lock);
+        cond_signal(&db->wake);
+        mutex_unlock(&db->thread_lock);
+    }
+}
+
+bool memory_late_full(const struct tsdb *db)
+{
+    return late_bytes(db) > memory_late_bytes(db);
 }
 
 bool memory_full(const struct tsdb *db)

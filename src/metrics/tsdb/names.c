@@ -65,7 +65,7 @@ static enum err collect_head(struct collector *c, const struct head *h)
 {
     struct arena scratch AUTO_ARENA;
     arena_init(&scratch, 0, c->q->budget);
-    const struct index *ix = h->index;
+    struct index *ix = h->index;
     uint64_t *set = arena_zarray(&scratch, bitmap_words(h->slot_count) + 1, sizeof(*set));
     if (!set) {
         return arena_err(&scratch);

@@ -53,7 +53,8 @@ struct mark {
 /* See memory.h. */
 struct memory_watch {
     atomic_uint_fast64_t measured, made; /* bytes of the heads; of series made since. Sums, order nothing */
-    struct mutex lock;                   /* guards offender */
+    atomic_uint_fast64_t late_measured, late_made; /* the same of late samples */
+    struct mutex lock;                             /* guards offender */
     char offender[192];
 };
 
@@ -88,6 +89,7 @@ struct tsdb {
     struct mutex thread_lock;
     struct cond wake;
     bool stopping;
+    atomic_bool hurry; /* housekeeping is wanted now */
     atomic_bool disk_full;
     atomic_uint_fast64_t sections_bad;
     _Atomic int64_t flushing_before; /* samples below it come late while a flush runs; INT64_MIN */

@@ -94,3 +94,84 @@ TEST(sealed_chunks_are_in_files_and_not_in_the_heads_memory)
                                    after.chunk_bytes + after.late_bytes);
     tsdb_close(db);
 }
+
+/* `n` samples of one series, a second apart. */
+static enum err append_row(struct tsdb *db, ts_ms from, size_t n, struct err_info *info)
+{
+    static struct sink_sample m[20000];
+    struct label l[] = {{STR("__name__"), STR("old")}, {STR("job"), STR("shop")}};
+    struct sink_series s = {.labels = {l, 2}};
+    for (size_t i = 0; i < n; i++) {
+        m[i] = (struct sink_sample){.ts = from + (ts_ms)i * 1000, .value = (double)i};
+    }
+    struct sink_batch b = {.tenant = QUERY_TENANT_DEFAULT,
+                           .series = &s,
+                           .series_count = 1,
+                           .samples = m,
+                           .sample_count = n,
+                           .allow_late = true};
+    struct sink_result r = {0};
+    enum err e = tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, info);
+    return e == ERR_OK && r.stored != n ? ERR_LIMIT : e;
+}
+
+static size_t count_samples(struct tsdb *db)
+{
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    struct metric_select sel = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
+    struct metric_source *src = tsdb_source(db);
+    struct metric_cursor *c = NULL;
+    struct metric_batch b;
+    struct err_info info = {0};
+    size_t n = 0;
+    if (src->ops->select(src, &q, &sel, &c, &info) != ERR_OK) {
+        return 0;
+    }
+    while (src->ops->next(c, &b, &info) == ERR_OK) {
+        for (uint32_t i = 0; i < b.series_count; i++) {
+            n += b.series[i].count;
+        }
+    }
+    src->ops->close(c);
+    return n;
+}
+
+TEST(late_samples_of_years_are_written_to_blocks_before_they_fill_the_memory)
+{
+    enum {
+        ROW = 5000,
+        ROUNDS = 6
+    };
+    struct clock clock;
+    struct err_info info = {0};
+    struct tsdb_stats stats;
+    struct tsdb *db = NULL;
+    ts_ms now = INT64_C(1700000000000), old = now - INT64_C(300) * 86400 * 1000;
+    clock_fake_init(&clock, now * NS_PER_MS);
+    struct tsdb_options o = {.dir = test_dir(),
+                             .memory_bytes = 4 << 20,
+                             .clock = &clock,
+                             .late_window_ms = INT64_C(400) * 86400 * 1000,
+                             .retention_ms = INT64_C(400) * 86400 * 1000};
+    CHECK_OK(tsdb_open(&o, &db, &info));
+    CHECK_OK(append_row(db, now, 1, &info));
+    size_t stored = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        enum err e = ERR_OK;
+        int rows = 0;
+        for (; e == ERR_OK && rows < 20; rows++) {
+            e = append_row(db, old + (ts_ms)stored * 1000, ROW, &info);
+            stored += e == ERR_OK ? ROW : 0;
+        }
+        CHECK_EQ(e, ERR_UNAVAILABLE); /* and not before an eighth is used */
+        CHECK(strstr(info.message, "send the batch again") != NULL);
+        CHECK(rows > 2);
+        CHECK_OK(append_row(db, now + (round + 1) * 1000, 1, &info)); /* what is in time goes on */
+        stored++;
+        CHECK_OK(tsdb_maintain(db, &info));
+        tsdb_stats(db, &stats);
+        CHECK(stats.late_bytes < 4 << 20 >> 5);
+    }
+    CHECK_EQ(count_samples(db), stored);
+    tsdb_close(db);
+}
