@@ -66,8 +66,7 @@ static void search(struct call *c)
     }
     f.limit = f.limit < 1 || f.limit > ANNOTATION_FOUND_MAX ? ANNOTATION_FOUND_MAX : f.limit;
     enum err e = annotation_search(c->api->db, &f, c->a, &rows, &n, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_array_begin(&c->w);
@@ -95,8 +94,7 @@ static void get(struct call *c)
         return;
     }
     enum err e = annotation_get(c->api->db, id, c->a, &row, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     annotation_object(c, &row);
@@ -119,8 +117,7 @@ static void put_answer(struct call *c, const struct annotation *row, const char 
 {
     int64_t id = 0;
     enum err e = annotation_put(c->api->db, row, &id, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);
@@ -159,8 +156,7 @@ static void update(struct call *c)
         return;
     }
     enum err e = annotation_get(c->api->db, id, c->a, &row, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     take_members(body, &row);
@@ -173,12 +169,7 @@ static void delete (struct call *c)
     if (!capture_id(c, &id)) {
         return;
     }
-    enum err e = annotation_delete(c->api->db, id, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "Annotation deleted");
+    call_answer(c, annotation_delete(c->api->db, id, &c->info), "Annotation deleted");
 }
 
 /* {"what": ..., "tags": [...] or "a b", "when": seconds, "data": ...} */

@@ -184,6 +184,21 @@ void call_error(struct call *c, enum err e)
     call_message(c, status_of(e), "%s", c->info.message[0] ? c->info.message : err_text(e));
 }
 
+bool call_ok(struct call *c, enum err e)
+{
+    if (e) {
+        call_error(c, e);
+    }
+    return e == ERR_OK;
+}
+
+void call_answer(struct call *c, enum err e, const char *message)
+{
+    if (call_ok(c, e)) {
+        call_message(c, 200, "%s", message);
+    }
+}
+
 bool call_body(struct call *c, const struct json_value **ret_object)
 {
     const struct json_value *v;

@@ -30,6 +30,10 @@ void call_send(struct call *c, int status);
 void call_message(struct call *c, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The answer for an error of the layers below: status by code, message from info. */
 void call_error(struct call *c, enum err e);
+/* True when there is none; else it is answered. */
+MUST_USE bool call_ok(struct call *c, enum err e);
+/* The answer of a change: the message, or the error. */
+void call_answer(struct call *c, enum err e, const char *message);
 /* Parses the body as a JSON object; answers 400 itself and returns false when it is not one. */
 bool call_body(struct call *c, const struct json_value **ret_object);
 /* Optional members of an object: an empty string, the fallback, false when absent or of another type. */

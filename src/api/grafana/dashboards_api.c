@@ -476,8 +476,7 @@ static void tags(struct call *c)
                           "SELECT t.value, count(*) FROM dashboard, json_each(dashboard.tags) AS t"
                           " WHERE org_id = 1 GROUP BY t.value ORDER BY t.value",
                           NULL, 0, read_tag, &c->w, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_array_end(&c->w);

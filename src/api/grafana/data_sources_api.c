@@ -75,8 +75,7 @@ enum err call_data_sources(struct call *c)
 static void list(struct call *c)
 {
     enum err e = call_data_sources(c);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     call_send(c, 200);
@@ -143,8 +142,7 @@ static enum err merge_secrets(struct call *c, struct str stored, struct str *sec
 
 static void answer_stored(struct call *c, enum err e, const struct data_source *stored, struct str message)
 {
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);
@@ -219,8 +217,7 @@ static void id_by_name(struct call *c)
 {
     struct data_source ds;
     enum err e = data_source_get(c->api->db, http_req_capture(c->r, "key"), c->a, &ds, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);

@@ -112,8 +112,7 @@ static void counts(struct call *c)
     e = e ? e
           : db_query(c->api->db, "SELECT count(*) FROM dashboard WHERE org_id = 1 AND folder_uid = ?1",
                      DB_VALUES(DB_S(f.uid)), read_count, &n, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);

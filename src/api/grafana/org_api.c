@@ -84,8 +84,7 @@ static void preferences(struct call *c)
 {
     enum err e = db_query(c->api->db, "SELECT json FROM preference WHERE scope = ?1",
                           DB_VALUES(DB_S(scope(c))), read_text, &c->out, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     if (c->out.n == 0) {
@@ -108,15 +107,12 @@ static void set_preferences(struct call *c)
         call_message(c, 403, "only an administrator sets the organization's preferences");
         return;
     }
-    enum err e = db_run(c->api->db,
-                        "INSERT INTO preference (scope, json) VALUES (?1, ?2)"
-                        " ON CONFLICT (scope) DO UPDATE SET json = ?2",
-                        DB_VALUES(DB_S(scope(c)), DB_S(body->raw)), NULL, NULL, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "Preferences updated");
+    call_answer(c,
+                db_run(c->api->db,
+                       "INSERT INTO preference (scope, json) VALUES (?1, ?2)"
+                       " ON CONFLICT (scope) DO UPDATE SET json = ?2",
+                       DB_VALUES(DB_S(scope(c)), DB_S(body->raw)), NULL, NULL, &c->info),
+                "Preferences updated");
 }
 
 CALL_ROUTE(org, ROLE_VIEWER)

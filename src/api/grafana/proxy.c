@@ -73,8 +73,7 @@ static void pass_on(struct call *c, struct str prefix, unsigned segments)
 {
     struct data_source ds;
     enum err e = data_source_get(c->api->db, http_req_capture(c->r, "key"), c->a, &ds, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     struct str decoded =
@@ -113,8 +112,7 @@ static void resources(struct call *c)
 {
     struct data_source ds;
     enum err e = data_source_get(c->api->db, http_req_capture(c->r, "key"), c->a, &ds, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     bool short_path = str_eq_c(ds.type, "loki") && !str_starts(http_req_capture(c->r, "rest"), STR("loki/"));
@@ -136,8 +134,7 @@ static void health(struct call *c)
 {
     struct data_source ds;
     enum err e = data_source_get(c->api->db, http_req_capture(c->r, "key"), c->a, &ds, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     bool loki = str_eq_c(ds.type, "loki");

@@ -92,8 +92,7 @@ static void frontend_settings(struct call *c)
     struct json_writer *w = &c->w;
     json_object_begin(w);
     enum err e = source_settings(c);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     member(w, "appUrl", c->api->settings->root_url);
@@ -177,8 +176,7 @@ static void admin_stats(struct call *c)
                                         "users",      "activeSessions", "stars"};
     int64_t counts[COUNTS] = {0};
     enum err e = db_query(c->api->db, COUNT_ROWS, NULL, 0, read_counts, counts, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);

@@ -38,11 +38,7 @@ static bool find_service(struct call *c, struct service_row *ret_row)
     if (!capture_number(c, "id", &id)) {
         return false;
     }
-    enum err e = service_get(c->api->db, id, c->a, ret_row, &c->info);
-    if (e) {
-        call_error(c, e);
-    }
-    return e == ERR_OK;
+    return call_ok(c, service_get(c->api->db, id, c->a, ret_row, &c->info));
 }
 
 static void search(struct call *c)
@@ -50,8 +46,7 @@ static void search(struct call *c)
     struct service_row *rows = NULL;
     size_t n = 0;
     enum err e = service_list(c->api->db, http_req_param(c->r, "query"), c->a, &rows, &n, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);
@@ -91,12 +86,7 @@ static void update(struct call *c)
     s.name = name.n ? name : s.name;
     s.role = role.n ? auth_role_of(role) : s.role;
     s.is_disabled = json_get(body, STR("isDisabled")) ? member_bool(body, "isDisabled") : s.is_disabled;
-    enum err e = service_update(c->api->db, &s, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "Service account updated");
+    call_answer(c, service_update(c->api->db, &s, &c->info), "Service account updated");
 }
 
 static void delete (struct call *c)
@@ -105,12 +95,7 @@ static void delete (struct call *c)
     if (!find_service(c, &s)) {
         return;
     }
-    enum err e = service_delete(c->api->db, s.id, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "Service account deleted");
+    call_answer(c, service_delete(c->api->db, s.id, &c->info), "Service account deleted");
 }
 
 static void tokens(struct call *c)
@@ -123,8 +108,7 @@ static void tokens(struct call *c)
         return;
     }
     enum err e = token_list(c->api->db, s.id, c->a, &rows, &n, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     ts_ms now = clock_wall_ms(c->api->clock);
@@ -158,12 +142,7 @@ static void delete_token(struct call *c)
     if (!capture_number(c, "token", &id) || !find_service(c, &s)) {
         return;
     }
-    enum err e = token_delete(c->api->db, s.id, id, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "Service account token deleted");
+    call_answer(c, token_delete(c->api->db, s.id, id, &c->info), "Service account token deleted");
 }
 
 static void create_service(struct call *c)
@@ -178,8 +157,7 @@ static void create_service(struct call *c)
     enum err e = r == ROLE_NONE
                      ? err_set(&c->info, ERR_INVALID, "role must be Viewer, Editor or Admin")
                      : auth_service_create(c->api->db, clock_wall_ms(c->api->clock), name, r, &id, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);
@@ -209,8 +187,7 @@ static void create_token(struct call *c)
     int64_t seconds = member_i64(body, "secondsToLive", 0);
     enum err e = auth_token_create(c->api->db, now, service, member_str(body, "name"),
                                    seconds > 0 ? now + seconds * MS_PER_S : 0, token, &id, &c->info);
-    if (e) {
-        call_error(c, e);
+    if (!call_ok(c, e)) {
         return;
     }
     json_object_begin(&c->w);

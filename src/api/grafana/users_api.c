@@ -142,11 +142,7 @@ static void search(struct call *c)
 
 static bool find_user(struct call *c, struct str key, struct user_row *ret_user)
 {
-    enum err e = user_get(c->api->db, key, c->a, ret_user, &c->info);
-    if (e) {
-        call_error(c, e);
-    }
-    return e == ERR_OK;
+    return call_ok(c, user_get(c->api->db, key, c->a, ret_user, &c->info));
 }
 
 static void get(struct call *c)
@@ -169,12 +165,7 @@ static void lookup(struct call *c)
 
 static void store(struct call *c, const struct user_row *u, const char *message)
 {
-    enum err e = user_update(c->api->db, u, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "%s", message);
+    call_answer(c, user_update(c->api->db, u, &c->info), message);
 }
 
 /* PUT /api/users/{id} (login, e-mail, name) and PATCH /api/org/users/{id} (role). */
@@ -223,11 +214,7 @@ static void set_user_password(struct call *c)
     }
     enum err e = auth_user_set_password(c->api->db, u.id, member_str(body, "password"), &c->info);
     e = e ? e : user_sign_out(c->api->db, u.id, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "User password updated");
+    call_answer(c, e, "User password updated");
 }
 
 static void sign_out(struct call *c)
@@ -236,12 +223,7 @@ static void sign_out(struct call *c)
     if (!find_user(c, http_req_capture(c->r, "id"), &u)) {
         return;
     }
-    enum err e = user_sign_out(c->api->db, u.id, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "User logged out");
+    call_answer(c, user_sign_out(c->api->db, u.id, &c->info), "User logged out");
 }
 
 static void delete (struct call *c)
@@ -250,12 +232,7 @@ static void delete (struct call *c)
     if (!find_user(c, http_req_capture(c->r, "id"), &u)) {
         return;
     }
-    enum err e = user_delete(c->api->db, u.id, &c->info);
-    if (e) {
-        call_error(c, e);
-        return;
-    }
-    call_message(c, 200, "User deleted");
+    call_answer(c, user_delete(c->api->db, u.id, &c->info), "User deleted");
 }
 
 CALL_ROUTE(set_password, ROLE_VIEWER)
