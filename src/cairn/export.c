@@ -21,7 +21,7 @@ static const int64_t BLOCK_RANGE_MS_MAX = INT64_C(31) * 86400 * 1000;
 
 struct export_flags {
     bool blocks, openmetrics, thanos, allow_overlap, help;
-    struct str data, path, to, from, until, match;
+    struct str data, path, to, from, until, match, tenant;
     struct flag_list labels;
     int64_t block_range_ms;
 };
@@ -38,6 +38,7 @@ static const struct flag table[] = {
     {"from", FLAG_STR, AT(from), "the oldest sample", "first time: RFC 3339 or Unix seconds"},
     {"until", FLAG_STR, AT(until), "the newest sample", "last time"},
     {"match", FLAG_STR, AT(match), "every series", "selector of the series: up{job=\"node\"}"},
+    {"tenant", FLAG_STR, AT(tenant), "anonymous", "whose samples"},
     {"block-range", FLAG_DURATION, AT(block_range_ms), "2h", "span of one block, a multiple of 2h"},
     {"allow-overlap", FLAG_BOOL, AT(allow_overlap), "", "even beside blocks of the same time in the folder"},
     {"thanos", FLAG_BOOL, AT(thanos), "", "add the section to meta.json that Thanos looks for"},
@@ -269,7 +270,8 @@ static enum err run(struct export *x, struct err_info *info)
 
 int command_export(int argc, char **argv)
 {
-    struct export_flags f = {.data = STR("./cairn-data"), .block_range_ms = TWO_HOURS_MS};
+    struct export_flags f = {
+        .data = STR("./cairn-data"), .tenant = QUERY_TENANT_DEFAULT, .block_range_ms = TWO_HOURS_MS};
     const struct flag_set set = {"Flags", table, ARRAY_LEN(table), &f};
     struct export x = {.f = &f, .q = {.tenant = QUERY_TENANT_DEFAULT, .canceled_by = stopping()}};
     struct err_info info = {0};
@@ -282,6 +284,7 @@ int command_export(int argc, char **argv)
         return f.help ? status : 2;
     }
     arena_init(&x.a, 0, NULL);
+    x.q.tenant = f.tenant;
     signals_catch();
     int status = 0;
     if (flags_take(&x, &info) != ERR_OK) {

@@ -13,6 +13,7 @@ enum {
 };
 
 struct import {
+    struct str tenant;
     struct tsdb *db;
     struct tsdb_bulk *bulk;
     struct label labels[FLAG_LIST_MAX];
@@ -23,7 +24,7 @@ struct import {
 };
 
 struct import_flags {
-    struct str data, path;
+    struct str data, path, tenant;
     struct flag_list labels;
     uint64_t memory;
     bool help;
@@ -35,6 +36,7 @@ static const struct flag table[] = {
      "folder of the metrics store itself, instead of DATA/metrics"},
     {"label", FLAG_LIST, offsetof(struct import_flags, labels), "",
      "NAME=VALUE for every series that has no such label; may be repeated"},
+    {"tenant", FLAG_STR, offsetof(struct import_flags, tenant), "anonymous", "whose samples they become"},
     {"memory", FLAG_SIZE, offsetof(struct import_flags, memory), "a quarter of the host",
      "memory the import may use"},
     {"help", FLAG_BOOL, offsetof(struct import_flags, help), "", "this text"},
@@ -107,9 +109,7 @@ static enum err store_open(struct import *im, const struct import_flags *f, stru
         (void)snprintf(why, sizeof(why), "%.399s", info->message);
         return err_set(info, e, "%s; stop it, import, and start it again", why);
     }
-    return e == ERR_OK
-               ? tsdb_bulk_new(im->db, QUERY_TENANT_DEFAULT, f->memory ? f->memory / 2 : 0, &im->bulk, info)
-               : e;
+    return e == ERR_OK ? tsdb_bulk_new(im->db, f->tenant, f->memory ? f->memory / 2 : 0, &im->bulk, info) : e;
 }
 
 static void say(const struct tsdb_bulk_stats *s)
@@ -148,7 +148,7 @@ static enum err read_dump(struct import *im, const char *path, enum exposition_f
 {
     const struct dump_target to = {.bulk = im->bulk,
                                    .sink = tsdb_sink(im->db),
-                                   .tenant = QUERY_TENANT_DEFAULT,
+                                   .tenant = im->tenant,
                                    .labels = im->labels,
                                    .label_count = im->label_count,
                                    .progress = progress,
@@ -158,7 +158,7 @@ static enum err read_dump(struct import *im, const char *path, enum exposition_f
 
 static int run(const struct import_flags *f, enum exposition_format format, const char **files, size_t n)
 {
-    struct import im = {.progress = isatty(STDERR_FILENO)};
+    struct import im = {.tenant = f->tenant, .progress = isatty(STDERR_FILENO)};
     struct err_info info = {0};
     struct tsdb_bulk_stats stats = {0};
     int status = 0;
@@ -189,7 +189,7 @@ static int run(const struct import_flags *f, enum exposition_format format, cons
 
 static int import_dump(int argc, char **argv, enum exposition_format format, const char *usage)
 {
-    struct import_flags f = {.data = STR("./cairn-data")};
+    struct import_flags f = {.data = STR("./cairn-data"), .tenant = QUERY_TENANT_DEFAULT};
     const struct flag_set set = {"Flags", table, ARRAY_LEN(table), &f};
     static const char *arguments[ARGUMENTS_MAX]; /* the kind comes first */
     struct err_info info = {0};

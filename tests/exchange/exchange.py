@@ -147,6 +147,16 @@ def import_killed(cases, dir, data):
                 and same(dumped(f"{dir}/k-out"), data), (out, export))
 
 
+def tenants(cases, dir):
+    with open(f"{dir}/t.om", "w", encoding="utf-8") as f:
+        f.write(f"a 1 {T0}\n# EOF\n")
+    into = cairn("import", "openmetrics", "--tenant=acme", f"--data={dir}/t", f"{dir}/t.om")
+    out = cairn("export", "--openmetrics", "--tenant=acme", f"--data={dir}/t", "--to=-")
+    other = cairn("export", "--openmetrics", f"--data={dir}/t", "--to=-")
+    cases.check("a tenant's samples are its own", into.returncode == 0 and out.stdout == f"a 1 {T0}\n# EOF\n"
+                and other.returncode == 1 and "a 1" not in other.stdout, (into, out, other))
+
+
 def import_errors(cases, dir):
     def refused(name, text, *words, kind="openmetrics"):
         with open(f"{dir}/bad", "w", encoding="utf-8") as f:
@@ -333,6 +343,7 @@ def main():
         imports(cases, dir, data)
         cases.run("an import that is killed", import_killed, cases, dir, data)
         import_errors(cases, dir)
+        tenants(cases, dir)
         exports(cases, dir, data)
         cases.run("a choice", export_choice, cases, dir, data)
         cases.run("text out", export_text, cases, dir, data)
