@@ -23,50 +23,73 @@ static const double pow10_exact[POW10_EXACT + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,
 
 /* -- digits ---------------------------------------------------------------------------------------------- */
 
-/* Decimal digits of r without trailing zeros; *ret_len_all counts them all. */
-static size_t digits_of_u64(uint64_t r, char digits[20], int *ret_len_all)
+/* Digits without trailing zeros; the value is 0.DIGITS * 10^exp10. What stands behind the n digits is
+ * readable, so that they can be copied in pieces of a fixed length. */
+struct decimal {
+    char digits[2 * 24];
+    size_t n;
+    int exp10;
+};
+
+/* Eight decimal digits, the first in the lowest byte: halves, quarters, digits, several at a time. */
+static uint64_t eight_digits(uint32_t v)
 {
-    char tmp[20];
-    size_t n = 0;
-    do {
-        tmp[n++] = (char)('0' + r % 10);
-        r /= 10;
-    } while (r);
-    for (size_t i = 0; i < n; i++) {
-        digits[i] = tmp[n - 1 - i];
-    }
-    *ret_len_all = (int)n;
-    while (n > 1 && digits[n - 1] == '0') {
-        n--;
-    }
-    return n;
+    uint64_t fours = v / 10000 | (uint64_t)(v % 10000) << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & 0x0000007f0000007f;
+    uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
+    uint64_t tens = (twos * 103 >> 10) & 0x000f000f000f000f;
+    return tens | (twos - tens * 10) << 8;
 }
 
-/* r / 10^k == v with r < 10^15: then r's digits are the shortest, and unique. */
-static size_t digits_short_decimal(double v, char digits[17], int *ret_exp10)
+/* r * 10^exp10, r > 0. */
+static void decimal_of(uint64_t r, int exp10, struct decimal *d)
 {
-    if (v >= 1e15 || v < 1e-7) {
-        return 0;
+    enum {
+        PART = 100000000
+    };
+    const uint64_t zeros = 0x3030303030303030;
+    uint64_t low = r % PART, high = r / PART % PART, top = r / PART / PART;
+    uint64_t parts[6] = {top ? eight_digits((uint32_t)top) : 0, eight_digits((uint32_t)high),
+                         eight_digits((uint32_t)low)};
+    size_t from = 0, last = 2;
+    while (parts[from] == 0) {
+        from++;
     }
-    for (int k = 0; k <= POW10_EXACT; k++) {
-        double scaled = v * pow10_exact[k];
-        if (scaled >= 1e15) {
-            return 0;
-        }
-        double r = nearbyint(scaled);
-        if (r > 0 && r / pow10_exact[k] == v) {
-            char all[20];
-            int len;
-            size_t n = digits_of_u64((uint64_t)r, all, &len);
-            memcpy(digits, all, n);
-            *ret_exp10 = len - k;
-            return n;
-        }
-        if (k >= 3 && fabs(scaled - r) > 1e-2 && scaled > 1e12) {
-            return 0;
-        }
+    while (parts[last] == 0) {
+        last--;
     }
-    return 0;
+    size_t first = from * 8 + ((size_t)__builtin_ctzll(parts[from]) >> 3);
+    size_t end = last * 8 + 8 - ((size_t)__builtin_clzll(parts[last]) >> 3);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        parts[i] |= zeros;
+    }
+    memcpy(d->digits, (const char *)parts + first, 24);
+    memset(d->digits + 24, '0', 24);
+    d->n = end - first;
+    d->exp10 = 24 - (int)first + exp10;
+}
+
+/* Whole numbers and thousandths below 10^15: their digits are the shortest, and unique. */
+static bool short_decimal(double v, struct decimal *d)
+{
+    if (v >= 1e12 || v < 1e-3) {
+        if (v >= 1e12 && v < 1e15 && (double)(uint64_t)v == v) {
+            decimal_of((uint64_t)v, 0, d);
+            return true;
+        }
+        return false;
+    }
+    uint64_t r = (uint64_t)v;
+    if ((double)r == v) {
+        decimal_of(r, 0, d);
+        return true;
+    }
+    r = (uint64_t)(v * 1000 + 0.5);
+    if ((double)r / 1000 != v) {
+        return false;
+    }
+    decimal_of(r, -3, d);
+    return true;
 }
 
 /* floor(log2(10^k)) and floor(log10(2^q)), exact for all exponents of doubles. */
@@ -114,48 +137,55 @@ static uint64_t shortest(uint64_t c, int q, bool power_of_two, int *ret_k)
     return s + (middle > half || (middle == half && (s & 1)));
 }
 
-size_t num_f64_digits(double v, char digits[17], int *ret_exp10)
+/* v > 0, finite. */
+static void decimal_find(double v, struct decimal *d)
 {
-    size_t n = digits_short_decimal(v, digits, ret_exp10);
-    if (n) {
-        return n;
+    if (short_decimal(v, d)) {
+        return;
     }
     uint64_t bits, fraction;
     memcpy(&bits, &v, sizeof(bits));
     fraction = bits & (((uint64_t)1 << 52) - 1);
-    int exponent = (int)(bits >> 52 & 2047), k, len;
-    char all[20];
+    int exponent = (int)(bits >> 52 & 2047), k;
     uint64_t c = exponent ? fraction | (uint64_t)1 << 52 : fraction;
-    n = digits_of_u64(shortest(c, (exponent ? exponent : 1) - 1075, fraction == 0 && exponent > 1, &k), all,
-                      &len);
-    memcpy(digits, all, n);
-    *ret_exp10 = len + k;
-    return n;
+    uint64_t digits = shortest(c, (exponent ? exponent : 1) - 1075, fraction == 0 && exponent > 1, &k);
+    decimal_of(digits, k, d);
+}
+
+size_t num_f64_digits(double v, char digits[17], int *ret_exp10)
+{
+    struct decimal d;
+    decimal_find(v, &d);
+    memcpy(digits, d.digits, d.n);
+    *ret_exp10 = d.exp10;
+    return d.n;
 }
 
 /* -- format ---------------------------------------------------------------------------------------------- */
 
-static size_t put_plain(char *out, const char *digits, size_t n, int exp10)
+static size_t put_plain(char *out, const struct decimal *d)
 {
-    char *o = out;
-    if (exp10 <= 0) {
-        *o++ = '0';
-        *o++ = '.';
-        for (int i = 0; i < -exp10; i++) {
-            *o++ = '0';
+    size_t n = d->n;
+    if (d->exp10 <= 0) {
+        size_t zeros = (size_t)-d->exp10;
+        memcpy(out, "0.000000", 8);
+        if (zeros > 6) {
+            memset(out + 2, '0', zeros);
         }
-        memcpy(o, digits, n);
-        return (size_t)(o - out) + n;
+        memcpy(out + 2 + zeros, d->digits, 24);
+        return 2 + zeros + n;
     }
-    for (int i = 0; i < exp10; i++) {
-        *o++ = i < (int)n ? digits[i] : '0';
+    size_t whole = (size_t)d->exp10;
+    memcpy(out, d->digits, 24);
+    if (n <= whole) {
+        if (whole > 24) {
+            memset(out + 24, '0', whole - 24);
+        }
+        return whole;
     }
-    if ((int)n > exp10) {
-        *o++ = '.';
-        memcpy(o, digits + exp10, n - (size_t)exp10);
-        o += n - (size_t)exp10;
-    }
-    return (size_t)(o - out);
+    out[whole] = '.';
+    memcpy(out + whole + 1, d->digits + whole, 24);
+    return n + 1;
 }
 
 static size_t put_exponent(char *out, const char *digits, size_t n, int exp10)
@@ -202,11 +232,10 @@ size_t num_f64_format(char out[NUM_F64_BYTES_MAX], double v, char fmt)
         memcpy(o, fmt == 'e' ? "0e+00" : "0", fmt == 'e' ? 5 : 1);
         return (size_t)(o - out) + (fmt == 'e' ? 5 : 1);
     }
-    char digits[17];
-    int exp10;
-    size_t n = num_f64_digits(v, digits, &exp10);
-    bool plain = fmt == 'f' || (fmt == 'g' && exp10 - 1 >= -4 && exp10 - 1 < 6);
-    return (size_t)(o - out) + (plain ? put_plain(o, digits, n, exp10) : put_exponent(o, digits, n, exp10));
+    struct decimal d;
+    decimal_find(v, &d);
+    bool plain = fmt == 'f' || (fmt == 'g' && d.exp10 - 1 >= -4 && d.exp10 - 1 < 6);
+    return (size_t)(o - out) + (plain ? put_plain(o, &d) : put_exponent(o, d.digits, d.n, d.exp10));
 }
 
 size_t num_f64_fixed(char out[NUM_F64_BYTES_MAX], double v, unsigned places)
@@ -218,14 +247,18 @@ size_t num_f64_fixed(char out[NUM_F64_BYTES_MAX], double v, unsigned places)
     return n < 0 ? 0 : (size_t)n;
 }
 
+size_t num_f64_api_format(char out[NUM_F64_BYTES_MAX], double v)
+{
+    double a = fabs(v);
+    return num_f64_format(out, v, a != 0 && (a < 1e-6 || a >= 1e21) ? 'e' : 'f');
+}
+
 void num_f64_api(struct buf *b, double v)
 {
     char *o = buf_tail(b, NUM_F64_BYTES_MAX);
-    if (!o) {
-        return;
+    if (o) {
+        b->n += num_f64_api_format(o, v);
     }
-    double a = fabs(v);
-    b->n += num_f64_format(o, v, a != 0 && (a < 1e-6 || a >= 1e21) ? 'e' : 'f');
 }
 
 void num_ts_api(struct buf *b, int64_t ms)

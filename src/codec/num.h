@@ -9,7 +9,8 @@
 #include "base/str.h"
 
 enum {
-    NUM_F64_BYTES_MAX = 400 /* the longest 'f' form: sign, 309 digits; or 0. and 324 places */
+    NUM_F64_BYTES_MAX = 400, /* the longest 'f' form: sign, 309 digits; or 0. and 324 places */
+    NUM_API_BYTES_MAX = 32
 };
 
 /* The shortest decimal digits that read back as v: digits without a point in `digits` (at most 17), value
@@ -23,6 +24,8 @@ size_t num_f64_format(char out[NUM_F64_BYTES_MAX], double v, char fmt);
 size_t num_f64_fixed(char out[NUM_F64_BYTES_MAX], double v, unsigned places);
 /* A sample value in the JSON of both APIs: 'f', but 'e' below 1e-6 and from 1e21. Without quotes. */
 void num_f64_api(struct buf *b, double v);
+/* The same into memory; of what it writes, at most NUM_API_BYTES_MAX count. */
+size_t num_f64_api_format(char out[NUM_F64_BYTES_MAX], double v);
 /* A timestamp in the JSON of the Prometheus API: seconds with at most three places (1435781451.781, 1). */
 void num_ts_api(struct buf *b, int64_t ms);
 

@@ -1,5 +1,7 @@
 /* Numbers, durations, sizes, instants, JSON and YAML: what people read and write. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/rng.h"
 #include "codec/json.h"
@@ -41,6 +43,44 @@ TEST(floats_print_as_go_prints_them)
     CHECK_STR(shown(9007199254740992.0, 'f'), "9007199254740992");
     CHECK_STR(shown((double)NAN, 'f'), "NaN");
     CHECK_STR(shown(-(double)INFINITY, 'f'), "-Inf");
+}
+
+static uint64_t fraction_bits(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof(bits));
+    return bits << 12;
+}
+
+/* Whole numbers, decimals of a few places, rates, anything: no shorter text reads back, and none is nearer.
+ */
+TEST(floats_print_with_the_fewest_digits)
+{
+    struct rng r;
+    rng_init(&r, test_seed());
+    for (int i = 0; i < 100000; i++) {
+        uint64_t bits = rng_u64(&r);
+        double places[] = {1, 10, 100, 1000, 10000, 3, 7, 1e9};
+        double v = (double)(bits >> (1 + bits % 60)) / places[rng_below(&r, ARRAY_LEN(places))];
+        if (i % 8 == 0) {
+            memcpy(&v, &bits, sizeof(v));
+        }
+        if (!isfinite(v) || v == 0 || fraction_bits(v) == 0) { /* below a power of two values lie closer */
+            continue;
+        }
+        char want[64];
+        int n = 0;
+        for (int digits = 0; digits < 17; digits++) {
+            n = snprintf(want, sizeof(want), "%.*e", digits, v);
+            if (strtod(want, NULL) == v) {
+                break;
+            }
+        }
+        CHECK_STR(shown(v, 'e'), want);
+        double whole = 0;
+        CHECK_OK(num_f64_parse(shown(v, 'f'), &whole));
+        CHECK(whole == v && n > 0);
+    }
 }
 
 TEST(floats_read_back_to_the_bit)
