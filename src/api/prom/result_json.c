@@ -3,6 +3,7 @@
 
 #include "api/prom/prom_call.h"
 #include "api/prom/result_json.h"
+#include "base/mem.h"
 #include "codec/num.h"
 #include "metrics/model/histogram_ops.h"
 
@@ -120,7 +121,78 @@ static void json_vector_element(struct json_writer *w, const struct promql_serie
     json_object_end(w);
 }
 
-static void json_matrix_row(struct json_writer *w, const struct promql_series *s)
+/* -- points of a row ------------------------------------------------------------------------------------- */
+
+enum {
+    TIME_BYTES = 32, /* [1754000000.123," */
+    CHUNK_POINTS = 64
+};
+
+/* How the points of a row begin. Rows that have a point at every step share their times. */
+struct time_texts {
+    const ts_ms *ts;
+    size_t n, cap;
+    struct time_text {
+        char text[TIME_BYTES - 1];
+        uint8_t n;
+    } * texts;
+};
+
+static bool texts_make(struct time_texts *t, const ts_ms *ts, size_t n)
+{
+    struct buf b AUTO_BUF = {0};
+    if (t->ts == ts && t->n == n) {
+        return true;
+    }
+    t->ts = NULL;
+    if (vec_reserve((void **)&t->texts, &t->cap, n, sizeof(*t->texts))) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        buf_reset(&b);
+        buf_char(&b, '[');
+        num_ts_api(&b, ts[i]);
+        buf_c(&b, ",\"");
+        if (b.err || b.n > sizeof(t->texts[i].text)) {
+            return false;
+        }
+        t->texts[i] = (struct time_text){.n = (uint8_t)b.n};
+        memcpy(t->texts[i].text, b.p, b.n);
+    }
+    t->ts = ts;
+    t->n = n;
+    return true;
+}
+
+/* All points of a row of floats. */
+static void json_floats(struct json_writer *w, const struct promql_series *s, struct time_texts *t)
+{
+    struct buf *b = w->b;
+    if (!texts_make(t, s->ts, s->n)) {
+        b->err = b->err ? b->err : ERR_OOM;
+        return;
+    }
+    for (size_t i = 0; i < s->n;) {
+        char *p = buf_tail(b, CHUNK_POINTS * (TIME_BYTES + NUM_API_BYTES_MAX) + NUM_F64_BYTES_MAX), *from = p;
+        for (size_t end = i + CHUNK_POINTS; p && i < end && i < s->n; i++) {
+            const struct time_text *text = &t->texts[i];
+            memcpy(p, text->text, sizeof(text->text));
+            p += text->n;
+            p += num_f64_api_format(p, s->values[i]);
+            memcpy(p, "\"],", 3);
+            p += 3;
+        }
+        if (!p) {
+            return;
+        }
+        b->n += (size_t)(p - from);
+    }
+    b->n -= s->n > 0; /* the last comma */
+}
+
+/* -- rows ------------------------------------------------------------------------------------------------ */
+
+static void json_matrix_row(struct json_writer *w, const struct promql_series *s, struct time_texts *t)
 {
     size_t histograms = 0;
     for (size_t i = 0; s->histograms && i < s->n; i++) {
@@ -132,10 +204,13 @@ static void json_matrix_row(struct json_writer *w, const struct promql_series *s
     if (histograms < s->n || s->n == 0) {
         json_key(w, "values");
         json_array_begin(w);
-        for (size_t i = 0; i < s->n; i++) {
+        for (size_t i = 0; histograms && i < s->n; i++) {
             if (!is_histogram(s, i)) {
                 json_point(w, s->ts[i], s->values[i]);
             }
+        }
+        if (!histograms) {
+            json_floats(w, s, t);
         }
         json_array_end(w);
     }
@@ -174,13 +249,15 @@ void json_promql_result(struct json_writer *w, const struct promql_result *r, si
         return;
     }
     size_t n = series_max && series_max < r->series_count ? series_max : r->series_count;
+    struct time_texts t = {0};
     json_array_begin(w);
     for (size_t i = 0; i < n; i++) {
         if (r->kind == PROMQL_VECTOR) {
             json_vector_element(w, &r->series[i]);
         } else {
-            json_matrix_row(w, &r->series[i]);
+            json_matrix_row(w, &r->series[i], &t);
         }
     }
+    mem_free(t.texts);
     json_array_end(w);
 }
