@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Range and instant queries of many shapes on the same data: CPU time of Cairn, Prometheus and VictoriaMetrics, end to end over HTTP.
 
-Usage: queries.py [TARGETS] [SCRAPES] [STEP_SECONDS]; defaults 20 960 60 (about 10,000 series over 4 hours). Data come from a capture of
-node exporter (CAPTURE, or build/bench/node.cap, made when absent) through remote write. CAIRN, PROMETHEUS and VICTORIAMETRICS name other
-programs. Each query runs once unmeasured and ROUNDS times measured; Cairn's result cache is passed by. Prints milliseconds of server
-CPU a query, the number of points answered, and the ratios.
+Usage: queries.py [TARGETS] [SCRAPES] [STEP_SECONDS] [SCRAPE_SECONDS]; defaults 20 960 60 15 (about 11,000 series over 4 hours).
+    queries.py 20 5040 600 120     seven days        queries.py 200 360 60 60     110,000 series, six hours
+Data come from a capture of node exporter (CAPTURE, or build/bench/node.cap, made when absent) and a made-up histogram, through remote
+write: what lies two hours back is in blocks on disk by then. CAIRN, PROMETHEUS and VICTORIAMETRICS name other programs. Each query runs
+once unmeasured and ROUNDS times measured, when the server's other work is done; Cairn's result cache is passed by. Prints
+milliseconds of server CPU a query, the number of points answered, and the ratios.
 """
 import json
 import os
@@ -31,9 +33,15 @@ SHAPES = [
     "1 - node_filesystem_avail_bytes / on (instance, device, mountpoint) node_filesystem_size_bytes",
     "sum by (instance) (rate(node_cpu_seconds_total{mode=\"user\"}[5m])) / on (instance) group_left () count by (instance) (node_cpu_seconds_total{mode=\"user\"})",
     "node_load1 > 0.5 and on (instance) node_load5 > 0.5", "node_load1 or node_load5", "absent(node_nothing)",
-    "max_over_time(sum(rate(node_cpu_seconds_total[5m]))[1h:5m])", "histogram_quantile(0.9, sum by (le) (rate(prometheus_http_request_duration_seconds_bucket[5m])))",
+    "max_over_time(sum(rate(node_cpu_seconds_total[5m]))[1h:5m])", "histogram_quantile(0.9, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))",
+    "histogram_quantile(0.99, sum by (le, instance, path) (rate(http_request_duration_seconds_bucket[5m])))",
     "count({__name__=~\".+\"})", "count by (__name__) ({__name__=~\"node_.*\"})", "sum by (instance) ({__name__=~\"node_(load1|load5|load15)\"})",
     "count({instance=~\"host-(1|3|5|7).*\", __name__=~\"node_network_.*_total\"})", "label_replace(node_load1, \"short\", \"$1\", \"instance\", \"([^:]+):.*\")",
+    "rate(node_cpu_seconds_total[5m]) * on (instance) group_left (nodename) node_uname_info",
+    "topk(10, sum by (instance, mode) (rate(node_cpu_seconds_total[5m])))", "absent_over_time(node_nothing[10m])",
+    "count by (instance) ({__name__=~\"node_(cpu|disk|network|filesystem)_.*\", instance=~\".*[02468]:9100\"})",
+    "sum by (__name__) ({__name__=~\"node_(memory|vmstat|netstat)_.+\", job!~\"a.*|b.*\"})", "changes(node_memory_MemFree_bytes[1h])",
+    "avg_over_time(rate(node_network_receive_bytes_total[5m])[30m:1m])", "avg(node_filesystem_avail_bytes)",
     "sort_desc(node_load1)", "deriv(node_memory_MemFree_bytes[10m])", "predict_linear(node_filesystem_avail_bytes[1h], 3600)",
 ]
 
@@ -70,6 +78,14 @@ class Server:
         except urllib.error.HTTPError as e:
             return e.read().decode(errors="replace")[:120]
 
+    def settle(self):
+        """Waits until the server is idle: flushes, merges and compactions are not part of a query."""
+        for _ in range(90):
+            before = cpu_seconds(self.process.pid)
+            time.sleep(1)
+            if cpu_seconds(self.process.pid) - before < 0.03:
+                return
+
     def cost(self, expr, start, end, step):
         """(milliseconds of CPU a query, points) or (None, reason)."""
         result = self.query(expr, start, end, step)
@@ -83,7 +99,7 @@ class Server:
 
 
 def main():
-    targets, scrapes, step = (int(sys.argv[i]) if len(sys.argv) > i else d for i, d in ((1, 20), (2, 960), (3, 60)))
+    targets, scrapes, step, interval = (int(sys.argv[i]) if len(sys.argv) > i else d for i, d in ((1, 20), (2, 960), (3, 60), (4, 15)))
     capture = os.environ.get("CAPTURE", f"{ROOT}/build/bench/node.cap")
     if not os.path.exists(capture):
         os.makedirs(os.path.dirname(capture), exist_ok=True)
@@ -99,10 +115,13 @@ def main():
     try:
         for s in servers:
             subprocess.run([f"{ROOT}/build/bench/write_load_bench", f"--url=127.0.0.1:{s.port}/api/v1/write", f"--capture={capture}",
-                            f"--targets={targets}", f"--scrapes={scrapes}", "--connections=1"], check=True, stdout=subprocess.DEVNULL)
-        time.sleep(8)  # flushes, and VictoriaMetrics' delay until samples are searchable
+                            f"--targets={targets}", f"--scrapes={scrapes}", "--connections=1", f"--interval={interval}", "--histograms"],
+                           check=True, stdout=subprocess.DEVNULL)
+        time.sleep(8)  # VictoriaMetrics' delay until samples are searchable
+        for s in servers:
+            s.settle()
         end = time.time() // step * step - step
-        start = end - scrapes * 15 + 600
+        start = end - scrapes * interval + 600
         print(f"{'query':84} {'points':>8} " + " ".join(f"{s.name[:12] + ' ms':>16}" for s in servers) + "   ratios to Cairn")
         for expr in SHAPES:
             costs = [s.cost(expr, start, end, step) for s in servers]

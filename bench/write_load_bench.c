@@ -1,9 +1,10 @@
 /* DEPS codec base */
 /* Sends remote write 1.0 to a server as fast as it answers: a capture of an exporter (bench/node_capture.py),
- * replicated to many targets, 15 s between scrapes, the newest one now.
+ * replicated to many targets, 15 s (--interval) between scrapes, the newest one now. --histograms
+ * adds the classic histogram of a web server to each target: 4 paths of 11 buckets.
  *
- *   write_load_bench --url=HOST:PORT/PATH --capture=FILE [--targets=N] [--scrapes=N]
- * [--samples-per-request=N] [--connections=N] [--churn]
+ *   write_load_bench --url=HOST:PORT/PATH --capture=FILE [--targets=N] [--scrapes=N] [--interval=SECONDS]
+ *                    [--samples-per-request=N] [--connections=N] [--churn] [--histograms]
  *
  * Prints what was sent and how long it took: requests, samples, series, seconds. Requests are encoded while
  * the server works on the ones before, on threads of this process; the server's own CPU time is what
@@ -30,7 +31,7 @@
 
 enum {
     CONNECTIONS_MAX = 64,
-    STEP_MS = 15000,
+    INTERVAL_MS = 15000,
     ANSWER_BYTES = 4096,
     LABELS_PER_SERIES = 32
 };
@@ -46,9 +47,9 @@ struct load {
     char host[128], port[16], path[256];
     const char *capture_file;
     size_t targets, scrapes, per_request, connections;
-    bool churn;
+    bool churn, histograms;
     struct capture c;
-    ts_ms start;
+    ts_ms start, interval;
     atomic_uint_fast64_t requests, samples, refused;
 };
 
@@ -114,6 +115,56 @@ static void capture_load(struct capture *c, struct arena *a, const char *path)
     c->values = values;
     free(line);
     (void)fclose(f);
+}
+
+enum {
+    PATHS = 4,
+    BUCKETS = 11
+};
+
+/* Requests counted by scrape `t` in buckets up to `bucket`; they rise. */
+static double bucket_count(size_t t, size_t path, size_t bucket)
+{
+    uint64_t sum = 0;
+    for (size_t k = 0; k <= bucket; k++) {
+        sum += (t * (BUCKETS - k) * (path + 1) + t / 7 * k) / 3;
+    }
+    return (double)sum;
+}
+
+/* Puts the series of histograms behind those captured. */
+static void capture_add_histograms(struct capture *c, struct arena *a)
+{
+    size_t old = c->series_count, n = old + (size_t)PATHS * BUCKETS;
+    const struct wire_label **labels = mem_array(n, sizeof(*labels));
+    size_t *counts = mem_array(n, sizeof(*counts));
+    double *values = mem_array(n * c->scrape_count, sizeof(*values));
+    if (!labels || !counts || !values) {
+        die("no memory");
+    }
+    memcpy(labels, c->labels, old * sizeof(*labels));
+    memcpy(counts, c->label_counts, old * sizeof(*counts));
+    for (size_t i = old; i < n; i++) {
+        size_t path = (i - old) / BUCKETS, bucket = (i - old) % BUCKETS;
+        struct wire_label *l = arena_array(a, 3, sizeof(*l));
+        if (!l) {
+            die("no memory");
+        }
+        l[0] = (struct wire_label){STR("__name__"), STR("http_request_duration_seconds_bucket")};
+        l[1].name = STR("le");
+        l[1].value =
+            bucket == BUCKETS - 1 ? STR("+Inf") : arena_printf(a, "%g", 0.005 * (double)(1u << bucket));
+        l[2] = (struct wire_label){STR("path"), arena_printf(a, "/api/%zu", path)};
+        labels[i] = l;
+        counts[i] = 3;
+    }
+    for (size_t t = 0; t < c->scrape_count; t++) {
+        memcpy(values + t * n, c->values + t * old, old * sizeof(*values));
+        for (size_t i = old; i < n; i++) {
+            values[t * n + i] = bucket_count(t, (i - old) / BUCKETS, (i - old) % BUCKETS);
+        }
+    }
+    *c = (struct capture){n, c->scrape_count, labels, counts, values};
 }
 
 /* -- sending --------------------------------------------------------------------------------------------- */
@@ -206,7 +257,7 @@ static void scrape_add(struct sender *s, size_t target, size_t scrape, size_t *n
     const struct capture *c = &l->c;
     /* Targets are at other places of the capture, so that they do not move in step. */
     const double *row = c->values + ((scrape + target * 37) % c->scrape_count) * c->series_count;
-    ts_ms ts = l->start + (ts_ms)scrape * STEP_MS + (ts_ms)(target * 7919 % STEP_MS);
+    ts_ms ts = l->start + (ts_ms)scrape * l->interval + (ts_ms)(target * 7919) % l->interval;
     struct str instance =
         arena_printf(&s->memory, l->churn ? "host-%zu-%zu:9100" : "host-%zu:9100", target, scrape);
     for (size_t i = 0; i < c->series_count; i++) {
@@ -269,7 +320,8 @@ static void url_split(struct load *l, const char *url)
 
 static void options_read(struct load *l, int argc, char **argv)
 {
-    *l = (struct load){.targets = 100, .scrapes = 10, .per_request = 2000, .connections = 1};
+    *l = (struct load){
+        .targets = 100, .scrapes = 10, .per_request = 2000, .connections = 1, .interval = INTERVAL_MS};
     for (int i = 1; i < argc; i++) {
         const char *v;
         if (value_of(argv[i], "--url=", &v)) {
@@ -284,13 +336,17 @@ static void options_read(struct load *l, int argc, char **argv)
             l->per_request = strtoul(v, NULL, 10);
         } else if (value_of(argv[i], "--connections=", &v)) {
             l->connections = strtoul(v, NULL, 10);
+        } else if (value_of(argv[i], "--interval=", &v)) {
+            l->interval = (ts_ms)strtoul(v, NULL, 10) * 1000;
+        } else if (strcmp(argv[i], "--histograms") == 0) {
+            l->histograms = true;
         } else if (strcmp(argv[i], "--churn") == 0) {
             l->churn = true;
         } else {
             die("see the head of the source for the flags");
         }
     }
-    if (!l->host[0] || !l->capture_file || !l->per_request || !l->connections ||
+    if (!l->host[0] || !l->capture_file || !l->per_request || !l->connections || !l->interval ||
         l->connections > CONNECTIONS_MAX) {
         die("--url and --capture are needed; 1 to 64 connections");
     }
@@ -304,7 +360,10 @@ int main(int argc, char **argv)
     struct arena a AUTO_ARENA = {0};
     options_read(&l, argc, argv);
     capture_load(&l.c, &a, l.capture_file);
-    l.start = clock_wall_ms(clock_real()) - (ts_ms)l.scrapes * STEP_MS;
+    if (l.histograms) {
+        capture_add_histograms(&l.c, &a);
+    }
+    l.start = clock_wall_ms(clock_real()) - (ts_ms)l.scrapes * l.interval;
     int64_t from = clock_mono_ns(clock_real());
     for (size_t i = 0; i < l.connections; i++) {
         struct sender *s = &senders[i];
