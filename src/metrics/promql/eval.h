@@ -134,7 +134,12 @@ struct range_use {
 MUST_USE enum err eval_range(struct eval *e, const struct node *range, const struct range_use *use,
                              struct value *ret_value);
 
-/* The usable stored samples of a range vector at the (single) step, as rows of a result. */
+/* The grid of the inner expression: multiples of the step since 1970, after `low`, up to `high`. Zero steps
+ * when there is none. */
+MUST_USE enum err range_subquery_grid(struct eval *e, const struct node *n, ts_ms low, ts_ms high,
+                                      struct eval *inner);
+
+/* range_raw.c: the usable stored samples of a range vector at the (single) step, as rows of a result. */
 struct raw_rows {
     struct promql_series *rows;
     size_t n, cap;
