@@ -40,6 +40,11 @@ MUST_USE enum err parse_expr(struct parser *p, unsigned min_precedence, struct n
 MUST_USE enum err parse_selector(struct parser *p, struct node **ret_n);
 MUST_USE enum err parse_string(struct parser *p, const struct token *t, struct str *ret_value);
 
+/* A literal, selector, call, aggregation or expression in parentheses. */
+MUST_USE enum err parse_primary(struct parser *p, struct node **ret_n);
+/* parse_postfix.c: one with the ranges, offsets and times that follow it */
+MUST_USE enum err parse_postfix(struct parser *p, struct node **ret_n);
+
 /* parse_number.c */
 MUST_USE enum err parse_number(struct parser *p, const struct token *t, double *ret_v);
 /* A number or duration literal that is the token looked at. */
