@@ -2,10 +2,11 @@
 """Range and instant queries of many shapes on the same data: CPU time of Cairn, Prometheus and VictoriaMetrics, end to end over HTTP.
 
 Usage: queries.py [TARGETS] [SCRAPES] [STEP_SECONDS] [SCRAPE_SECONDS]; defaults 20 960 60 15 (about 11,000 series over 4 hours).
-    queries.py 20 5040 600 120     seven days        queries.py 200 360 60 60     110,000 series, six hours
+    queries.py 20 2016 600 300     seven days        queries.py 200 180 60 120    110,000 series, six hours
 Data come from a capture of node exporter (CAPTURE, or build/bench/node.cap, made when absent) and a made-up histogram, through remote
 write: what lies two hours back is in blocks on disk by then. CAIRN, PROMETHEUS and VICTORIAMETRICS name other programs. Each query runs
-once unmeasured and ROUNDS times measured, when the server's other work is done; Cairn's result cache is passed by. Prints
+once unmeasured and ROUNDS times measured, when the server's other work is done; Cairn's result cache is passed by. Ranges of five and ten minutes are three times as long
+where scrapes are rarer than one in two minutes. Prints
 milliseconds of server CPU a query, the number of points answered, and the ratios.
 """
 import json
@@ -110,13 +111,15 @@ def main():
                 ("prometheus", [os.environ.get("PROMETHEUS", "prometheus"), "--config.file={config}", "--storage.tsdb.path={dir}",
                                 "--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"], "/-/ready"),
                 ("victoriametrics", [os.environ.get("VICTORIAMETRICS", "victoria-metrics"), "-storageDataPath={dir}",
-                                     "-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=1", "-search.disableCache"], "/health")]
+                                     "-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=1", "-search.disableCache",
+                                     "-http.connTimeout=2h"], "/health")]
     servers = [Server(n, c, r, work) for n, c, r in programs if shutil.which(c[0])]
     try:
-        for s in servers:
-            subprocess.run([f"{ROOT}/build/bench/write_load_bench", f"--url=127.0.0.1:{s.port}/api/v1/write", f"--capture={capture}",
+        loads = [subprocess.Popen([f"{ROOT}/build/bench/write_load_bench", f"--url=127.0.0.1:{s.port}/api/v1/write", f"--capture={capture}",
                             f"--targets={targets}", f"--scrapes={scrapes}", "--connections=1", f"--interval={interval}", "--histograms"],
-                           check=True, stdout=subprocess.DEVNULL)
+                                  stdout=subprocess.DEVNULL) for s in servers]
+        if any([p.wait() for p in loads]):
+            raise RuntimeError("a server refused samples")
         time.sleep(8)  # VictoriaMetrics' delay until samples are searchable
         for s in servers:
             s.settle()
@@ -124,6 +127,7 @@ def main():
         start = end - scrapes * interval + 600
         print(f"{'query':84} {'points':>8} " + " ".join(f"{s.name[:12] + ' ms':>16}" for s in servers) + "   ratios to Cairn")
         for expr in SHAPES:
+            expr = expr.replace("[5m]", "[15m]").replace("[10m]", "[30m]") if interval > 120 else expr
             costs = [s.cost(expr, start, end, step) for s in servers]
             mine = costs[0][0]
             ratios = [f"{c[0] / mine:.1f}x" if c[0] is not None and mine else "-" for c in costs[1:]]
