@@ -20,6 +20,8 @@ struct regex {
     std::vector<std::string> names; // by group number
     std::vector<std::string> literals;
     std::string prefix;
+    bool any_rest = false; // what follows the prefix may be anything of at least
+    size_t rest_least = 0; // so many bytes
 };
 
 namespace
@@ -31,15 +33,19 @@ bool is_plain(const std::string &s)
     return s.find_first_of("\\.+*?()|[]{}^$") == std::string::npos;
 }
 
-// Splits a|b|c when every branch is plain; empty otherwise. One enclosing group is looked through.
-std::vector<std::string> finite_set(std::string s)
+// Splits a|b|c, or before(a|b|c)after, when all of it is plain; empty otherwise.
+std::vector<std::string> finite_set(const std::string &pattern)
 {
-    if (s.size() > 2 && s.front() == '(' && s.back() == ')') {
-        std::string inner = s.substr(s.compare(1, 2, "?:") == 0 ? 3 : 1);
-        inner.pop_back();
-        if (inner.find_first_of("()") == std::string::npos) {
-            s = inner;
+    std::string s = pattern, before, after;
+    size_t open = s.find('('), close = s.rfind(')');
+    if (open != std::string::npos && close != std::string::npos && open < close) {
+        before = s.substr(0, open);
+        after = s.substr(close + 1);
+        size_t from = open + (s.compare(open + 1, 2, "?:") == 0 ? 3 : 1);
+        if (from > close || !is_plain(before) || !is_plain(after)) {
+            return {};
         }
+        s = s.substr(from, close - from);
     }
     std::vector<std::string> out;
     size_t from = 0;
@@ -49,7 +55,7 @@ std::vector<std::string> finite_set(std::string s)
         if (!is_plain(part)) {
             return {};
         }
-        out.push_back(part);
+        out.push_back(before + part + after);
         if (bar == std::string::npos) {
             return out;
         }
@@ -164,6 +170,9 @@ enum err compile(struct str pattern, unsigned flags, struct regex **ret_regex, s
     if (!(flags & REGEX_ICASE) && out->anchored) {
         out->literals = finite_set(out->pattern);
         out->prefix = literal_prefix(out->pattern);
+        std::string rest = out->pattern.substr(out->prefix.size());
+        out->any_rest = rest == ".*" || rest == ".+";
+        out->rest_least = rest == ".+";
     }
     *ret_regex = out.release();
     return ERR_OK;
@@ -205,6 +214,9 @@ bool regex_match(const struct regex *re, struct str text)
     }
     if (!re->prefix.empty() && !str_starts(text, str_of(re->prefix.data(), re->prefix.size()))) {
         return false;
+    }
+    if (re->any_rest) {
+        return text.n >= re->prefix.size() + re->rest_least;
     }
     StringPiece piece(text.p ? text.p : "", text.n);
     return re->re->Match(piece, 0, text.n, re->anchored ? RE2::ANCHOR_BOTH : RE2::UNANCHORED, nullptr, 0);

@@ -107,6 +107,50 @@ TEST(groups_may_be_named_without_a_p)
     regex_free(re);
 }
 
+/* Expressions that need no automaton match as the same ones do that get one. */
+TEST(simple_expressions_match_as_all_do)
+{
+    static const char *const patterns[] = {"node_(load1|load5|)",
+                                           "(a|b)c",
+                                           "x(?:1|22)y",
+                                           "()",
+                                           "a(b)",
+                                           "(a|b)*",
+                                           "a|b(c|d)",
+                                           "(a)(b)",
+                                           "((a|b))",
+                                           "node_.*",
+                                           "node_.+",
+                                           ".*",
+                                           ".+",
+                                           "a*.*",
+                                           "a.*|b",
+                                           "a+.*",
+                                           "\u00e9?.*",
+                                           "\\..*"};
+    static const char *const texts[] = {"",      "a",          "b",          "ac",          "bc",        "ab",
+                                        "abab",  "bd",         "c",          "x1y",         "x22y",      "xy",
+                                        "node_", "node_load1", "node_load5", "node_load15", "node_x\ny", "\n",
+                                        ".z",    "\u00e9",     "aa"};
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+        struct buf long_form AUTO_BUF = {0};
+        struct regex *simple = NULL, *whole = NULL;
+        buf_printf(&long_form, "(?:%s)(?:)", patterns[i]);
+        CHECK_OK(regex_new(str_c(patterns[i]), REGEX_ANCHORED, &simple, NULL));
+        CHECK_OK(regex_new(buf_view(&long_form), REGEX_ANCHORED, &whole, NULL));
+        for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
+            CHECK_EQ(regex_match(simple, str_c(texts[k])), regex_match(whole, str_c(texts[k])));
+        }
+        regex_free(simple);
+        regex_free(whole);
+    }
+    struct regex *re = NULL;
+    CHECK_OK(regex_new(STR("node_(load1|load5)_total"), REGEX_ANCHORED, &re, NULL));
+    CHECK_EQ(regex_literal_count(re), 2);
+    CHECK_STR(regex_literal(re, 1), "node_load5_total");
+    regex_free(re);
+}
+
 TEST(captures_are_found_by_number_and_name)
 {
     struct regex *re;
