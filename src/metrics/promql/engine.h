@@ -19,7 +19,7 @@ struct promql_options {
     bool fill_modifiers;      /* fill, fill_left, fill_right (promql-binop-fill-modifiers) */
     bool type_and_unit;       /* __type__ says what is a counter (type-and-unit-labels) */
     bool start_times;         /* use-start-timestamps */
-    size_t part_steps;        /* of a range, that a thread of its own is worth; 0 = 256 */
+    size_t part_steps;        /* of a range, that a thread of its own is worth; 0 = 1024 */
     unsigned sets_less;       /* of the instruction sets kernels come in, so many are left aside; at most 2 */
     bool plain; /* the reference evaluator: one operation at a time, nothing shared or streamed */
 };

@@ -5,7 +5,7 @@
 #include "metrics/promql/stream.h"
 
 enum {
-    PART_STEPS_MIN = 256, /* fewer are not worth a thread */
+    PART_STEPS_MIN = 1024, /* fewer are not worth finding the series once more */
     PARTS_MAX = 16
 };
 
