@@ -197,10 +197,10 @@ static enum err section_pick(struct metric_cursor *c, struct block *b, struct bl
     e = e == ERR_OK ? section_select(&s, c->sel.matchers, c->sel.matcher_count) : e;
     struct section_columns k = {.s = &s, .rank = store_block_number(b)};
     if (e == ERR_OK) {
-        k.of = arena_array(&c->part, s.column_count + 1, sizeof(*k.of));
+        k.of = arena_array(&c->part, s.columns ? s.column_count + 1u : 1u, sizeof(*k.of));
         e = k.of ? ERR_OK : arena_err(&c->part);
     }
-    if (e == ERR_OK && s.column_count) {
+    if (e == ERR_OK && s.columns && s.column_count) {
         memset(k.of, 0xff, s.column_count * sizeof(*k.of));
     }
     struct labels ls;

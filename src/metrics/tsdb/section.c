@@ -119,13 +119,23 @@ static bool parts_read(struct section_reader *s, struct str index)
     s->series_count = header[9];
     s->symbol_ends = (const uint8_t *)part(&r, header[0], 4).p;
     s->symbol_text = part(&r, header[1], 1);
-    struct str columns = part(&r, header[3], 1), schemas = part(&r, header[5], 1);
+    s->column_text = part(&r, header[3], 1);
+    s->schema_text = part(&r, header[5], 1);
     s->pages = (const uint8_t *)part(&r, header[6], PAGE_ENTRY_BYTES).p;
     s->postings = part(&r, header[8], 1);
     s->restarts =
         (const uint8_t *)part(&r, (header[9] + (uint64_t)SECTION_RESTART - 1) / SECTION_RESTART, 4).p;
     s->series = part(&r, header[10], 1);
-    return !r.bad && s->series_count <= s->series.n && columns_read(s, columns) && schemas_read(s, schemas);
+    return !r.bad && s->series_count <= s->series.n;
+}
+
+enum err section_series_begin(struct section_reader *s)
+{
+    if (s->columns || (columns_read(s, s->column_text) && schemas_read(s, s->schema_text))) {
+        return ERR_OK;
+    }
+    s->columns = NULL;
+    return arena_err(s->a) != ERR_OK ? arena_err(s->a) : ERR_CORRUPT;
 }
 
 enum err section_open(struct section_reader *s, struct block *b, struct block_section *sec, struct arena *a)

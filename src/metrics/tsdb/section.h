@@ -24,7 +24,8 @@ struct section_reader {
     const uint8_t *symbol_ends;
     uint32_t symbol_count;
     struct str symbol_text;
-    struct section_column *columns;
+    struct str column_text, schema_text;
+    struct section_column *columns; /* these and the schemas after section_select, when it left series */
     uint32_t column_count;
     struct section_schema *schemas;
     uint32_t schema_count;
@@ -55,6 +56,8 @@ struct section_chunk {
 /* Errors: CORRUPT, OOM, LIMIT. Results live in the arena and the block's mapping. */
 MUST_USE enum err section_open(struct section_reader *s, struct block *b, struct block_section *sec,
                                struct arena *a);
+/* Reads what series need. section_select does it. Errors: CORRUPT, OOM, LIMIT. */
+MUST_USE enum err section_series_begin(struct section_reader *s);
 /* Chooses the series that match. Errors: CORRUPT, OOM, LIMIT. */
 MUST_USE enum err section_select(struct section_reader *s, const struct matcher *m, size_t n);
 /* The next series that was chosen: its labels (views; the array in `a`) and number of chunks. NOT_FOUND at

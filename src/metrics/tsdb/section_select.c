@@ -82,5 +82,9 @@ enum err section_select(struct section_reader *s, const struct matcher *m, size_
     for (size_t i = 0; e == ERR_OK && i < n; i++) {
         e = apply(s, &m[i], words, scratch);
     }
-    return e;
+    uint64_t any = 0;
+    for (size_t w = 0; w < words; w++) {
+        any |= s->set[w];
+    }
+    return e == ERR_OK && any ? section_series_begin(s) : e;
 }
