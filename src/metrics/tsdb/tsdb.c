@@ -336,7 +336,8 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
         }
     }
     s.prom_blocks_bad = db->prom.bad_count;
-    s.blocks_bad = db->store.blocks_bad + atomic_load_explicit(&db->sections_bad, memory_order_relaxed);
+    s.blocks_bad = db->store.blocks_bad + s.prom_blocks_bad +
+                   atomic_load_explicit(&db->sections_bad, memory_order_relaxed);
     s.samples_appended = atomic_load_explicit(&db->appended, memory_order_relaxed);
     for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {
         s.samples_refused[i] = atomic_load_explicit(&db->refused[i], memory_order_relaxed);

@@ -170,6 +170,7 @@ TEST(blocks_in_place_with_retention_and_deletion)
     CHECK_EQ(s.wrong + s.deleted, 0);
     tsdb_stats(db, &stats);
     CHECK_EQ(stats.prom_blocks, 1);
+    CHECK_EQ(stats.blocks_bad, 0);
     CHECK_EQ(stats.blocks, 1);
     CHECK_EQ(stats.oldest_time, fixture_ts(0));
     CHECK_OK(tsdb_delete(db, &q, &m, 1, 0, fixture_ts(9), NULL));
