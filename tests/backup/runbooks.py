@@ -117,7 +117,7 @@ class Drill:
         self.node.make_dashboard_and_user()
         self.writers = [SampleWriter(self.node, 0), LineWriter(self.node, 1)]
         for w in self.writers:
-            for n in range(200):
+            for n in range(50):
                 w.counter = n + 1
                 if not w.send(n):
                     raise RuntimeError("a write was refused")
