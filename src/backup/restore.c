@@ -3,6 +3,8 @@
  * Everything is written below DIR/.restoring, whose file .state names the backup; a later call with the same
  * backup keeps what is there whole. When all is there and synced the state turns to "finish" and the entries
  * are moved up, so that DIR never holds half a backup under its names; .restoring goes last. */
+#include <sys/stat.h>
+
 #include "backup/backup_int.h"
 #include "disk/file.h"
 
@@ -109,11 +111,12 @@ static enum err place_begin(struct restore *r, struct place *p, struct err_info 
 
 /* -- files ----------------------------------------------------------------------------------------------- */
 
-/* Whether an earlier run wrote it whole. */
+/* Whether an earlier run wrote it whole, permissions included: an empty file has nothing else to show. */
 static bool is_there(const struct restore *r, const struct backup_file *f, const char *path)
 {
     struct file_map map = {0};
-    if (!file_exists(path) || file_map(path, &map, NULL)) {
+    struct stat st;
+    if (lstat(path, &st) != 0 || (st.st_mode & 0777U) != f->mode || file_map(path, &map, NULL)) {
         return false;
     }
     bool same = map.data.n == f->size_bytes;
