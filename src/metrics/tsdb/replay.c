@@ -11,7 +11,9 @@
 #include "metrics/tsdb/staging.h"
 
 enum {
-    WINDOW_BYTES = 24 << 20, /* of records that are held to be sorted by partition */
+    WINDOW_BYTES_MIN = 8 << 20, /* of records that are held to be sorted by partition */
+    WINDOW_BYTES_MAX = 24 << 20,
+    WINDOW_PART = 32, /* of the log: a small store's peak of memory stays near what it had */
     WORKERS_MAX = 16
 };
 
@@ -27,7 +29,7 @@ struct queued {
 struct replay {
     struct tsdb *db;
     struct buf queues[PARTITIONS]; /* of struct queued */
-    size_t bytes;
+    size_t bytes, window;
     uint64_t end; /* offset behind the newest record put aside */
     atomic_uint next;
     _Atomic(int) failed; /* enum err of the first failure */
@@ -215,7 +217,7 @@ static enum err window_apply(struct replay *r)
     unsigned n = thread_cpu_count() - 1;
     n = n > WORKERS_MAX ? WORKERS_MAX : n;
     atomic_store_explicit(&r->next, 0, memory_order_relaxed);
-    for (unsigned i = 0; i < n && r->bytes > WINDOW_BYTES / 16; i++) {
+    for (unsigned i = 0; i < n && r->bytes > r->window / 16; i++) {
         if (thread_start(&threads[i], "tsdb-replay", work, r) != ERR_OK) {
             break;
         }
@@ -262,7 +264,7 @@ static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct
     if (b->err != ERR_OK) {
         return b->err;
     }
-    return r->bytes >= WINDOW_BYTES ? window_apply(r) : ERR_OK;
+    return r->bytes >= r->window ? window_apply(r) : ERR_OK;
 }
 
 static enum err log_replay(struct tsdb *db, struct err_info *info)
@@ -272,6 +274,10 @@ static enum err log_replay(struct tsdb *db, struct err_info *info)
         return err_set(info, ERR_OOM, "no memory to replay the log");
     }
     uint64_t bad = 0;
+    uint64_t part = ingest_log_bytes(db->log) / WINDOW_PART;
+    r->window = part < WINDOW_BYTES_MIN   ? WINDOW_BYTES_MIN
+                : part > WINDOW_BYTES_MAX ? WINDOW_BYTES_MAX
+                                          : (size_t)part;
     r->db = db;
     atomic_init(&r->next, 0);
     atomic_init(&r->failed, ERR_OK);
