@@ -48,7 +48,7 @@ locals {
     # One service in the place of five: it writes where each of them did.
     "/etc/systemd/system/cairn.service.d/places.conf" = "[Service]\nReadWritePaths=-/var/log/app.log -/var/lib/loki -/var/lib/promtail -/var/lib/grafana\n"
     "/etc/default/cairn" = join("", ["CAIRN_FLAGS=\"", join(" ", [
-      "--listen=0.0.0.0 --demo --demo-log=/var/log/app.log --metrics-config=/etc/prometheus/prometheus.yml",
+      "--listen=0.0.0.0 --demo --demo-address=0.0.0.0:5000 --demo-log=/var/log/app.log --metrics-config=/etc/prometheus/prometheus.yml",
       "--logs-config=/etc/loki/config.yml --agent-config=/etc/promtail/config.yml --dashboards-config=/etc/grafana/grafana.ini",
     ]), "\"\n"])
   })

@@ -253,6 +253,7 @@ def scenario_single(c, network, base):
             c.check(f"{role}: cloud-init's schema", done.returncode == 0, done.stdout + done.stderr)
         c.run("the application is scraped", m.wait_for, "a scrape", lambda: query(m, "sum(flask_app_request_count)"))
         c.run("its log is followed", m.wait_for, "a line", lambda: lines(m))
+        c.check("the application answers from outside", m.get(5000, "/health")[0] == 200)
         c.check("the dashboards answer", m.get(3000, "/api/health")[0] == 200)
         c.check("the administrator's password is a file that only the service and root read",
                 re.search(r"^(600|640) cairn", m.out("stat", "-c", "%a %U", "/var/lib/grafana/initial-admin-password")),
