@@ -167,10 +167,35 @@ def reboot_and_purge(c, m):
     c.check("the machine is as it was", quiet(m))
 
 
+def backups(c, m):
+    """The timer's unit, confined as it is, backs up what runs; root restores it."""
+    c.check("the backup timer is off until somebody wants it", m.out("systemctl", "is-enabled", "cairn-backup.timer") == "disabled")
+    m.run("cairn", "backup", "--new-key=/etc/cairn/backup.key")
+    m.run("chgrp", "cairn", "/etc/cairn/backup.key")
+    m.run("chmod", "640", "/etc/cairn/backup.key")
+    m.run("install", "-d", "-o", "cairn", "-g", "cairn", "/var/backups/cairn")
+    with open(f"{m.root}/etc/default/cairn-backup", "w", encoding="utf-8") as f:
+        f.write('CAIRN_BACKUP_TO="/var/backups/cairn"\nCAIRN_BACKUP_FLAGS="--keep=2 --verify --key-file=/etc/cairn/backup.key"\n')
+    done = m.run("systemctl", "enable", "--now", "cairn-backup.timer", check=False)
+    c.check("the timer is enabled", done.returncode == 0 and m.active("cairn-backup.timer"), done.stderr)
+    for n in range(3):
+        done = m.run("systemctl", "start", "cairn-backup", check=False)
+        c.check(f"confined backup {n + 1}", done.returncode == 0, m.journal("cairn-backup")[-1000:])
+    place = ["--from=/var/backups/cairn", "--key-file=/etc/cairn/backup.key"]
+    c.check("two are kept", len(m.out("cairn", "restore", *place, "--list").split()) == 2)
+    done = m.run("cairn", "restore", *place, "--data=/root/restored", "--config-to=/root/files", check=False)
+    c.check("root restores", done.returncode == 0, done.stdout + done.stderr)
+    c.check("the configuration is in it", os.path.exists(f"{m.root}/root/files/etc/prometheus/prometheus.yml"))
+    done = m.run("cairn", "backup", "--data=/var/lib/cairn", "--to=/var/backups/cairn", "--key-file=/etc/cairn/backup.key", check=False)
+    c.check("root backs up, too", done.returncode == 0, done.stderr)
+    done = m.run("systemctl", "start", "cairn-backup", check=False)
+    c.check("and takes nothing from the unit", done.returncode == 0, m.journal("cairn-backup")[-1000:])
+
+
 def scenario_packages(c, network, base):
     with Machine(network, base, "packages", 10) as m:
         m.start()
-        for part in (services, watchdog, upgrades, reboot_and_purge):
+        for part in (services, backups, watchdog, upgrades, reboot_and_purge):
             c.run(part.__name__, part, c, m)
 
 
