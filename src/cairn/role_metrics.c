@@ -214,6 +214,17 @@ static void quit(void *role)
     (void)kill(getpid(), SIGTERM);
 }
 
+/* Half of the memory promise, within bounds that leave small machines queries and large ones some memory. */
+static size_t query_memory(struct metrics_role *m)
+{
+    struct tsdb_stats s;
+    tsdb_stats(m->db, &s);
+    uint64_t half = s.memory_bytes / 2;
+    return (size_t)(half < QUERY_MEMORY_BYTES_MIN   ? QUERY_MEMORY_BYTES_MIN
+                    : half > QUERY_MEMORY_BYTES_MAX ? QUERY_MEMORY_BYTES_MAX
+                                                    : half);
+}
+
 static void api_fill(struct metrics_role *m)
 {
     struct prom_api *a = &m->api;
@@ -235,7 +246,7 @@ static void api_fill(struct metrics_role *m)
                                 .start_times = metrics_feature(m, "use-start-timestamps")};
     a->query_timeout_ms = m->f.timeout_ms;
     a->query_samples_max = m->f.samples_max;
-    a->query_memory_bytes = (size_t)1 << 30;
+    a->query_memory_bytes = query_memory(m);
     a->query_concurrency = (unsigned)m->f.concurrency;
     a->write_body_bytes_max = (size_t)32 << 20;
     a->remote_write = m->f.remote_write || !m->serve->alone;

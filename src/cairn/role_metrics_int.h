@@ -22,6 +22,8 @@ enum {
 };
 
 enum {
+    QUERY_MEMORY_BYTES_MIN = 64 << 20,
+    QUERY_MEMORY_BYTES_MAX = 1 << 30,
     RANGE_CACHE_BYTES = 8 << 20, /* a few hundred panels; small beside the head of a small machine */
     QUERY_POOL_BYTES = 8 << 20   /* a panel of a thousand series: larger ones ask the system for the rest */
 };

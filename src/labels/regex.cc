@@ -147,7 +147,7 @@ enum err compile(struct str pattern, unsigned flags, struct regex **ret_regex, s
     out->anchored = flags & REGEX_ANCHORED;
     RE2::Options options;
     options.set_log_errors(false);
-    options.set_max_mem(REGEX_MEM_BYTES_MAX);
+    options.set_max_mem(REGEX_MEM_BYTES_MAX + static_cast<int64_t>(pattern.n) * REGEX_MEM_BYTES_PER_BYTE);
     options.set_dot_nl(flags & (REGEX_ANCHORED | REGEX_DOTALL));
     options.set_case_sensitive(!(flags & REGEX_ICASE));
     if (!str_utf8_valid(pattern)) {

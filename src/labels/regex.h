@@ -20,9 +20,10 @@ enum regex_flags {
 };
 
 enum {
-    REGEX_PATTERN_BYTES_MAX = 65536,
+    REGEX_PATTERN_BYTES_MAX = 1 << 20, /* dashboards list the chosen values of a variable one by one */
     REGEX_CAPTURES_MAX = 64,
-    REGEX_MEM_BYTES_MAX = 8 << 20
+    REGEX_MEM_BYTES_MAX = 8 << 20, /* and as much again for each byte of the pattern as the next says */
+    REGEX_MEM_BYTES_PER_BYTE = 64
 };
 
 /* Errors: INVALID (info carries Go's wording: "error parsing regexp: missing closing ): `...`"), LIMIT, OOM.

@@ -262,6 +262,21 @@ def beside(cases, role):
         cases.check(f"group_limit={limit} is refused", status == 400 and text in body.decode(), body)
 
 
+def hostile(cases, role):
+    """What should hurt is refused or answered, and the server goes on."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for name, query, status, part in (
+            ("a chain of 20,000 operators", "+".join(["up"] * 20000), 400, "at most 2000 operators"),
+            ("100,000 parentheses", "(" * 100000, 400, "nested too deep"),
+            ("4,000 values of a variable", 'up{instance=~"%s"}' % "|".join("host-%d.example.org:9100" % i for i in range(4000)), 200, "success"),
+            ("a label of 5 MB", 'up{a="%s"}' % ("x" * 5000000), 200, "success"),
+            ("a subquery of centuries", "sum_over_time(vector(1)[100y:1ms])", 422, "more than 50000000 steps"),
+            ("a hostile expression", 'up{job=~"((a{1,1000}){1,1000}){1,1000}"}', 400, "invalid repeat count")):
+        got, body, _ = role.request("/api/v1/query", body=urllib.parse.urlencode({"query": query}).encode(), method="POST", headers=form)
+        cases.check(f"{name} answers {status}", got == status and part in body.decode(), (got, body[:200]))
+    cases.check("and the server goes on", role.get("/api/v1/query", query="1")[0] == 200)
+
+
 def live(cases, role):
     good = open(f"{role.dir}/prometheus.yml", encoding="utf-8").read()
     role.write("prometheus.yml", "nothing: here\n")
@@ -396,7 +411,7 @@ def main():
     try:
         role.start("--web.enable-lifecycle", "--web.enable-remote-write-receiver", "--enable-feature=search-api",
                    "--web.search.max-limit=50")
-        for part in (scraping, endpoints, beside, search, remote_write_v2, remote_read, reload, live, wrong_starts):
+        for part in (scraping, endpoints, beside, hostile, search, remote_write_v2, remote_read, reload, live, wrong_starts):
             cases.run(part.__name__, part, cases, role)
         status, body, _ = role.request("/-/quit", method="POST")
         cases.check("quit says goodbye", status == 200 and b"Goodbye" in body, (status, body))

@@ -9,6 +9,7 @@
 
 enum {
     SELECTORS_MAX = 64,
+    FORM_BYTES_MAX = 10 << 20, /* as Go reads */
     RANGE_POINTS_MAX = 11000
 };
 

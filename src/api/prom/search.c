@@ -400,9 +400,12 @@ PROM_ROUTE(search_values)
 struct prom_routes prom_routes_search(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/api/v1/search/metric_names", search_metrics_route, HTTP_CORS | HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/search/label_names", search_names_route, HTTP_CORS | HTTP_FORM, 0, NULL},
-        {"GET|POST", "/api/v1/search/label_values", search_values_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/search/metric_names", search_metrics_route, HTTP_CORS | HTTP_FORM,
+         FORM_BYTES_MAX, NULL},
+        {"GET|POST", "/api/v1/search/label_names", search_names_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX,
+         NULL},
+        {"GET|POST", "/api/v1/search/label_values", search_values_route, HTTP_CORS | HTTP_FORM,
+         FORM_BYTES_MAX, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

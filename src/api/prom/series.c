@@ -359,9 +359,9 @@ PROM_ROUTE(metadata)
 struct prom_routes prom_routes_series(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/api/v1/labels", labels_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/labels", labels_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX, NULL},
         {"GET", "/api/v1/label/{name}/values", label_values_route, HTTP_CORS, 0, NULL},
-        {"GET|POST", "/api/v1/series", series_route, HTTP_CORS | HTTP_FORM, 0, NULL},
+        {"GET|POST", "/api/v1/series", series_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX, NULL},
         {"GET", "/api/v1/metadata", metadata_route, HTTP_CORS, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};

@@ -206,6 +206,7 @@ struct node {
     size_t pos, end;       /* in the expression */
     double number;         /* N_NUMBER; N_UNARY: +1 or -1 */
     struct str string;     /* N_STRING; the name before the braces of a N_SELECTOR */
+    unsigned height;       /* of the tree below */
     bool as_duration;      /* N_NUMBER written as one */
     bool invariant;        /* the same at every step: evaluated once */
     struct shared *shared; /* with others like it; may be NULL */

@@ -180,18 +180,23 @@ static uint8_t *matched_steps(struct eval *e, const struct value *v, bool all)
     return any;
 }
 
-/* Of the clashes at the earliest step, the one whose second element comes first. */
-static void clash_of(const struct eval *e, const uint8_t *counts, const struct series *a,
-                     const struct series *b, struct clash *best)
+/* Of the clashes at the earliest step, the one whose second element comes first. seen: the first element of
+ * the signature at each step. */
+static void clash_of(const struct eval *e, const uint8_t *counts, const struct series *b,
+                     const struct series **seen, struct clash *best)
 {
     for (size_t i = 0; i < e->steps; i++) {
         if (best->first && (i > best->step || (i == best->step && b >= best->second))) {
             return;
         }
-        if (a->has[i] && b->has[i] && counts[i]) {
-            *best = (struct clash){i, a, b};
+        if (!b->has[i] || !counts[i]) {
+            continue;
+        }
+        if (seen[i]) {
+            *best = (struct clash){i, seen[i], b};
             return;
         }
+        seen[i] = b;
     }
 }
 
@@ -226,14 +231,14 @@ static enum err refuse_ones(struct match *m, const struct clash *c)
 static enum err find_clash(struct match *m, struct clash *ret_clash)
 {
     uint8_t *counts = matched_steps(m->e, m->many, m->one_fill || m->many_fill);
-    if (!counts) {
+    const struct series **seen = arena_array(m->e->a, m->e->steps + 1, sizeof(const struct series *));
+    if (!counts || !seen) {
         return eval_no_memory(m->e);
     }
     for (size_t s = 0; s < m->s.n; s++) {
-        for (uint32_t a = m->one_first[s]; a != UINT32_MAX; a = m->one_next[a]) {
-            for (uint32_t b = m->one_next[a]; b != UINT32_MAX; b = m->one_next[b]) {
-                clash_of(m->e, counts, &m->one->s[a], &m->one->s[b], ret_clash);
-            }
+        memset((void *)seen, 0, m->e->steps * sizeof(const struct series *));
+        for (uint32_t b = m->one_first[s]; b != UINT32_MAX; b = m->one_next[b]) {
+            clash_of(m->e, counts, &m->one->s[b], seen, ret_clash);
         }
     }
     m->steps = ret_clash->first ? ret_clash->step : m->e->steps;
@@ -401,6 +406,16 @@ static enum err pair(struct match *m, struct met_rows *t, struct pairing *p, uin
     return add_met(m, t, signature, p->labels, p->met);
 }
 
+static bool meet(const struct match *m, const struct series *a, const struct series *b)
+{
+    for (size_t i = 0; i < m->steps; i++) {
+        if (a->has[i] && b->has[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One element of the many side with its partners, and with the fill value where it has none. */
 static enum err pair_many(struct match *m, struct met_rows *t, size_t k, uint8_t *met)
 {
@@ -408,8 +423,14 @@ static enum err pair_many(struct match *m, struct met_rows *t, size_t k, uint8_t
     uint32_t signature = m->many_of[k];
     struct pairing p = {.m = m, .many = many, .met = met};
     enum err err = ERR_OK;
+    if (m->steps == 0) { /* the first step is refused already */
+        return ERR_OK;
+    }
     for (uint32_t o = m->one_first[signature]; o != UINT32_MAX && !err; o = m->one_next[o]) {
         p.one = &m->one->s[o];
+        if (!meet(m, many, p.one)) { /* their result's labels would be made for nothing */
+            continue;
+        }
         err = result_labels(m, many->labels, p.one->labels, &p.labels);
         err = err ? err : pair(m, t, &p, signature);
     }

@@ -11,6 +11,7 @@
 
 enum {
     DEPTH_MAX = 400,
+    HEIGHT_MAX = 2000, /* of a chain like a + b + c ...: the walks over the tree recurse */
     TOKEN_RUNES_SHOWN = 10
 };
 
@@ -158,6 +159,11 @@ enum err node_add_arg(struct parser *p, struct node *n, struct node *arg)
         return parse_no_memory(p);
     }
     n->args[n->arg_count++] = arg;
+    n->height = arg && arg->height >= n->height ? arg->height + 1 : n->height;
+    if (n->height > HEIGHT_MAX) {
+        return parse_fail(p, p->last_end,
+                          "the expression is too long: at most %d operators in a row are taken", HEIGHT_MAX);
+    }
     return ERR_OK;
 }
 
@@ -465,9 +471,10 @@ static enum err parse_unary(struct parser *p, struct node **ret_n)
         return ERR_OK;
     }
     n = parse_node(p, N_UNARY, sign.pos);
-    if (!n || node_add_arg(p, n, inner)) {
+    e = n ? node_add_arg(p, n, inner) : parse_no_memory(p);
+    if (e) {
         tree_done(inner);
-        return parse_no_memory(p);
+        return e;
     }
     n->number = sign.number == OP_SUB ? -1 : 1;
     n->end = inner->end;
@@ -553,9 +560,8 @@ static enum err parse_binary(struct parser *p, struct node *left, struct node **
     if (!e && (n->fills_left || n->fills_right) && !p->options.fill_modifiers) {
         e = parse_fail(p, n->pos, "binop fill modifiers are experimental and not enabled");
     }
-    if (!e && (node_add_arg(p, n, left) || node_add_arg(p, n, right))) {
-        e = parse_no_memory(p);
-    }
+    e = e ? e : node_add_arg(p, n, left);
+    e = e ? e : node_add_arg(p, n, right);
     if (e) {
         tree_done(right);
         return e;

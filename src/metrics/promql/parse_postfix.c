@@ -182,8 +182,9 @@ static enum err parse_range(struct parser *p, struct node **n)
         return parse_fail(p, open.pos, "%s", refused);
     }
     struct node *r = parse_node(p, subquery ? N_SUBQUERY : N_MATRIX, (*n)->pos);
-    if (!r || node_add_arg(p, r, *n)) {
-        return parse_no_memory(p);
+    e = r ? node_add_arg(p, r, *n) : parse_no_memory(p);
+    if (e) {
+        return e;
     }
     r->end = p->last_end;
     r->range_ms = range->kind == N_NUMBER ? duration_ms(range->number) : 0;

@@ -9,8 +9,15 @@
 enum err eval_no_memory(struct eval *e)
 {
     enum err why = arena_err(e->a);
-    return err_set(e->info, why ? why : ERR_OOM,
-                   "the query needs more memory than it may use: narrow the selection or enlarge the step");
+    size_t limit = e->q->budget ? e->q->budget->limit_bytes : 0;
+    if (why != ERR_LIMIT || limit == 0) {
+        return err_set(e->info, why ? why : ERR_OOM, "the query needs more memory than there is");
+    }
+    return err_set(
+        e->info, why,
+        "the query needs more than the %zu MiB of memory that one query may use (half of --memory, at "
+        "most 1 GiB): narrow the selection or enlarge the step",
+        limit >> 20);
 }
 
 enum err eval_peak(struct eval *e, uint64_t samples)

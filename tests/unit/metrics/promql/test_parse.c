@@ -1,4 +1,6 @@
 /* Parse errors word for word with their places, and expressions printed back. */
+#include <string.h>
+
 #include "harness.h"
 #include "metrics/promql/engine.h"
 
@@ -149,4 +151,12 @@ TEST(deep_nesting_and_long_input_end_with_an_error)
     }
     buf_c(&b, "1");
     CHECK_EQ(promql_check(&all, buf_view(&b), &info), ERR_INVALID);
+    buf_reset(&b);
+    for (int i = 0; i < 20000; i++) { /* a chain is as deep as it is long */
+        buf_c(&b, i ? "+up" : "up");
+    }
+    CHECK_EQ(promql_check(&all, buf_view(&b), &info), ERR_INVALID);
+    CHECK(strstr(info.message, "at most 2000 operators in a row") != NULL);
+    b.n = 1900 * strlen("+up") - 1;
+    CHECK_OK(promql_check(&all, buf_view(&b), &info));
 }
