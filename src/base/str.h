@@ -77,6 +77,8 @@ MUST_USE enum err str_to_u64(struct str s, uint64_t *ret_value);
 
 /* True for well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
 bool str_utf8_valid(struct str s);
+/* Writes the code point (at most U+10FFFF) as UTF-8 and returns how many bytes that took, 1 to 4. */
+size_t utf8_put(char *out, uint32_t code);
 
 /* Of `n` candidates, the one nearest to `word` by edit distance, or NULL when none is near enough to be
  * a likely typing slip. For "did you mean ...?". */

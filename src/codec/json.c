@@ -217,26 +217,6 @@ static int32_t hex4(const char *p, const char *end)
     return v;
 }
 
-static char *put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-    } else if (c < 0x800) {
-        *out++ = (char)(0xc0 | c >> 6);
-        *out++ = (char)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        *out++ = (char)(0xe0 | c >> 12);
-        *out++ = (char)(0x80 | (c >> 6 & 63));
-        *out++ = (char)(0x80 | (c & 63));
-    } else {
-        *out++ = (char)(0xf0 | c >> 18);
-        *out++ = (char)(0x80 | (c >> 12 & 63));
-        *out++ = (char)(0x80 | (c >> 6 & 63));
-        *out++ = (char)(0x80 | (c & 63));
-    }
-    return out;
-}
-
 /* \uXXXX at x->p (after the u), pairs of surrogates joined; a lone surrogate is U+FFFD. */
 static bool unicode_escape(struct parser *x, char **out)
 {
@@ -252,7 +232,7 @@ static bool unicode_escape(struct parser *x, char **out)
         code = pair ? 0x10000 + ((code - 0xd800) << 10) + ((uint32_t)low - 0xdc00) : 0xfffd;
         x->p += pair ? 6 : 0;
     }
-    *out = put_utf8(*out, code);
+    *out += utf8_put(*out, code);
     return true;
 }
 

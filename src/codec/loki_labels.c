@@ -99,25 +99,6 @@ static void unexpected(struct scan *s, struct token t, const char *context)
 
 /* -- tokens ---------------------------------------------------------------------------------------------- */
 
-static void put_utf8(char *out, size_t *n, uint32_t code)
-{
-    if (code < 0x80) {
-        out[(*n)++] = (char)code;
-    } else if (code < 0x800) {
-        out[(*n)++] = (char)(0xc0 | (code >> 6));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    } else if (code < 0x10000) {
-        out[(*n)++] = (char)(0xe0 | (code >> 12));
-        out[(*n)++] = (char)(0x80 | ((code >> 6) & 63));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    } else {
-        out[(*n)++] = (char)(0xf0 | (code >> 18));
-        out[(*n)++] = (char)(0x80 | ((code >> 12) & 63));
-        out[(*n)++] = (char)(0x80 | ((code >> 6) & 63));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    }
-}
-
 /* Go's escapes; *i stands behind the backslash. */
 static bool unescape_one(struct str t, size_t *i, char *out, size_t *n)
 {
@@ -149,7 +130,7 @@ static bool unescape_one(struct str t, size_t *i, char *out, size_t *n)
     if (digits <= 3) {
         out[(*n)++] = (char)v;
     } else {
-        put_utf8(out, n, v);
+        *n += utf8_put(out + *n, v);
     }
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "codec/json.h"
 #include "codec/proto.h"
+#include "codec/remote_write_int.h"
 
 static enum err no_memory(struct arena *a, struct err_info *info)
 {
@@ -10,32 +11,6 @@ static enum err no_memory(struct arena *a, struct err_info *info)
 }
 
 /* -- protobuf -------------------------------------------------------------------------------------------- */
-
-static size_t count_field(struct str m, uint32_t number)
-{
-    struct reader r = reader_of(m);
-    struct proto_field f;
-    size_t n = 0;
-    while (proto_next(&r, &f)) {
-        n += f.number == number;
-    }
-    return n;
-}
-
-static bool decode_pair(struct str m, struct wire_label *l)
-{
-    struct reader r = reader_of(m);
-    struct proto_field f;
-    *l = (struct wire_label){STR(""), STR("")};
-    while (proto_next(&r, &f)) {
-        if (f.wire == PROTO_BYTES && f.number == 1) {
-            l->name = f.bytes;
-        } else if (f.wire == PROTO_BYTES && f.number == 2) {
-            l->value = f.bytes;
-        }
-    }
-    return !r.bad;
-}
 
 static bool decode_time(struct str m, ts_ns *ret_ts)
 {
@@ -72,7 +47,7 @@ static bool decode_entry(struct arena *a, struct str m, struct wire_entry *e)
         } else if (f.number == 3) {
             ok = arena_reserve(a, (void **)&metadata, &cap, e->metadata_count + 1, sizeof(*metadata)) ==
                      ERR_OK &&
-                 decode_pair(f.bytes, &metadata[e->metadata_count]);
+                 wire_decode_label(f.bytes, &metadata[e->metadata_count]);
             e->metadata_count += ok;
         }
     }
@@ -82,7 +57,7 @@ static bool decode_entry(struct arena *a, struct str m, struct wire_entry *e)
 
 static enum err decode_stream(struct arena *a, struct str m, struct wire_stream *s, struct err_info *info)
 {
-    struct wire_entry *entries = arena_array(a, count_field(m, 2) + 1, sizeof(*entries));
+    struct wire_entry *entries = arena_array(a, proto_count(m, 2) + 1, sizeof(*entries));
     struct reader r = reader_of(m);
     struct proto_field f;
     if (!entries) {
@@ -108,7 +83,7 @@ static enum err decode_stream(struct arena *a, struct str m, struct wire_stream 
 enum err loki_push_decode_proto(struct arena *a, struct str body, struct wire_push *ret_push,
                                 struct err_info *reterr_info)
 {
-    struct wire_stream *streams = arena_array(a, count_field(body, 1) + 1, sizeof(*streams));
+    struct wire_stream *streams = arena_array(a, proto_count(body, 1) + 1, sizeof(*streams));
     struct reader r = reader_of(body);
     struct proto_field f;
     size_t n = 0;

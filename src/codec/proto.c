@@ -6,6 +6,17 @@ struct reader proto_packed(const struct proto_field *f)
     return reader_of(f->bytes);
 }
 
+size_t proto_count(struct str message, uint32_t number)
+{
+    struct reader r = reader_of(message);
+    struct proto_field f;
+    size_t n = 0;
+    while (proto_next(&r, &f)) {
+        n += f.number == number;
+    }
+    return n;
+}
+
 void proto_write_tag(struct buf *b, uint32_t number, enum proto_wire wire)
 {
     write_varint(b, (uint64_t)number << 3 | (uint64_t)wire);

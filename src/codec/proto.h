@@ -66,6 +66,9 @@ static inline double proto_f64(const struct proto_field *f)
  *   struct reader p = proto_packed(&f); while (reader_left(&p)) v = read_varint(&p); */
 struct reader proto_packed(const struct proto_field *f);
 
+/* How many fields of that number the message has, up to where it is malformed. */
+size_t proto_count(struct str message, uint32_t number);
+
 void proto_write_tag(struct buf *b, uint32_t number, enum proto_wire wire);
 void proto_write_u64(struct buf *b, uint32_t number, uint64_t v); /* varint; 0 is written too */
 void proto_write_f64(struct buf *b, uint32_t number, double v);

@@ -8,17 +8,6 @@ static enum err malformed(struct err_info *info)
     return err_set(info, ERR_INVALID, "malformed remote read request");
 }
 
-static size_t count_field(struct str m, uint32_t number)
-{
-    struct reader r = reader_of(m);
-    struct proto_field f;
-    size_t n = 0;
-    while (proto_next(&r, &f)) {
-        n += f.number == number;
-    }
-    return n;
-}
-
 static bool decode_matcher(struct str m, struct read_matcher *to)
 {
     struct reader r = reader_of(m);
@@ -42,7 +31,7 @@ static enum err decode_query(struct arena *a, struct str m, struct read_query *q
 {
     struct reader r = reader_of(m);
     struct proto_field f;
-    struct read_matcher *matchers = arena_array(a, count_field(m, 3) + 1, sizeof(*matchers));
+    struct read_matcher *matchers = arena_array(a, proto_count(m, 3) + 1, sizeof(*matchers));
     if (!matchers) {
         return err_set(info, arena_err(a), "out of memory");
     }
@@ -82,7 +71,7 @@ enum err remote_read_decode(struct arena *a, struct str body, struct read_reques
     struct reader r = reader_of(body);
     struct proto_field f;
     struct accepted types = {0};
-    struct read_query *queries = arena_array(a, count_field(body, 1) + 1, sizeof(*queries));
+    struct read_query *queries = arena_array(a, proto_count(body, 1) + 1, sizeof(*queries));
     struct read_request request = {.queries = queries};
     if (!queries) {
         return err_set(reterr_info, arena_err(a), "out of memory");

@@ -28,7 +28,7 @@ static void count_fields(struct str message, size_t counts[16])
     }
 }
 
-static bool decode_label(struct str m, struct wire_label *l)
+bool wire_decode_label(struct str m, struct wire_label *l)
 {
     struct reader r = reader_of(m);
     struct proto_field f;
@@ -224,7 +224,7 @@ static bool decode_exemplar(struct wire_decode *d, struct str m, struct wire_exe
     *x = (struct wire_exemplar){.labels = labels};
     while (ok && proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_BYTES) {
-            ok = decode_label(f.bytes, &labels[x->label_count++]);
+            ok = wire_decode_label(f.bytes, &labels[x->label_count++]);
         } else if (f.number == 2) {
             x->value = proto_f64(&f);
         } else if (f.number == 3) {
@@ -255,7 +255,7 @@ static bool decode_labels(struct str bytes, struct wire_label *labels, size_t ca
         if (f.wire != PROTO_BYTES || f.number != 1) {
             continue;
         }
-        if (n < cap && !decode_label(f.bytes, &labels[n])) {
+        if (n < cap && !wire_decode_label(f.bytes, &labels[n])) {
             return false;
         }
         n++;

@@ -1,4 +1,4 @@
-/* What both versions of remote write share. Private to this folder. */
+/* What the push formats of metrics and logs share. Private to this folder. */
 #ifndef CAIRN_CODEC_REMOTE_WRITE_INT_H
 #define CAIRN_CODEC_REMOTE_WRITE_INT_H
 
@@ -12,6 +12,7 @@ struct wire_decode {
 };
 
 /* False: malformed, or no memory. */
+bool wire_decode_label(struct str m, struct wire_label *l);
 bool wire_decode_sample(struct str m, struct wire_sample *s);
 bool wire_decode_histogram(struct wire_decode *d, struct str m, struct wire_histogram *h);
 struct str wire_type_name(uint64_t t);

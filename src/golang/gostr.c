@@ -57,21 +57,8 @@ void go_put_rune(struct buf *b, int32_t c)
     if (c < 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) {
         c = GO_RUNE_ERROR;
     }
-    if (c < 0x80) {
-        buf_char(b, (char)c);
-    } else if (c < 0x800) {
-        buf_char(b, (char)(0xc0 | (c >> 6)));
-        buf_char(b, (char)(0x80 | (c & 63)));
-    } else if (c < 0x10000) {
-        buf_char(b, (char)(0xe0 | (c >> 12)));
-        buf_char(b, (char)(0x80 | ((c >> 6) & 63)));
-        buf_char(b, (char)(0x80 | (c & 63)));
-    } else {
-        buf_char(b, (char)(0xf0 | (c >> 18)));
-        buf_char(b, (char)(0x80 | ((c >> 12) & 63)));
-        buf_char(b, (char)(0x80 | ((c >> 6) & 63)));
-        buf_char(b, (char)(0x80 | (c & 63)));
-    }
+    char text[4];
+    buf_append(b, text, utf8_put(text, (uint32_t)c));
 }
 
 /* Ranges beyond ASCII that hold no letters, coarsely; everything else beyond ASCII counts as a letter. */

@@ -137,21 +137,7 @@ static struct str unescape_name(struct arena *a, struct str name)
         if (k >= name.n || k == i + 1 || code > 0x10ffff) {
             return name;
         }
-        if (code < 0x80) {
-            out[n++] = (char)code;
-        } else if (code < 0x800) {
-            out[n++] = (char)(0xc0 | (code >> 6));
-            out[n++] = (char)(0x80 | (code & 63));
-        } else if (code < 0x10000) {
-            out[n++] = (char)(0xe0 | (code >> 12));
-            out[n++] = (char)(0x80 | ((code >> 6) & 63));
-            out[n++] = (char)(0x80 | (code & 63));
-        } else {
-            out[n++] = (char)(0xf0 | (code >> 18));
-            out[n++] = (char)(0x80 | ((code >> 12) & 63));
-            out[n++] = (char)(0x80 | ((code >> 6) & 63));
-            out[n++] = (char)(0x80 | (code & 63));
-        }
+        n += utf8_put(out + n, code);
         i = k + 1;
     }
     return out ? str_of(out, n) : name;

@@ -125,33 +125,6 @@ static bool hex4(struct str s, size_t at, uint32_t *ret_value)
     return true;
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) {
-        c = 0xfffd;
-    }
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | (c >> 6));
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | (c >> 12));
-        out[1] = (char)(0x80 | ((c >> 6) & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | (c >> 18));
-    out[1] = (char)(0x80 | ((c >> 12) & 63));
-    out[2] = (char)(0x80 | ((c >> 6) & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 /* The escape at `at`: its length and what it stands for; 0 when it is none. */
 static size_t one_escape(struct str s, size_t at, char *out, size_t *ret_n)
 {
@@ -168,13 +141,14 @@ static size_t one_escape(struct str s, size_t at, char *out, size_t *ret_n)
         return 0;
     }
     if (high < 0xd800 || high > 0xdfff) {
-        *ret_n = put_utf8(out, high);
+        *ret_n = utf8_put(out, high);
         return 6;
     }
     if (!hex4(s, at + 6, &low) || low < 0xdc00) {
         return 0;
     }
-    *ret_n = put_utf8(out, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+    uint32_t code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+    *ret_n = utf8_put(out, code > 0x10ffff ? 0xfffd : code);
     return 12;
 }
 

@@ -167,15 +167,9 @@ static struct token fail_rune(struct lexer *l, const char *what, int32_t c)
         snprintf(shown, sizeof(shown), "'\xef\xbf\xbd'");
     } else if (c < 0x20 || c == 0x7f) {
         snprintf(shown, sizeof(shown), "'\\x%02x'", (unsigned)c);
-    } else if (c < 0x80) {
-        snprintf(shown, sizeof(shown), "'%c'", (int)c);
-    } else if (c < 0x800) {
-        snprintf(shown, sizeof(shown), "'%c%c'", 0xc0 | (c >> 6), 0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        snprintf(shown, sizeof(shown), "'%c%c%c'", 0xe0 | (c >> 12), 0x80 | ((c >> 6) & 63), 0x80 | (c & 63));
     } else {
-        snprintf(shown, sizeof(shown), "'%c%c%c%c'", 0xf0 | (c >> 18), 0x80 | ((c >> 12) & 63),
-                 0x80 | ((c >> 6) & 63), 0x80 | (c & 63));
+        char rune[4];
+        snprintf(shown, sizeof(shown), "'%.*s'", (int)utf8_put(rune, (uint32_t)c), rune);
     }
     return fail(l, "%s %s", what, shown);
 }
@@ -264,25 +258,6 @@ static struct token lex_string(struct lexer *l, int32_t quote)
     }
 }
 
-static void put_utf8(char *out, size_t *n, uint32_t code)
-{
-    if (code < 0x80) {
-        out[(*n)++] = (char)code;
-    } else if (code < 0x800) {
-        out[(*n)++] = (char)(0xc0 | (code >> 6));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    } else if (code < 0x10000) {
-        out[(*n)++] = (char)(0xe0 | (code >> 12));
-        out[(*n)++] = (char)(0x80 | ((code >> 6) & 63));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    } else {
-        out[(*n)++] = (char)(0xf0 | (code >> 18));
-        out[(*n)++] = (char)(0x80 | ((code >> 12) & 63));
-        out[(*n)++] = (char)(0x80 | ((code >> 6) & 63));
-        out[(*n)++] = (char)(0x80 | (code & 63));
-    }
-}
-
 static void unescape_one(struct str raw, size_t *i, char quote, char *out, size_t *n)
 {
     static const char from[] = "abfnrtv\\", to[] = "\a\b\f\n\r\t\v\\";
@@ -301,7 +276,7 @@ static void unescape_one(struct str raw, size_t *i, char quote, char *out, size_
     if (digits <= 3) {
         out[(*n)++] = (char)v;
     } else {
-        put_utf8(out, n, v);
+        *n += utf8_put(out + *n, v);
     }
 }
 

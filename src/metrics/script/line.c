@@ -43,25 +43,6 @@ enum err script_duration(struct str text, int64_t *ret_ms, struct err_info *rete
 
 /* -- strings and labels ---------------------------------------------------------------------------------- */
 
-static void put_rune(struct buf *b, uint32_t c)
-{
-    if (c < 0x80) {
-        buf_char(b, (char)c);
-    } else if (c < 0x800) {
-        buf_char(b, (char)(0xc0 | c >> 6));
-        buf_char(b, (char)(0x80 | (c & 0x3f)));
-    } else {
-        if (c >= 0x10000) {
-            buf_char(b, (char)(0xf0 | c >> 18));
-            buf_char(b, (char)(0x80 | (c >> 12 & 0x3f)));
-        } else {
-            buf_char(b, (char)(0xe0 | c >> 12));
-        }
-        buf_char(b, (char)(0x80 | (c >> 6 & 0x3f)));
-        buf_char(b, (char)(0x80 | (c & 0x3f)));
-    }
-}
-
 /* n digits of a base at s[at]; UINT32_MAX: they are not there. */
 static uint32_t code_at(struct str s, size_t at, size_t n, unsigned base)
 {
@@ -99,7 +80,8 @@ static bool put_escape(struct buf *b, struct str s, size_t *at)
     if (digits <= 3) {
         buf_char(b, (char)code);
     } else {
-        put_rune(b, code);
+        char text[4];
+        buf_append(b, text, utf8_put(text, code));
     }
     *at = from + digits;
     return true;
