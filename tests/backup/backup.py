@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -257,7 +258,8 @@ def damaged(cases, folder, s3):
     place = s3.place("damaged")
     expect(0, "", "backup", f"--data={folder}/data", f"--to={place}", "--name=a", *sealed, env=s3.env())
     _, listing = s3.call("GET", "", **{"list-type": "2", "prefix": "damaged/objects/"})
-    key = listing.decode().split("<Key>")[1].split("</Key>")[0]
+    rows = re.findall(r"<Key>(.*?)</Key>.*?<Size>(\d+)</Size>", listing.decode(), re.S)
+    key = max(rows, key=lambda row: int(row[1]))[0]  # an object of an empty file has no byte to flip
     good = s3.call("GET", key)[1]
     for bad in (good[:-1], good[:60] + bytes([good[60] ^ 4]) + good[61:]):
         s3.call("PUT", key, bad)
