@@ -169,7 +169,7 @@ static int finish(const struct import_run *run)
 static enum err store_open(const struct import_flags *f, struct tsdb **ret_db, struct err_info *info)
 {
     struct buf path AUTO_BUF = {.size_bytes_max = 4096};
-    struct tsdb_options o = {.retention_ms = IMPORT_RETENTION_MS};
+    struct tsdb_options o = {.retention_ms = IMPORT_RETENTION_MS, .no_housekeeping = true};
     buf_printf(&path, f->path.n ? "%.*s" : "%.*s/metrics", STR_FMT(f->path.n ? f->path : f->data));
     buf_char(&path, '\0');
     if (path.err != ERR_OK) {

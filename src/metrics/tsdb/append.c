@@ -336,8 +336,10 @@ static enum err consider(struct appender *a, struct head *h, unsigned partition,
         judged(a, m, status);
         return ERR_OK;
     }
-    ASSERT(s);                                        /* series_make says so, or another status */
-    __builtin_prefetch(s->tail + s->xor.bits / 8, 1); /* until it is applied */
+    ASSERT(s); /* series_make says so, or another status */
+    if (s->tail) {
+        __builtin_prefetch(s->tail + s->xor.bits / 8, 1); /* until it is applied */
+    }
     a->accepted[a->accepted_count++] = (struct accepted){.series = s,
                                                          .slot = (uint32_t)*slot,
                                                          .sample = sample,
