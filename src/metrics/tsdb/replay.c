@@ -14,7 +14,8 @@ enum {
     WINDOW_BYTES_MIN = 8 << 20, /* of records that are held to be sorted by partition */
     WINDOW_BYTES_MAX = 24 << 20,
     WINDOW_PART = 32, /* of the log: a small store's peak of memory stays near what it had */
-    WORKERS_MAX = 16
+    WORKERS_MAX = 16,
+    READ_AHEAD = 32
 };
 
 /* A record's place in its partition's queue; its bytes follow. */
@@ -74,26 +75,63 @@ static void orphan(struct tsdb *db)
     atomic_fetch_add_explicit(&db->wal_orphans, 1, memory_order_relaxed);
 }
 
+/* A sample that was read and waits for the memory of its series to come near. */
+struct read_ahead {
+    uint32_t slot;
+    ts_ms ts;
+    struct sample_value v;
+};
+
+/* Reads up to READ_AHEAD samples, asking memory for their series and then for the ends of their tails. A
+ * histogram ends the row: it lives in the reader's memory. The error is what ended it. */
+static size_t read_row(const struct head *h, struct record_reader *in, struct read_ahead *row,
+                       enum err *ret_e)
+{
+    size_t n = 0;
+    bool more = true;
+    *ret_e = ERR_OK;
+    while (more && n < READ_AHEAD &&
+           (*ret_e = record_next_sample(in, &row[n].slot, &row[n].ts, &row[n].v)) == ERR_OK) {
+        if (row[n].slot < h->slot_count) {
+            const char *s = (const char *)head_series(h, row[n].slot);
+            __builtin_prefetch(s, 1);
+            __builtin_prefetch(s + sizeof(struct series) - 1, 1);
+        }
+        more = !row[n++].v.h;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct series *s = row[i].slot < h->slot_count ? head_series(h, row[i].slot) : NULL;
+        if (s && s->tail) {
+            __builtin_prefetch(s->tail + s->xor.bits / 8, 1);
+        }
+    }
+    return n;
+}
+
 /* The samples of a record; *max rises to the newest. */
 static enum err samples(struct tsdb *db, struct head *h, bool flushed, struct record_reader *in, ts_ms *max)
 {
-    uint32_t slot = 0;
-    ts_ms ts = 0, first = INT64_MIN;
-    struct sample_value v = {0};
-    enum err e;
-    while ((e = record_next_sample(in, &slot, &ts, &v)) == ERR_OK) {
-        first = first == INT64_MIN ? ts : first;
-        if (flushed && ts < db->store.flushed_before) {
-            continue; /* a block has it */
+    struct read_ahead row[READ_AHEAD];
+    ts_ms first = INT64_MIN;
+    enum err e = ERR_OK;
+    while (e == ERR_OK) {
+        size_t n = read_row(h, in, row, &e);
+        for (size_t i = 0; i < n; i++) {
+            const struct read_ahead *r = &row[i];
+            first = first == INT64_MIN ? r->ts : first;
+            if (flushed && r->ts < db->store.flushed_before) {
+                continue; /* a block has it */
+            }
+            if (r->slot >= h->slot_count || !(head_series(h, r->slot)->flags & SERIES_LIVE)) {
+                orphan(db);
+                continue;
+            }
+            enum err failed = sample(h, r->slot, r->ts, &r->v, first);
+            if (failed != ERR_OK) {
+                return failed;
+            }
+            *max = r->ts > *max ? r->ts : *max;
         }
-        if (slot >= h->slot_count || !(head_series(h, slot)->flags & SERIES_LIVE)) {
-            orphan(db);
-            continue;
-        }
-        if ((e = sample(h, slot, ts, &v, first)) != ERR_OK) {
-            return e;
-        }
-        *max = ts > *max ? ts : *max;
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
