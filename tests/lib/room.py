@@ -18,8 +18,12 @@ USER = 65532
 
 
 def enter():
-    """Comes back inside network, mount and process namespaces of our own; what is mounted and started there ends with the script."""
+    """Comes back inside network, mount and process namespaces of our own; what is mounted and started there ends with the script.
+    Ends the script where there can be none: in a chroot the root is no mount whose propagation could be cut."""
     if os.environ.get("CAIRN_ROOM") != "inside":
+        if subprocess.run(["unshare", "--net", "--mount", "true"], stderr=subprocess.DEVNULL).returncode:
+            print(f"skipped: {sys.argv[0]}: no namespaces can be made here (a chroot?), so what it makes was not run")
+            sys.exit(0)
         os.environ["CAIRN_ROOM"] = "inside"
         os.execvp("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
                                sys.executable, *sys.argv])
