@@ -12,6 +12,7 @@ enum {
     BLOCK_BYTES_MIN = 4096,
     BLOCK_BYTES_MAX = 1 << 20,
     ALIGN = 16,
+    GIVE_BACK_BYTES = 32 << 20, /* an arena of this size was filled for longer than giving back takes */
 };
 
 struct arena_block {
@@ -105,6 +106,7 @@ static void block_free(struct arena *a, struct arena_block *b)
 
 void arena_done(struct arena *a)
 {
+    bool large = a->used_bytes >= GIVE_BACK_BYTES;
     while (a->head) {
         struct arena_block *b = a->head;
         a->head = b->prev;
@@ -112,6 +114,9 @@ void arena_done(struct arena *a)
     }
     a->next = a->end = NULL;
     a->err = ERR_OK;
+    if (large) {
+        mem_give_back();
+    }
 }
 
 void arena_reset(struct arena *a)

@@ -1,6 +1,7 @@
 /* Thin layer over malloc so that every allocation passes one fault point and one overflow check. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,11 @@ char *mem_dup(const char *p, size_t n)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void mem_give_back(void)
+{
+    (void)malloc_trim(0);
 }
 
 enum err vec_reserve(void **items, size_t *cap, size_t need, size_t item_size)

@@ -20,6 +20,8 @@ MUST_USE void *mem_aligned(size_t align, size_t size_bytes);
 MUST_USE char *mem_dup(const char *p, size_t n);
 /* Accepts NULL. */
 void mem_free(void *p);
+/* Returns to the system what the C library keeps of freed memory: after large work, it may be a lot. */
+void mem_give_back(void);
 
 /* Growth of a caller's array: makes room for `need` items of item_size in *items, doubling *cap.
  * *items and *cap are untouched on failure. Errors: OOM (also on overflow).
