@@ -365,7 +365,8 @@ TEST(compressed_files_are_read_once_and_counted_in_lines)
     CHECK(world_start(&w));
     (void)snprintf(key, sizeof(key), "%s/a.gz", w.dir);
     CHECK_STR(positions_text(w.positions, str_c(key)), "3");
-    append(&w, "b.gz", buf_view(&packed));
-    CHECK(world_wait(&w, 6)); /* only those of b.gz */
+    append(&w, "b.part", buf_view(&packed));
+    move(&w, "b.part", "b.gz"); /* it is read once: whole, or not at all */
+    CHECK(world_wait(&w, 6));   /* only those of b.gz */
     world_done(&w);
 }
