@@ -35,7 +35,7 @@ static void on_event(void *ctx, enum watch_event event, int wd)
     for (struct tail *t = watch_tails(in->watch, wd); t; t = next) {
         next = t->next_same_wd;
         if (event == WATCH_CHANGED) {
-            t->dirty = !t->closed && !t->unpacker;
+            t->dirty = !t->closed && (!t->unpacker || !unpacker_whole(t->unpacker));
             t->verify = true;
         } else if (event == WATCH_MOVED) {
             scan_check_path(t);
@@ -58,7 +58,7 @@ static void poll_files(struct file_input *in)
         bool was = t->dirty, drained = t->draining;
         struct stat st;
         if (drained && fstat(t->fd, &st) == 0) {
-            t->dirty |= !t->unpacker && (uint64_t)st.st_size != t->offset + t->partial;
+            t->dirty |= tail_has_more(t, (uint64_t)st.st_size);
         }
         scan_check_path(t);
         changed |= (t->dirty && !was) || t->draining != drained;

@@ -119,6 +119,7 @@ MUST_USE enum err tail_open(struct file_input *in, const struct file_job *job,
                             const struct file_target *target, struct str path, const char *real,
                             struct tail **ret_tail);
 /* Reads one chunk. True when there may be more at once. */
+bool tail_has_more(const struct tail *t, uint64_t size); /* by its size, which may not be t->size yet */
 bool tail_read(struct tail *t);
 /* Begins at the position: what is before counts as acknowledged. */
 void tail_seek(struct tail *t, const struct position *at);

@@ -210,7 +210,7 @@ void scan_check_path(struct tail *t)
     }
     if ((uint64_t)st.st_ino == t->id.ino && (uint64_t)st.st_dev == t->id.dev) {
         uint64_t size = (uint64_t)st.st_size;
-        t->dirty |= !t->unpacker && size != t->offset + t->partial;
+        t->dirty |= tail_has_more(t, size);
         t->size = size;
         return;
     }

@@ -456,6 +456,11 @@ static bool read_packed(struct tail *t)
     return t->dirty;
 }
 
+bool tail_has_more(const struct tail *t, uint64_t size)
+{
+    return t->unpacker ? !unpacker_whole(t->unpacker) && size != t->size : size != t->offset + t->partial;
+}
+
 bool tail_read(struct tail *t)
 {
     if (t->closed) {

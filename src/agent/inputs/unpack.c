@@ -93,16 +93,23 @@ enum err unpacker_read(struct unpacker *u, int fd, struct str *ret_text, bool *r
     memmove(u->text, u->text + u->used, u->filled - u->used);
     u->filled -= u->used;
     u->used = 0;
+    u->end = false; /* it may have grown */
     enum err e = inflate_more(u, fd);
     if (e) {
         return e;
     }
     bool last = u->filled < sizeof(u->text);
     const char *newline = u->filled ? memrchr(u->text, '\n', u->filled) : NULL;
-    u->used = newline && !last ? (size_t)(newline - u->text) + 1 : u->filled;
+    bool cut = last && !u->member_end; /* the rest of its last line may come yet */
+    u->used = cut && !newline ? 0 : newline && (cut || !last) ? (size_t)(newline - u->text) + 1 : u->filled;
     *ret_text = str_of(u->text, u->used);
     *ret_last = last;
     return ERR_OK;
+}
+
+bool unpacker_whole(const struct unpacker *u)
+{
+    return u->member_end;
 }
 
 void unpacker_give_back(struct unpacker *u, struct str text)
