@@ -185,3 +185,53 @@ ts_ms prom_dir_head_from(const struct prom_dir *d)
     }
     return from;
 }
+
+/* -- files ----------------------------------------------------------------------------------------------- */
+
+struct file_names {
+    struct arena *a;
+    struct str *items;
+    size_t n, cap;
+};
+
+/* The files of a folder below `root`, and with `deeper` those of folders in it. */
+static enum err files_add(struct file_names *f, const char *root, struct str folder, bool deeper,
+                          struct err_info *info)
+{
+    char path[4096];
+    const struct str *names = NULL;
+    size_t n = 0;
+    (void)snprintf(path, sizeof(path), "%s/%.*s", root, STR_FMT(folder));
+    enum err e = dir_list(path, f->a, &names, &n, info);
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
+        struct str name = arena_printf(f->a, "%.*s/%.*s", STR_FMT(folder), STR_FMT(names[i]));
+        if (!name.p || arena_reserve(f->a, (void **)&f->items, &f->cap, f->n + 1, sizeof(name)) != ERR_OK) {
+            return err_set(info, ERR_OOM, "no memory for the files of %s", path);
+        }
+        (void)snprintf(path, sizeof(path), "%s/%.*s", root, STR_FMT(name));
+        if (!dir_is(path)) {
+            f->items[f->n++] = name;
+        } else if (deeper) {
+            e = files_add(f, root, name, false, info);
+        }
+    }
+    return e;
+}
+
+enum err prom_dir_files(const char *path, struct arena *a, const struct str **ret_names, size_t *ret_n,
+                        struct err_info *info)
+{
+    struct file_names f = {.a = a};
+    const struct str *names = NULL;
+    size_t n = 0;
+    enum err e = strlen(path) > 3900 ? err_set(info, ERR_LIMIT, "the folder's name is too long")
+                                     : dir_list(path, a, &names, &n, info);
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
+        e = prom_ulid_is(names[i]) ? files_add(&f, path, names[i], true, info) : e;
+    }
+    if (e == ERR_OK) {
+        *ret_names = f.items;
+        *ret_n = f.n;
+    }
+    return e;
+}

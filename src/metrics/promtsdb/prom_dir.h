@@ -24,6 +24,11 @@ bool prom_dir_busy(const char *path);
  * block, and blocks marked as deletable. Damaged blocks are listed. Errors: IO, NOT_FOUND, DENIED, OOM. */
 MUST_USE enum err prom_dir_open(const char *path, struct prom_dir *ret_dir, struct err_info *info);
 void prom_dir_done(struct prom_dir *d);
+/* The files of all block folders, damaged ones too, as names below `path` ("ULID/index",
+ * "ULID/chunks/000001"): what a copy needs. Blocks never change, so a copy taken while they are read is one.
+ * In the arena. Errors: IO, NOT_FOUND, DENIED, OOM. */
+MUST_USE enum err prom_dir_files(const char *path, struct arena *a, const struct str **ret_names,
+                                 size_t *ret_n, struct err_info *info);
 
 /* Samples of the log below it are in blocks: the end of the newest block in order; INT64_MIN without one. */
 ts_ms prom_dir_head_from(const struct prom_dir *d);

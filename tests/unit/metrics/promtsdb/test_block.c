@@ -288,3 +288,21 @@ TEST(no_memory_to_open_a_folder)
     (void)snprintf(path, sizeof(path), "%s/data", TEST_DATA);
     test_fail_each(FAULT_ALLOC, open_all, path);
 }
+
+TEST(every_file_of_a_block_is_named_and_no_other)
+{
+    struct arena a AUTO_ARENA;
+    const struct str *names = NULL;
+    size_t n = 0;
+    char path[512];
+    struct err_info info = {0};
+    arena_init(&a, 0, NULL);
+    (void)snprintf(path, sizeof(path), "%s/data", TEST_DATA); /* wal and chunks_head are there, too */
+    CHECK_OK(prom_dir_files(path, &a, &names, &n, &info));
+    CHECK_EQ(n, 4);
+    CHECK_STR(names[0], "01M8BP5HEK5BVACPWE4M388ABE/chunks/000001");
+    CHECK_STR(names[1], "01M8BP5HEK5BVACPWE4M388ABE/index");
+    CHECK_STR(names[2], "01M8BP5HEK5BVACPWE4M388ABE/meta.json");
+    CHECK_STR(names[3], "01M8BP5HEK5BVACPWE4M388ABE/tombstones");
+    CHECK_EQ(prom_dir_files("/nowhere", &a, &names, &n, &info), ERR_NOT_FOUND);
+}
