@@ -144,8 +144,8 @@ void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, const struc
     w->ts = ts;
 }
 
-static enum err open_version(struct record_reader *r, struct str record, enum record_version want,
-                             struct str *ret_tenant)
+static enum err open_version(struct record_reader *r, struct str record, enum record_version first,
+                             enum record_version now, struct str *ret_tenant)
 {
     r->r = reader_of(record);
     r->slot = UINT32_MAX;
@@ -153,7 +153,7 @@ static enum err open_version(struct record_reader *r, struct str record, enum re
     r->label_count = 0;
     uint8_t version = read_u8(&r->r);
     struct str tenant = read_str(&r->r);
-    if (r->r.bad || version != want || tenant.n == 0) {
+    if (r->r.bad || (version != first && version != now) || tenant.n == 0) {
         return ERR_CORRUPT;
     }
     *ret_tenant = tenant;
@@ -162,13 +162,13 @@ static enum err open_version(struct record_reader *r, struct str record, enum re
 
 enum err record_open(struct record_reader *r, struct str record, struct str *ret_tenant)
 {
-    return open_version(r, record, RECORD_SAMPLES, ret_tenant);
+    return open_version(r, record, RECORD_SAMPLES_V1, RECORD_SAMPLES, ret_tenant);
 }
 
 enum err record_open_whole(struct record_reader *r, struct str record, struct str *ret_tenant,
                            bool *ret_allow_late)
 {
-    enum err e = open_version(r, record, RECORD_WHOLE, ret_tenant);
+    enum err e = open_version(r, record, RECORD_WHOLE_V1, RECORD_WHOLE, ret_tenant);
     *ret_allow_late = e == ERR_OK && read_u8(&r->r) != 0;
     return e == ERR_OK && r->r.bad ? ERR_CORRUPT : e;
 }

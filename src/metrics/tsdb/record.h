@@ -1,14 +1,15 @@
 /* What the log keeps: one record a batch and partition. New series come as label sets under the slot they
  * got; samples name the slot. A record may be applied twice.
  *
- *   record  = version, tenant (length, bytes), definition*, 0, sample*
+ *   record  = 5, tenant (length, bytes), definition*, 0, sample*
  *   defined = 1, slot, label count, (name, value)*
  *           | 2, slot, label count, bits, (name, value)*; labels whose bit is set are those of the definition
  *             before at the same place, and do not follow
  *   sample  = control byte, [slot difference], [time difference], value
  *
- * A whole record (staging.h) is the same with the number 3 and a byte of flags behind the tenant; its slots
+ * A whole record (staging.h) is the same with the number 6 and a byte of flags behind the tenant; its slots
  * are numbers of its own definitions. A record 4 holds an offset: whole records below it are done with.
+ * Records 1 and 3 are 5 and 6 of before, with definitions of the first form; they are read, not written.
  *
  * Control byte: bit 0 slot is the last + 1 (no difference follows), bit 1 time is that of the sample before,
  * bits 2-5 the value: 0..8 leading bytes of the float, 9 a zigzag integer, 10 a rich sample (rich.h) on its
@@ -22,12 +23,19 @@
 #include "labels/labels.h"
 #include "metrics/tsdb/rich.h"
 
-enum record_version { /* the first byte */
-    RECORD_SAMPLES = 1,
-    RECORD_SIDE = 2,  /* exemplars and metadata: see side.c */
-    RECORD_WHOLE = 3, /* a batch that came while the log was replayed */
-    RECORD_DONE = 4
+enum record_version { /* the first byte; docs/formats/metrics-wal.md */
+    RECORD_SAMPLES_V1 = 1,
+    RECORD_SIDE = 2, /* exemplars and metadata: see side.c */
+    RECORD_WHOLE_V1 = 3,
+    RECORD_DONE = 4,
+    RECORD_SAMPLES = 5,
+    RECORD_WHOLE = 6 /* a batch that came while the log was replayed */
 };
+
+static inline bool record_is_whole(uint8_t version)
+{
+    return version == RECORD_WHOLE || version == RECORD_WHOLE_V1;
+}
 
 struct record_writer {
     struct buf *b;

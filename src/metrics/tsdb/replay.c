@@ -280,7 +280,7 @@ static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct
     if (atomic_load_explicit(&r->db->closing, memory_order_relaxed)) {
         return ERR_CANCELED;
     }
-    if (version == RECORD_SIDE || version == RECORD_WHOLE || version == RECORD_DONE) {
+    if (version == RECORD_SIDE || record_is_whole(version) || version == RECORD_DONE) {
         enum err e =
             version == RECORD_SIDE ? side_replay(r->db, record) : staging_replay(r->db, offset, record);
         if (e == ERR_CORRUPT) {

@@ -15,16 +15,21 @@ static const struct label up[] = {{STR_INIT("__name__"), STR_INIT("up")},
                                   {STR_INIT("instance"), STR_INIT("a:1")}};
 static const struct labels sets[] = {{cpu0, 3}, {cpu1, 3}, {up, 2}, {cpu0, 3}};
 
+static void sets_write(struct record_writer *w)
+{
+    for (uint32_t i = 0; i < ARRAY_LEN(sets); i++) {
+        record_define(w, i * 7, sets[i]);
+    }
+    record_samples(w);
+    struct sample_value v = {.bits = f64_bits(2)};
+    record_sample(w, 0, 1000, &v);
+}
+
 static void record_make(struct buf *b)
 {
     struct record_writer w;
     record_begin(&w, b, STR("t"));
-    for (uint32_t i = 0; i < ARRAY_LEN(sets); i++) {
-        record_define(&w, i * 7, sets[i]);
-    }
-    record_samples(&w);
-    struct sample_value v = {.bits = f64_bits(2)};
-    record_sample(&w, 0, 1000, &v);
+    sets_write(&w);
 }
 
 TEST(definitions_come_back_as_they_were_written)
@@ -50,18 +55,63 @@ TEST(definitions_come_back_as_they_were_written)
     CHECK_EQ(record_next_sample(&r, &slot, &ts, &v), ERR_NOT_FOUND);
 }
 
-TEST(the_bytes_of_a_record_are_frozen)
+#define SHARED                                           \
+    "\1\0\3\10__name__\3cpu\10instance\3a:1\4mode\4idle" \
+    "\2\7\3\3\4mode\4user"                               \
+    "\2\16\2\2\10__name__\2up"                           \
+    "\2\25\3\2\10__name__\3cpu\4mode\4idle"              \
+    "\0"
+#define WHOLE                                             \
+    "\1\0\3\10__name__\3cpu\10instance\3a:1\4mode\4idle"  \
+    "\1\7\3\10__name__\3cpu\10instance\3a:1\4mode\4user"  \
+    "\1\16\2\10__name__\2up\10instance\3a:1"              \
+    "\1\25\3\10__name__\3cpu\10instance\3a:1\4mode\4idle" \
+    "\0"
+#define SAMPLE "\5\320\17\100"
+
+TEST(the_bytes_of_records_5_and_6_are_frozen)
 {
-    static const char golden[] = "\1\1t"
-                                 "\1\0\3\10__name__\3cpu\10instance\3a:1\4mode\4idle"
-                                 "\2\7\3\3\4mode\4user"
-                                 "\2\16\2\2\10__name__\2up"
-                                 "\2\25\3\2\10__name__\3cpu\4mode\4idle"
-                                 "\0"
-                                 "\5\320\17\100";
+    static const char samples[] = "\5\1t" SHARED SAMPLE, whole[] = "\6\1t\1" SHARED SAMPLE;
     struct buf b AUTO_BUF = {0};
+    struct record_writer w;
     record_make(&b);
-    CHECK(str_eq(buf_view(&b), str_of(golden, sizeof(golden) - 1)));
+    CHECK(str_eq(buf_view(&b), str_of(samples, sizeof(samples) - 1)));
+    record_begin_whole(&w, &b, STR("t"), true);
+    sets_write(&w);
+    CHECK(str_eq(buf_view(&b), str_of(whole, sizeof(whole) - 1)));
+}
+
+/* The number before the bytes of definitions and one sample; `late` for whole records. */
+static bool sets_are_read(struct str record, bool whole)
+{
+    struct label labels[LABELS_MAX];
+    struct record_reader r = {.labels = labels};
+    struct str tenant;
+    struct labels ls;
+    struct sample_value v;
+    uint32_t slot = 0;
+    ts_ms ts = 0;
+    bool late = false;
+    enum err e = whole ? record_open_whole(&r, record, &tenant, &late) : record_open(&r, record, &tenant);
+    bool same = e == ERR_OK && late == whole;
+    for (uint32_t i = 0; same && i < ARRAY_LEN(sets); i++) {
+        same = record_next_definition(&r, &slot, &ls) == ERR_OK && slot == i * 7 && labels_eq(ls, sets[i]);
+    }
+    same = same && record_next_definition(&r, &slot, &ls) == ERR_NOT_FOUND &&
+           record_next_sample(&r, &slot, &ts, &v) == ERR_OK;
+    return same && slot == 0 && ts == 1000 && f64_of_bits(v.bits) == 2;
+}
+
+TEST(records_of_every_version_stay_readable)
+{
+    static const char one[] = "\1\1t" WHOLE SAMPLE, three[] = "\3\1t\1" WHOLE SAMPLE;
+    static const char five[] = "\5\1t" SHARED SAMPLE, six[] = "\6\1t\1" SHARED SAMPLE;
+    CHECK(sets_are_read(str_of(one, sizeof(one) - 1), false));
+    CHECK(sets_are_read(str_of(three, sizeof(three) - 1), true));
+    CHECK(sets_are_read(str_of(five, sizeof(five) - 1), false));
+    CHECK(sets_are_read(str_of(six, sizeof(six) - 1), true));
+    CHECK(!sets_are_read(str_of(one, sizeof(one) - 1), true));
+    CHECK(!sets_are_read(str_of(six, sizeof(six) - 1), false));
 }
 
 TEST(a_shared_label_that_no_definition_had_is_damage)
@@ -71,10 +121,10 @@ TEST(a_shared_label_that_no_definition_had_is_damage)
     struct str tenant;
     struct labels ls;
     uint32_t slot = 0;
-    CHECK_EQ(record_open(&r, STR("\1\1t\2\0\1\1"), &tenant), ERR_OK);
+    CHECK_EQ(record_open(&r, STR("\5\1t\2\0\1\1"), &tenant), ERR_OK);
     CHECK_EQ(record_next_definition(&r, &slot, &ls), ERR_CORRUPT);
     struct record_reader longer = {.labels = labels};
-    CHECK_EQ(record_open(&longer, STR("\1\1t\1\0\1\1a\1b\2\1\2\2"), &tenant), ERR_OK);
+    CHECK_EQ(record_open(&longer, STR("\5\1t\1\0\1\1a\1b\2\1\2\2"), &tenant), ERR_OK);
     CHECK_EQ(record_next_definition(&longer, &slot, &ls), ERR_OK);
     CHECK_EQ(record_next_definition(&longer, &slot, &ls), ERR_CORRUPT);
 }

@@ -1,17 +1,23 @@
-/* A whole store as version 1 of log, manifest and series file (and version 2 of blocks) left it, frozen: what
- * is in it must come back from whatever reads it now. CAIRN_GOLDEN_WRITE makes it anew, for a new version. */
+/* Whole stores as they were left, frozen: what is in them must come back from whatever reads them now.
+ *
+ *   store-v1   log records 1 and 2, manifest 1, series file 1, block 2
+ *   store-v2   log records 2, 4, 5 and 6 beside
+ *
+ * CAIRN_GOLDEN_WRITE makes one that is not there yet, for a new version; those that are stay. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "disk/file.h"
 #include "harness.h"
 #include "metrics/model/value.h"
-#include "metrics/tsdb/tsdb.h"
+#include "metrics/tsdb/staging.h"
+#include "metrics/tsdb/tsdb_int.h"
 
-#define GOLDEN TEST_DATA "/store-v1"
+#define GOLDEN TEST_DATA "/store-v"
 #define T0 INT64_C(1600000000000)
 
 enum {
+    VERSIONS = 2,
     SERIES = 6,
     TICKS = 300, /* five hours: the first ones go to a block */
     STEP_MS = 60000,
@@ -117,7 +123,18 @@ static enum err some_delete(struct tsdb *db)
     return e;
 }
 
-static enum err golden_write(const char *dir)
+/* Whole records: one batch that is appended when replay is over, and one that the next start has to. */
+static enum err staged_append(struct tsdb *db, struct content *c, struct err_info *info)
+{
+    atomic_store(&db->staging.active, true);
+    enum err e = tick_append(db, c, TICKS, T0 + (ts_ms)TICKS * STEP_MS);
+    e = e == ERR_OK ? staging_end(db, info) : e;
+    atomic_store(&db->staging.active, true);
+    return e == ERR_OK ? tick_append(db, c, TICKS + 1, T0 + (ts_ms)(TICKS + 1) * STEP_MS) : e;
+}
+
+/* What a store of that version, and all before, can hold. */
+static enum err golden_write(const char *dir, int version)
 {
     static struct content c;
     struct err_info info = {0};
@@ -138,6 +155,7 @@ static enum err golden_write(const char *dir)
         e = tick_append(db, &c, t, T0 + (ts_ms)t * STEP_MS);
     }
     e = e == ERR_OK ? tick_append(db, &c, 0, T0 + 280 * STEP_MS + 5) : e; /* late */
+    e = e == ERR_OK && version >= 2 ? staged_append(db, &c, &info) : e;
     tsdb_close(db);
     return e;
 }
@@ -263,40 +281,60 @@ static enum err folder_copy(const char *from, const char *to, const char *name, 
     return e;
 }
 
-TEST(a_store_of_version_1_stays_readable)
+static void golden_copy(int version, const char *to)
 {
-    char copy[256];
+    char from[256], path[512];
     struct err_info info = {0};
-    struct buf want AUTO_BUF = {0}, got AUTO_BUF = {0};
-    if (getenv("CAIRN_GOLDEN_WRITE")) {
-        CHECK_OK(golden_write(GOLDEN));
-        (void)snprintf(copy, sizeof(copy), GOLDEN "/lock");
-        CHECK_OK(file_remove(copy, &info));
+    (void)snprintf(from, sizeof(from), GOLDEN "%d", version);
+    if (getenv("CAIRN_GOLDEN_WRITE") && !dir_is(from)) {
+        CHECK_OK(golden_write(from, version));
+        (void)snprintf(path, sizeof(path), "%s/lock", from);
+        CHECK_OK(file_remove(path, &info));
     }
-    (void)snprintf(copy, sizeof(copy), "%s/store-v1", test_dir());
-    CHECK_OK(folder_copy(GOLDEN, copy, ".", &info));
-    CHECK_OK(folder_copy(GOLDEN, copy, "blocks", &info));
-    CHECK_OK(folder_copy(GOLDEN, copy, "wal", &info));
-    CHECK_OK(store_print(copy, &got, &info));
-    if (getenv("CAIRN_GOLDEN_WRITE")) {
-        CHECK_OK(file_store(GOLDEN ".txt", buf_view(&got), &info));
+    CHECK_OK(folder_copy(from, to, ".", &info));
+    CHECK_OK(folder_copy(from, to, "blocks", &info));
+    CHECK_OK(folder_copy(from, to, "wal", &info));
+}
+
+static void text_check(int version, struct str got)
+{
+    char path[256];
+    struct err_info info = {0};
+    struct buf want AUTO_BUF = {0};
+    (void)snprintf(path, sizeof(path), GOLDEN "%d.txt", version);
+    if (getenv("CAIRN_GOLDEN_WRITE") && !file_exists(path)) {
+        CHECK_OK(file_store(path, got, &info));
     }
-    CHECK_OK(file_load(GOLDEN ".txt", &want, &info));
-    CHECK(str_eq(buf_view(&got), buf_view(&want)));
-    got.n = 0;
-    CHECK_OK(store_print(copy, &got, &info)); /* and once more what the first opening left */
-    CHECK(str_eq(buf_view(&got), buf_view(&want)));
+    CHECK_OK(file_load(path, &want, &info));
+    CHECK(str_eq(got, buf_view(&want)));
+}
+
+TEST(stores_of_every_version_stay_readable)
+{
+    for (int version = 1; version <= VERSIONS; version++) {
+        char copy[256];
+        struct err_info info = {0};
+        struct buf got AUTO_BUF = {0};
+        (void)snprintf(copy, sizeof(copy), "%s/store-v%d", test_dir(), version);
+        golden_copy(version, copy);
+        for (int opened = 0; opened < 2; opened++) { /* once more: what the first opening left */
+            got.n = 0;
+            CHECK_OK(store_print(copy, &got, &info));
+            text_check(version, buf_view(&got));
+        }
+    }
 }
 
 /* The same content through today's writers is read as the frozen one is. */
-TEST(a_store_written_now_is_read_as_the_frozen_one)
+TEST(a_store_written_now_is_read_as_the_frozen_ones)
 {
-    char dir[256];
-    struct err_info info = {0};
-    struct buf want AUTO_BUF = {0}, got AUTO_BUF = {0};
-    (void)snprintf(dir, sizeof(dir), "%s/store-now", test_dir());
-    CHECK_OK(golden_write(dir));
-    CHECK_OK(store_print(dir, &got, &info));
-    CHECK_OK(file_load(GOLDEN ".txt", &want, &info));
-    CHECK(str_eq(buf_view(&got), buf_view(&want)));
+    for (int version = 1; version <= VERSIONS; version++) {
+        char dir[256];
+        struct err_info info = {0};
+        struct buf got AUTO_BUF = {0};
+        (void)snprintf(dir, sizeof(dir), "%s/store-now-%d", test_dir(), version);
+        CHECK_OK(golden_write(dir, version));
+        CHECK_OK(store_print(dir, &got, &info));
+        text_check(version, buf_view(&got));
+    }
 }
