@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The query list of the Prometheus compliance project, asked of a real Prometheus and of Cairn over the same data.
 
-    compliance.py PROMETHEUS CHECKOUT [--cairn PROGRAM] [--minutes N]
+    compliance.py PROMETHEUS CHECKOUT [--cairn PROGRAM] [--minutes N] [--live HOST:PORT ...]
 
 CHECKOUT is a clone of github.com/prometheus/compliance: promql/promql-test-queries.yml and the lists of variants in
 promql/testcases/expand.go are read from there. Both servers are started empty and get an hour of what its demo service
@@ -10,18 +10,22 @@ as a range query, as the project's tester asks it, and once more as an instant q
 bit, errors included. Prints every difference and exits 1 when there is any. Standard library only.
 """
 import argparse
+import http.server
 import itertools
 import json
 import os
 import random
 import re
 import sys
+import threading
 import time
+import urllib.request
 
 from pair import PROGRAM, Pair
 from promql_diff import STALE, ask, describe, normal, push, same, unstable
 
 CONFIG = "global: {{}}\nstorage: {{tsdb: {{out_of_order_time_window: 3h}}}}\n"
+SNAPSHOT_SECONDS = 5
 
 
 def variants(checkout):
@@ -103,14 +107,67 @@ def demo_data(rng, start, minutes):
     return [(dict(labels, __name__=name), samples) for (name, labels), samples in series.items()]
 
 
-def run(pair, o):
-    start = int(time.time()) - o.minutes * 60 - 900
-    data = demo_data(random.Random(1), start * 1000, o.minutes)
-    urls = [pair.url(n) for n in ("reference", "cairn")]
+class Snapshot(http.server.ThreadingHTTPServer):
+    """What a target said at the start of this five seconds, every sample with that time."""
+
+    def __init__(self, target):
+        super().__init__(("127.0.0.1", 0), Page)
+        self.target, self.lock, self.slot, self.body = target, threading.Lock(), 0, b""
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def text(self):
+        with self.lock:
+            slot = int(time.time()) // SNAPSHOT_SECONDS
+            if slot != self.slot:
+                with urllib.request.urlopen(f"http://{self.target}/metrics", timeout=5) as r:
+                    lines = r.read().decode().splitlines()
+                stamp = " %d" % (slot * SNAPSHOT_SECONDS * 1000)
+                self.body = "".join(x + ("" if x.startswith("#") else stamp) + "\n" for x in lines).encode()
+                self.slot = slot
+            return self.body
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):  # noqa: N802, the base class's name
+        body = self.server.text()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def live_config(targets):
+    """Both programs' configuration: the targets under the names that the list of queries knows."""
+    out = "global: {scrape_interval: 2s, scrape_timeout: 2s}\nscrape_configs:\n  - job_name: demo\n    static_configs:\n"
+    for i, target in enumerate(targets):
+        page = Snapshot(target)
+        out += f"      - {{targets: ['127.0.0.1:{page.server_port}'], labels: {{instance: 'demo.promlabs.com:{10000 + i}'}}}}\n"
+    return out.replace("{", "{{").replace("}", "}}")
+
+
+def written(urls, minutes):
+    """Writes an hour of data to both; its end."""
+    start = int(time.time()) - minutes * 60 - 900
+    data = demo_data(random.Random(1), start * 1000, minutes)
     for url in urls:
         for i in range(0, len(data), 100):
             push(url, data[i : i + 100])
-    end = start + o.minutes * 60
+    return start + minutes * 60
+
+
+def scraped(minutes):
+    """Waits while both scrape; the end of what both have."""
+    time.sleep(minutes * 60)
+    return int(time.time()) - 4 * SNAPSHOT_SECONDS
+
+
+def run(pair, o):
+    urls = [pair.url(n) for n in ("reference", "cairn")]
+    end = scraped(o.minutes) if o.live else written(urls, o.minutes)
     different, varied, answered = 0, 0, 0
     todo = queries(o.checkout)
     for query in todo:
@@ -137,8 +194,10 @@ def main():
     parser.add_argument("checkout")
     parser.add_argument("--cairn", default=PROGRAM)
     parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument("--live", nargs="+", metavar="HOST:PORT", help="demo services that both scrape")
     o = parser.parse_args()
-    with Pair(o.prometheus, o.cairn, config=CONFIG, features="") as pair:
+    config = live_config(o.live) if o.live else CONFIG
+    with Pair(o.prometheus, o.cairn, config=config, features="") as pair:
         return run(pair, o)
 
 
