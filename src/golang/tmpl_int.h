@@ -148,7 +148,7 @@ struct tmpl_time {
     int32_t ns;
     bool zero; /* Go's zero time */
     int32_t offset_s;
-    const char *zone; /* abbreviation; NULL: UTC */
+    char zone[8]; /* abbreviation; "": the offset is written */
 };
 
 struct tmpl_value {

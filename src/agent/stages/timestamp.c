@@ -1,7 +1,7 @@
 /* timestamp: the entry's time from an extracted value, by Go layout or name. */
 #include "agent/stages/fudge.h"
-#include "agent/stages/go_time.h"
 #include "agent/stages/stage.h"
+#include "golang/go_time.h"
 
 enum {
     FORMATS_MAX = 16
@@ -19,8 +19,7 @@ struct timestamp_stage {
     struct str source;
     struct format formats[FORMATS_MAX];
     size_t format_count;
-    struct tz *zone;  /* location; NULL: UTC */
-    struct tz *local; /* for zone abbreviations */
+    struct tz *zone; /* location; NULL: UTC */
     bool skip;
     struct fudge fudge;
 };
@@ -91,7 +90,7 @@ static bool read_time(const struct timestamp_stage *s, const struct format *f, s
     if (!f->layout) {
         return number(f, text, ret);
     }
-    if (go_time_parse(f->layout, text, zone ? zone : s->local, &t)) {
+    if (go_time_parse(f->layout, text, zone ? zone : tz_local(), &t)) {
         return false;
     }
     if (f->guess_year) {
@@ -133,7 +132,6 @@ static void timestamp_free(struct stage *base)
 {
     struct timestamp_stage *s = (struct timestamp_stage *)base;
     tz_free(s->zone);
-    tz_free(s->local);
     fudge_done(&s->fudge);
 }
 
@@ -197,7 +195,7 @@ static enum err read_options(struct timestamp_stage *s, const struct yaml_node *
     if (!e && location.n && tz_load(location, &s->zone, &why)) {
         return yaml_error(stage_option(n, "location"), info, "%s", why.message);
     }
-    return e ? e : tz_load(STR("Local"), &s->local, info);
+    return e;
 }
 
 enum err stage_timestamp_new(const struct stage_env *env, const struct yaml_node *n, struct stage **ret_stage,

@@ -1,7 +1,7 @@
 /* The timestamp stage and Go's layouts. */
 #include <stdio.h>
 
-#include "agent/stages/go_time.h"
+#include "golang/go_time.h"
 #include "harness.h"
 #include "stage_run.h"
 
@@ -35,6 +35,9 @@ TEST(layouts_of_the_samples)
     CHECK_STR(parsed("Jan 2 2006 15h", "nov 1 2012 22h"), "1351807200000000000");
     CHECK_STR(parsed("2006-01-02T15:04:05-07", "2012-11-01T22:08:41+01"), "1351804121000000000");
     CHECK_STR(parsed("15:04 MST 2006-01-02", "22:08 GMT+3 2012-11-01"), "1351796880000000000");
+    CHECK_STR(parsed("15:04 -0700 MST 2006-01-02", "22:08 -0300 -03 2012-11-01"), "1351818480000000000");
+    CHECK_STR(parsed("15:04 MST-0700 2006-01-02", "22:08 CEST+0200 2012-11-01"), "1351800480000000000");
+    CHECK_STR(parsed("15:04 MST 2006-01-02", "22:08 ABCD 2012-11-01"), "no");
 }
 
 TEST(what_does_not_fit_a_layout_is_no_time)
@@ -48,7 +51,7 @@ TEST(what_does_not_fit_a_layout_is_no_time)
     CHECK_STR(parsed("2006-01-02", ""), "no");
 }
 
-static struct str formatted(const char *layout, ts_ns at)
+static struct str formatted(const char *layout, struct go_moment at)
 {
     static char out[128];
     struct arena a AUTO_ARENA;
@@ -58,18 +61,22 @@ static struct str formatted(const char *layout, ts_ns at)
     if (go_layout_new(&a, str_c(layout), &l)) {
         return STR("no");
     }
-    go_time_format(l, at, NULL, &b);
+    go_time_format(l, &at, &b);
     (void)snprintf(out, sizeof(out), "%.*s", STR_FMT(b));
     return str_c(out);
 }
 
 TEST(instants_are_written_as_go_writes_them)
 {
-    ts_ns t = 1351807721123000000;
+    struct go_moment t = {.s = 1351807721, .ns = 123000000, .zone = "UTC"};
     CHECK_STR(formatted("2006-01-02T15:04:05.999999999Z07:00", t), "2012-11-01T22:08:41.123Z");
     CHECK_STR(formatted("Mon Jan _2 3:04:05.000 PM 06", t), "Thu Nov  1 10:08:41.123 PM 12");
     CHECK_STR(formatted("Monday January 2 002", t), "Thursday November 1 306");
-    CHECK_STR(formatted("2006-01-02", -1), "1969-12-31");
+    CHECK_STR(formatted("2006-01-02", (struct go_moment){.s = -1, .zone = "UTC"}), "1969-12-31");
+    struct go_moment east = {.s = 1351807721, .offset_s = 7200, .zone = "CEST"}, nameless = east;
+    nameless.zone = "";
+    CHECK_STR(formatted("15:04:05 -07 MST", east), "00:08:41 +02 CEST");
+    CHECK_STR(formatted("15:04:05 Z07:00 MST", nameless), "00:08:41 +02:00 +0200");
 }
 
 #define TIMED(format) "- regex: {expression: '^(?P<t>.*)$'}\n- timestamp: {source: t, format: " format "}\n"

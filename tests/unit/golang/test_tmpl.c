@@ -77,3 +77,20 @@ TEST(compiled_expressions_are_kept_for_the_next_line)
         "42");
     tmpl_regexes_done(&kept);
 }
+
+TEST(dates_know_their_zones)
+{
+    CHECK_STR(ran(TMPL_LOKI, "{{ toDateInZone \"2006-01-02 15:04\" \"Europe/Berlin\" \"2024-07-01 12:00\" }}",
+                  NULL),
+              "2024-07-01 12:00:00 +0200 CEST");
+    CHECK_STR(ran(TMPL_LOKI,
+                  "{{ (toDateInZone \"2006-01-02T15:04:05Z07:00\" \"America/New_York\" "
+                  "\"2024-01-05T06:00:00Z\").Unix }}",
+                  NULL),
+              "1704434400");
+    CHECK_STR(ran(TMPL_LOKI,
+                  "{{ toDateInZone \"2006-01-02 15:04 -0700\" \"UTC\" \"2024-01-05 06:00 +0330\" }}", NULL),
+              "2024-01-05 06:00:00 +0330 +0330");
+    CHECK_STR(ran(TMPL_LOKI, "{{ (toDateInZone \"2006-01-02\" \"UTC\" \"2024-02-30\").IsZero }}", NULL),
+              "true");
+}

@@ -1,7 +1,8 @@
 /* TZif reading. Only the 64-bit half of a file is used; the rule behind the table (for times past its end) is
  * not: zone files of Debian reach to 2037. */
-#include "agent/stages/tz.h"
+#include "golang/tz.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,6 +125,19 @@ static enum err load_file(const char *path, struct buf *out)
     return out->err;
 }
 
+/* The file of the machine's zone: TZ names it as for Go (unset: /etc/localtime, empty: UTC, a name or a
+ * path). */
+static void local_path(char path[PATH_BYTES_MAX])
+{
+    const char *tz = getenv("TZ");
+    if (!tz) {
+        (void)snprintf(path, PATH_BYTES_MAX, "/etc/localtime");
+        return;
+    }
+    tz += *tz == ':';
+    (void)snprintf(path, PATH_BYTES_MAX, *tz == '/' ? "%s" : "/usr/share/zoneinfo/%s", *tz ? tz : "UTC");
+}
+
 enum err tz_load(struct str name, struct tz **ret_tz, struct err_info *reterr_info)
 {
     char path[PATH_BYTES_MAX];
@@ -136,8 +150,12 @@ enum err tz_load(struct str name, struct tz **ret_tz, struct err_info *reterr_in
     if (!z) {
         return err_set(reterr_info, ERR_OOM, "out of memory");
     }
-    (void)snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", STR_FMT(name));
-    enum err e = load_file(local ? "/etc/localtime" : path, &file);
+    if (local) {
+        local_path(path);
+    } else {
+        (void)snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", STR_FMT(name));
+    }
+    enum err e = load_file(path, &file);
     e = e ? e : parse(z, buf_view(&file));
     if (e == ERR_INVALID && (local || str_eq_c(name, "UTC"))) {
         z->types = 1; /* UTC, also on a machine without zone files */
@@ -151,6 +169,22 @@ enum err tz_load(struct str name, struct tz **ret_tz, struct err_info *reterr_in
     }
     *ret_tz = z;
     return ERR_OK;
+}
+
+static struct tz *local_zone;
+
+static void load_local(void)
+{
+    if (tz_load(STR("Local"), &local_zone, NULL)) {
+        local_zone = NULL;
+    }
+}
+
+const struct tz *tz_local(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, load_local);
+    return local_zone;
 }
 
 void tz_free(struct tz *z)
@@ -177,10 +211,29 @@ static size_t in_force(const struct tz *z, int64_t t)
     return low ? low - 1 : SIZE_MAX;
 }
 
-int32_t tz_offset(const struct tz *z, int64_t unix_s)
+/* Before the first change the first standard time holds, as Go's lookupFirstZone chooses. */
+static const struct zone_type *type_at(const struct tz *z, int64_t unix_s)
 {
     size_t at = in_force(z, unix_s);
-    return at == SIZE_MAX ? z->type[0].offset : z->type[z->index[at]].offset;
+    if (at != SIZE_MAX) {
+        return &z->type[z->index[at]];
+    }
+    for (size_t i = 0; i < z->types; i++) {
+        if (!z->type[i].dst) {
+            return &z->type[i];
+        }
+    }
+    return &z->type[0];
+}
+
+int32_t tz_offset(const struct tz *z, int64_t unix_s)
+{
+    return type_at(z, unix_s)->offset;
+}
+
+const char *tz_name(const struct tz *z, int64_t unix_s)
+{
+    return type_at(z, unix_s)->name;
 }
 
 int32_t tz_offset_of_wall(const struct tz *z, int64_t wall_s)
