@@ -19,7 +19,7 @@ enum {
 
 struct backup_flags {
     struct backup_places places;
-    struct str store, name, key_file, new_key, endpoint, region, profile, config_to;
+    struct str store, name, key_file, new_key, endpoint, region, profile, ca_bundle, config_to;
     uint64_t keep;
     bool verify, list, unlock, help;
 };
@@ -29,6 +29,7 @@ struct backup_flags {
     {"endpoint-url", FLAG_STR, AT(endpoint), "", "of a bucket that is not AWS': http[s]://HOST[:PORT]"}, \
         {"region", FLAG_STR, AT(region), "", "of a bucket; found out unless told"},                      \
         {"profile", FLAG_STR, AT(profile), "", "whose keys in ~/.aws open the bucket"},                  \
+        {"ca-bundle", FLAG_STR, AT(ca_bundle), "", "file of CA certificates to trust for the bucket"},   \
     {                                                                                                    \
         "help", FLAG_BOOL, AT(help), "", "this text"                                                     \
     }
@@ -160,9 +161,10 @@ static enum err objects_open(const struct backup_flags *f, bool create, struct o
         option_add(&place, "endpoint", f->endpoint);
         option_add(&place, "region", f->region);
         option_add(&place, "profile", f->profile);
-    } else if (f->endpoint.n || f->region.n || f->profile.n) {
+        option_add(&place, "ca", f->ca_bundle);
+    } else if (f->endpoint.n || f->region.n || f->profile.n || f->ca_bundle.n) {
         return err_set(info, ERR_INVALID,
-                       "--endpoint-url, --region and --profile are for s3://BUCKET/PREFIX");
+                       "--endpoint-url, --region, --profile and --ca-bundle are for s3://BUCKET/PREFIX");
     } else if (!create && !dir_is(f->store.p)) {
         return err_set(info, ERR_NOT_FOUND, "there is no folder %.*s", STR_FMT(f->store));
     }

@@ -198,7 +198,8 @@ static enum err s3_remove(struct object_store *base, struct str key, struct err_
 static void s3_close(struct object_store *base)
 {
     struct s3_store *s = of(base);
-    char *const parts[] = {s->bucket, s->prefix, s->scheme, s->host, s->base_path, s->profile, s->region};
+    char *const parts[] = {s->bucket,    s->prefix,  s->scheme, s->host,
+                           s->base_path, s->profile, s->region, s->ca_file};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         mem_free(parts[i]);
     }

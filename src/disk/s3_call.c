@@ -21,20 +21,32 @@ static enum err copy(const struct s3_credentials *from, struct s3_credentials *t
     return err_set(info, ERR_OOM, "no memory for the keys of the bucket");
 }
 
-/* The caller's own copy of the keys that hold now. Asking for new ones is not done under the lock. */
+/* The caller's own copy of the keys that hold now, or will for so long. Errors: NOT_FOUND (none do). */
+static enum err keys_held(struct s3_store *s, ts_ms longer_ms, struct s3_credentials *ret_c,
+                          struct err_info *info)
+{
+    ts_ms now = clock_wall_ms(clock_real());
+    mutex_lock(&s->lock);
+    bool good =
+        s->credentials.key_id && (!s->credentials.expires_ms || s->credentials.expires_ms - longer_ms > now);
+    enum err e = good ? copy(&s->credentials, ret_c, info) : ERR_NOT_FOUND;
+    mutex_unlock(&s->lock);
+    return e;
+}
+
+/* New keys are not asked for under the lock, and while they cannot be had the old ones are used to their end.
+ */
 static enum err keys(struct s3_store *s, struct s3_credentials *ret_c, struct err_info *info)
 {
     struct s3_credentials fresh = {0};
-    ts_ms now = clock_wall_ms(clock_real());
-    mutex_lock(&s->lock);
-    bool good = s->credentials.key_id &&
-                (!s->credentials.expires_ms || s->credentials.expires_ms - S3_RENEW_MS > now);
-    enum err e = good ? copy(&s->credentials, ret_c, info) : ERR_OK;
-    mutex_unlock(&s->lock);
-    if (good) {
+    enum err e = keys_held(s, S3_RENEW_MS, ret_c, info);
+    if (e != ERR_NOT_FOUND) {
         return e;
     }
     e = s3_credentials_find(s->client, str_c(s->profile), &fresh, info);
+    if (e && keys_held(s, 0, ret_c, NULL) == ERR_OK) {
+        return ERR_OK;
+    }
     e = e ? e : copy(&fresh, ret_c, info);
     if (!e) {
         mutex_lock(&s->lock);
@@ -109,8 +121,11 @@ static enum err attempt_sign(struct s3_store *s, const struct s3_call *c, const 
     return e ? e : t->url.err;
 }
 
-static enum err attempt_send(struct s3_store *s, struct s3_call *c, struct attempt *t, struct err_info *info)
+static enum err attempt_send(struct s3_store *s, struct s3_call *c, struct attempt *t, bool *ret_again,
+                             struct err_info *info)
 {
+    enum http_tls_fault tls = HTTP_TLS_NONE;
+    struct err_info why = {0};
     const struct s3_request *r = &t->request;
     for (size_t i = 0; i < r->header_count; i++) {
         t->headers[t->header_count++] = (struct http_header){r->headers[i].name, r->headers[i].value};
@@ -122,27 +137,26 @@ static enum err attempt_send(struct s3_store *s, struct s3_call *c, struct attem
                                    .headers = t->headers,
                                    .header_count = t->header_count,
                                    .body = c->body,
+                                   .ca_file = str_c(s->ca_file),
+                                   .reterr_tls = &tls,
                                    .timeout_ms = S3_TIMEOUT_MS + (int64_t)(bytes / S3_BYTES_PER_MS_MIN),
                                    .response_bytes_max = (size_t)(c->answer_bytes_max + S3_ANSWER_BYTES_MAX)};
-    return http_client_do(s->client, &call, &c->answer, info);
+    enum err e = http_client_do(s->client, &call, &c->answer, &why);
+    return e ? s3_explain_lost(s, e, tls, why.message, ret_again, info) : ERR_OK;
 }
 
 static enum err attempt(struct s3_store *s, struct s3_call *c, bool *ret_again, struct err_info *info)
 {
     struct attempt t = {0};
     struct s3_credentials own = {0};
-    *ret_again = false;
     enum err e = keys(s, &own, info);
+    *ret_again = e == ERR_UNAVAILABLE || e == ERR_TIMEOUT; /* the agent that has them */
     if (!e && attempt_sign(s, c, &own, &t)) {
         e = err_set(info, ERR_OOM, "no memory for a request to s3://%s", s->bucket);
     }
     if (!e) {
-        e = attempt_send(s, c, &t, info);
-        *ret_again = e == ERR_UNAVAILABLE || e == ERR_TIMEOUT;
-        if (e) {
-            struct err_info why = info ? *info : (struct err_info){0};
-            e = err_set(info, e, "%s://%s: %s", s->scheme, s->host, why.message);
-        } else if (c->answer.status < 200 || c->answer.status > 299) {
+        e = attempt_send(s, c, &t, ret_again, info);
+        if (!e && (c->answer.status < 200 || c->answer.status > 299)) {
             e = s3_explain(s, c, ret_again, info);
         }
     }

@@ -3,30 +3,23 @@
 #include "disk/s3_credentials.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "disk/file.h"
+#include "disk/s3_profile.h"
 
 #define CONTAINER_HOST "http://169.254.170.2"
 #define INSTANCE_HOST "http://169.254.169.254"
+#define INSTANCE_HOST_6 "http://[fd00:ec2::254]"
 
 enum {
-    FILE_BYTES_MAX = 1 << 20,
     ANSWER_BYTES_MAX = 64 << 10,
     AGENT_TIMEOUT_MS = 5000,
     INSTANCE_TIMEOUT_MS = 2000, /* elsewhere nobody answers there */
 };
-
-struct str s3_environment(const char *name, const char *other)
-{
-    const char *v = getenv(name);                 /* NOLINT(concurrency-mt-unsafe): set before start */
-    v = (!v || !*v) && other ? getenv(other) : v; /* NOLINT(concurrency-mt-unsafe) */
-    return str_c(v);
-}
 
 void s3_credentials_done(struct s3_credentials *c)
 {
@@ -70,106 +63,46 @@ static enum err from_environment(struct s3_credentials *c, struct err_info *info
     return fill(c, id, secret, s3_environment("AWS_SESSION_TOKEN", NULL), "the environment", info);
 }
 
-static struct str profile_name(struct str given)
+static enum err from_text(struct s3_credentials *c, const struct s3_profile *p, struct str text,
+                          const char *from, struct err_info *info)
 {
-    struct str name = given.n ? given : s3_environment("AWS_PROFILE", "AWS_DEFAULT_PROFILE");
-    return name.n ? name : STR("default");
-}
-
-/* The text of the file that a variable names, or of ~/.aws/NAME; empty when there is none. */
-static enum err shared_file(const char *variable, const char *name, struct arena *a, struct str *ret_text,
-                            struct err_info *info)
-{
-    struct str given = s3_environment(variable, NULL), home = s3_environment("HOME", NULL);
-    struct buf text AUTO_BUF = {.size_bytes_max = FILE_BYTES_MAX};
-    *ret_text = (struct str){0};
-    if (!given.n && !home.n) {
-        return ERR_OK;
-    }
-    struct str path = given.n ? arena_str(a, given) : arena_printf(a, "%.*s/.aws/%s", STR_FMT(home), name);
-    enum err e = !path.p               ? err_set(info, ERR_OOM, "no memory for a path")
-                 : file_exists(path.p) ? file_load(path.p, &text, info)
-                                       : ERR_OK;
-    if (!e) {
-        *ret_text = arena_str(a, buf_view(&text));
-        e = ret_text->p ? ERR_OK : err_set(info, ERR_OOM, "no memory for %s", path.p);
-    }
-    if (text.p) {
-        sodium_memzero(text.p, text.n);
-    }
-    return e;
-}
-
-/* Whether the line opens a section, and whether that is the profile's: [name], or [profile name] in
- * ~/.aws/config. */
-static bool section(struct str line, struct str profile, bool *ret_ours)
-{
-    if (!str_starts(line, STR("[")) || !str_ends(line, STR("]"))) {
-        return false;
-    }
-    struct str name = str_trim(str_slice(line, 1, line.n - 1));
-    if (str_starts(name, STR("profile "))) {
-        name = str_trim(str_slice(name, 8, name.n));
-    }
-    *ret_ours = str_eq(name, profile);
-    return true;
-}
-
-/* The value of a key in the profile's section; empty: none. */
-static struct str setting(struct str text, struct str profile, const char *key)
-{
-    bool ours = false;
-    struct str rest = text, found = {0};
-    while (rest.p) {
-        struct str line = str_trim(str_cut(&rest, '\n'));
-        if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';' || section(line, profile, &ours)) {
-            continue;
-        }
-        struct str value = line, name = str_trim(str_cut(&value, '='));
-        if (ours && value.p && str_ieq(name, str_c(key))) {
-            found = str_trim(value);
-        }
-    }
-    return found;
-}
-
-static enum err from_text(struct s3_credentials *c, struct str text, struct str profile, const char *from,
-                          struct err_info *info)
-{
-    struct str id = setting(text, profile, "aws_access_key_id"),
-               secret = setting(text, profile, "aws_secret_access_key");
+    struct str id = s3_profile_setting(p, text, "aws_access_key_id"),
+               secret = s3_profile_setting(p, text, "aws_secret_access_key");
     if (!id.n && !secret.n) {
         return ERR_NOT_FOUND;
     }
     if (!id.n || !secret.n) {
         return err_set(info, ERR_INVALID,
                        "profile %.*s in %s has only one of aws_access_key_id and aws_secret_access_key",
-                       STR_FMT(profile), from);
+                       STR_FMT(p->name), from);
     }
-    return fill(c, id, secret, setting(text, profile, "aws_session_token"), from, info);
+    return fill(c, id, secret, s3_profile_setting(p, text, "aws_session_token"), from, info);
+}
+
+/* What AWS' tools would do for keys and we do not: said, so that nobody waits for it to work. */
+static enum err not_done(const struct s3_profile *p, struct err_info *info)
+{
+    static const char *const ways[] = {"role_arn", "credential_process", "sso_session", "sso_start_url"};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        if (s3_profile_setting(p, p->config, ways[i]).n || s3_profile_setting(p, p->credentials, ways[i]).n) {
+            return err_set(
+                info, ERR_UNSUPPORTED,
+                "profile %.*s gets its keys by %s, which is not done here; let AWS' own tool do it: "
+                "eval \"$(aws configure export-credentials --profile %.*s --format env)\"",
+                STR_FMT(p->name), ways[i], STR_FMT(p->name));
+        }
+    }
+    return ERR_NOT_FOUND;
 }
 
 static enum err from_files(struct s3_credentials *c, struct str profile, struct err_info *info)
 {
     struct arena a AUTO_ARENA = {0};
-    struct str text = {0};
-    enum err e = shared_file("AWS_SHARED_CREDENTIALS_FILE", "credentials", &a, &text, info);
-    e = e ? e : from_text(c, text, profile, "the shared credentials file", info);
-    if (e == ERR_NOT_FOUND) {
-        e = shared_file("AWS_CONFIG_FILE", "config", &a, &text, info);
-        e = e ? e : from_text(c, text, profile, "the shared configuration file", info);
-    }
-    return e;
-}
-
-char *s3_region_find(struct str profile)
-{
-    struct arena a AUTO_ARENA = {0};
-    struct str text = {0}, region = s3_environment("AWS_REGION", "AWS_DEFAULT_REGION");
-    if (!region.n && shared_file("AWS_CONFIG_FILE", "config", &a, &text, NULL) == ERR_OK) {
-        region = setting(text, profile_name(profile), "region");
-    }
-    return region.n ? mem_dup(region.p, region.n) : NULL;
+    struct s3_profile p = {0};
+    enum err e = s3_profile_load(profile, &a, &p, info);
+    e = e ? e : from_text(c, &p, p.credentials, "the shared credentials file", info);
+    e = e == ERR_NOT_FOUND ? from_text(c, &p, p.config, "the shared configuration file", info) : e;
+    return e == ERR_NOT_FOUND ? not_done(&p, info) : e;
 }
 
 /* -- agents that answer with JSON ------------------------------------------------------------------------ */
@@ -240,6 +173,34 @@ static enum err container_token(struct arena *a, struct str *ret_token, struct e
     return e;
 }
 
+/* The token goes along: only to this host, to the addresses of AWS' agents, or under TLS. */
+static bool agent_trusted(struct str url)
+{
+    static const struct str hosts[] = {STR_INIT("127."),           STR_INIT("localhost"),
+                                       STR_INIT("[::1]"),          STR_INIT("169.254.170.2"),
+                                       STR_INIT("169.254.170.23"), STR_INIT("[fd00:ec2::23]")};
+    struct str rest = url;
+    if (str_starts(url, STR("https://")) || !str_starts(url, STR("http://"))) {
+        return str_starts(url, STR("https://"));
+    }
+    rest = str_slice(url, 7, url.n);
+    struct str host = str_cut(&rest, '/');
+    size_t colon = str_starts(host, STR("[")) ? str_find(host, STR("]:"), 0) : str_find_char(host, ':', 0);
+    if (colon != STR_NPOS) {
+        host = str_slice(host, 0, colon + str_starts(host, STR("[")));
+    }
+    bool plain = str_find_char(host, '@', 0) == STR_NPOS;
+    for (size_t i = 1; i < ARRAY_LEN(hosts); i++) {
+        if (str_eq(host, hosts[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < host.n; i++) {
+        plain &= host.p[i] == '.' || (host.p[i] >= '0' && host.p[i] <= '9');
+    }
+    return plain && str_starts(host, hosts[0]);
+}
+
 static enum err from_container(struct http_client *client, struct s3_credentials *c, struct err_info *info)
 {
     struct arena a AUTO_ARENA = {0};
@@ -250,6 +211,13 @@ static enum err from_container(struct http_client *client, struct s3_credentials
         return ERR_NOT_FOUND;
     }
     url = below.n ? arena_printf(&a, CONTAINER_HOST "%.*s", STR_FMT(below)) : url;
+    if (!below.n && !agent_trusted(url)) {
+        return err_set(
+            info, ERR_INVALID,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI=%.*s: keys are fetched only from this host, an agent of "
+            "AWS (169.254.170.2, 169.254.170.23), or by https",
+            STR_FMT(url));
+    }
     enum err e = container_token(&a, &token, info);
     e = e ? e : ask(client, "GET", url, "Authorization", token, AGENT_TIMEOUT_MS, &answer, info);
     e = e ? e : from_json(c, buf_view(&answer.body), "the container's agent", info);
@@ -283,7 +251,8 @@ static enum err from_instance(struct http_client *client, struct s3_credentials 
     struct arena a AUTO_ARENA = {0};
     struct http_answer answer = {0};
     struct str given = s3_environment("AWS_EC2_METADATA_SERVICE_ENDPOINT", NULL);
-    struct str base = given.n ? given : STR(INSTANCE_HOST);
+    bool v6 = str_ieq(s3_environment("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", NULL), STR("IPv6"));
+    struct str base = given.n ? given : v6 ? STR(INSTANCE_HOST_6) : STR(INSTANCE_HOST);
     base.n -= str_ends(base, STR("/"));
     if (str_ieq(s3_environment("AWS_EC2_METADATA_DISABLED", NULL), STR("true"))) {
         return ERR_NOT_FOUND;
@@ -307,14 +276,15 @@ enum err s3_credentials_find(struct http_client *client, struct str profile, str
 {
     struct s3_credentials c = {0};
     enum err e = profile.n ? ERR_NOT_FOUND : from_environment(&c, reterr_info);
-    e = e == ERR_NOT_FOUND ? from_files(&c, profile_name(profile), reterr_info) : e;
-    e = e == ERR_NOT_FOUND && !profile.n ? from_container(client, &c, reterr_info) : e;
-    e = e == ERR_NOT_FOUND && !profile.n ? from_instance(client, &c, reterr_info) : e;
+    e = e == ERR_NOT_FOUND ? from_files(&c, profile, reterr_info) : e;
+    e = e == ERR_NOT_FOUND ? from_container(client, &c, reterr_info) : e;
+    e = e == ERR_NOT_FOUND ? from_instance(client, &c, reterr_info) : e;
     if (e == ERR_NOT_FOUND) {
+        bool web = s3_environment("AWS_WEB_IDENTITY_TOKEN_FILE", NULL).n > 0;
         return err_set(reterr_info, e,
-                       "no keys for the bucket: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, nor "
-                       "profile %.*s in ~/.aws, nor a container's or an instance's role",
-                       STR_FMT(profile_name(profile)));
+                       "no keys for the bucket: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, nor a "
+                       "profile with keys in ~/.aws, nor a container's or an instance's role%s",
+                       web ? "; AWS_WEB_IDENTITY_TOKEN_FILE is not used here" : "");
     }
     if (!e) {
         *ret_c = c;

@@ -15,14 +15,11 @@ struct s3_credentials {
 };
 
 /* profile empty: AWS_PROFILE, or "default"; a profile that is given beats keys in the environment. Errors:
- * NOT_FOUND (the message lists what was tried), INVALID, UNAVAILABLE, OOM. */
+ * NOT_FOUND (the message lists what was tried), INVALID, UNSUPPORTED (a way to get keys that is not done),
+ * UNAVAILABLE, OOM. */
 MUST_USE enum err s3_credentials_find(struct http_client *client, struct str profile,
                                       struct s3_credentials *ret_c, struct err_info *reterr_info);
 /* Wipes and frees; leaves a zeroed struct. */
 void s3_credentials_done(struct s3_credentials *c);
-/* The region the environment or the shared files name, as a heap string; NULL: none (or no memory). */
-char *s3_region_find(struct str profile);
-/* The first of the variables that is set and not empty, else an empty string. */
-struct str s3_environment(const char *name, const char *other);
 
 #endif

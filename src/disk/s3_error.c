@@ -96,6 +96,66 @@ static long long ahead_s(const struct http_answer *answer)
                : 0;
 }
 
+/* -- no answer --------------------------------------------------------------------------------------------
+ */
+
+static enum err refused_name(const struct s3_store *s, const char *why, struct err_info *info)
+{
+    return err_set(info, ERR_DENIED, "https://%s: %s; correct the endpoint, or get a certificate for %s%s",
+                   s->host, why, s->host,
+                   s->path_style ? "" : ", or say style=path so that the bucket is no part of the name");
+}
+
+enum err s3_explain_lost(const struct s3_store *s, enum err e, enum http_tls_fault tls, const char *why,
+                         bool *ret_again, struct err_info *info)
+{
+    *ret_again =
+        tls == HTTP_TLS_NONE || tls == HTTP_TLS_HANDSHAKE ? e == ERR_UNAVAILABLE || e == ERR_TIMEOUT : false;
+    switch (tls) {
+    case HTTP_TLS_NONE:
+        return err_set(info, e, "%s://%s: %s", s->scheme, s->host, why);
+    case HTTP_TLS_HANDSHAKE:
+        return err_set(info, e, "https://%s: %s; if it does not speak TLS, say http://%s", s->host, why,
+                       s->host);
+    case HTTP_TLS_CA_FILE:
+        return err_set(info, ERR_INVALID, "cannot read CA certificates (PEM) from %s: %s",
+                       s->ca_file[0] ? s->ca_file : "the system's folder", why);
+    case HTTP_TLS_CA:
+        return s->ca_file[0]
+                   ? err_set(info, ERR_DENIED,
+                             "https://%s: its certificate is not signed by a CA in %s; name the file with "
+                             "the certificate of the CA that signed it",
+                             s->host, s->ca_file)
+                   : err_set(info, ERR_DENIED,
+                             "https://%s: its certificate is not signed by a CA that this machine trusts; if "
+                             "it is right, name the CA's certificate with --ca-bundle=FILE or AWS_CA_BUNDLE",
+                             s->host);
+    case HTTP_TLS_NAME:
+        return refused_name(s, why, info);
+    case HTTP_TLS_TIME:
+        return err_set(info, ERR_DENIED,
+                       "https://%s: its certificate has expired or is not valid yet; renew it, or set this "
+                       "machine's clock if that is wrong (timedatectl set-ntp true)",
+                       s->host);
+    }
+    return e;
+}
+
+/* -- a refusal --------------------------------------------------------------------------------------------
+ */
+
+/* The first line of an answer that is not S3's XML: a proxy's, or a web server's. */
+static struct str first_line(struct str body)
+{
+    struct str rest = str_trim(body), line = str_trim(str_cut(&rest, '\n'));
+    for (size_t i = 0; i < line.n; i++) {
+        if ((unsigned char)line.p[i] < ' ' || line.p[i] == 0x7f) {
+            return (struct str){0};
+        }
+    }
+    return line;
+}
+
 enum err s3_explain(const struct s3_store *s, const struct s3_call *c, bool *ret_again, struct err_info *info)
 {
     struct arena a AUTO_ARENA = {0};
@@ -103,6 +163,7 @@ enum err s3_explain(const struct s3_store *s, const struct s3_call *c, bool *ret
     struct str code = s3_xml_text(body, "Code", &a), text = s3_xml_text(body, "Message", &a),
                region = s3_answer_region(&c->answer, &a);
     const struct meaning m = meaning_of(code, c->answer.status);
+    text = code.n || text.n ? text : first_line(body);
     *ret_again = m.again;
     if (str_eq_c(code, "RequestTimeTooSkewed")) {
         long long s_ahead = ahead_s(&c->answer);
@@ -117,6 +178,6 @@ enum err s3_explain(const struct s3_store *s, const struct s3_call *c, bool *ret
     }
     return err_set(info, m.e, "s3://%s%s%s%.*s: %s%s%.*s%s%.*s (HTTP %d)", s->bucket, c->key.n ? "/" : "",
                    c->key.n ? s->prefix : "", STR_FMT(c->key), m.cure ? m.cure : "", m.cure ? ": " : "",
-                   STR_FMT(code), text.n ? ", " : "", text.n > 200 ? 200 : (int)text.n, text.n ? text.p : "",
-                   c->answer.status);
+                   STR_FMT(code), code.n && text.n ? ", " : "", text.n > 200 ? 200 : (int)text.n,
+                   text.n ? text.p : "", c->answer.status);
 }

@@ -27,8 +27,10 @@ struct s3_store {
     char *scheme, *host;   /* "https", "bucket.s3.eu-west-1.amazonaws.com" or the endpoint's */
     char *base_path;       /* "/bucket/" or "/" */
     char *profile;         /* may be empty */
+    char *ca_file;         /* of CAs to trust instead of the system's; may be empty */
     char *region;
     bool endpoint_given, region_given, path_style;
+    bool dual_stack, fips;     /* AWS' own endpoints */
     atomic_bool unconditional; /* the store does not know If-None-Match: told by its answer; relaxed */
     struct mutex lock;         /* guards credentials */
     struct s3_credentials credentials;
@@ -52,6 +54,9 @@ MUST_USE enum err s3_call_do(struct s3_store *s, struct s3_call *c, struct err_i
 /* s3_error.c: what an answer that is no 2xx means, with the cure. *ret_again: it may work when repeated. */
 MUST_USE enum err s3_explain(const struct s3_store *s, const struct s3_call *c, bool *ret_again,
                              struct err_info *info);
+/* As s3_explain, of an answer that did not come; `why` is the client's sentence. */
+MUST_USE enum err s3_explain_lost(const struct s3_store *s, enum err e, enum http_tls_fault tls,
+                                  const char *why, bool *ret_again, struct err_info *info);
 /* The region the answer says the bucket is in; empty: none. In the arena. */
 struct str s3_answer_region(const struct http_answer *answer, struct arena *a);
 

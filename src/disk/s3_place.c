@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "disk/s3_int.h"
+#include "disk/s3_profile.h"
 
 #define REGION_DEFAULT "us-east-1"
 
@@ -69,7 +70,10 @@ static enum err endpoint_set(struct s3_store *s, struct str place, struct str ur
 static enum err option(struct s3_store *s, struct str place, struct str name, struct str value,
                        struct err_info *info)
 {
-    char **text = str_eq_c(name, "region") ? &s->region : str_eq_c(name, "profile") ? &s->profile : NULL;
+    char **text = str_eq_c(name, "region")    ? &s->region
+                  : str_eq_c(name, "profile") ? &s->profile
+                  : str_eq_c(name, "ca")      ? &s->ca_file
+                                              : NULL;
     if (value.n == 0) {
         return wrong(info, place, "an option has no value");
     }
@@ -85,24 +89,50 @@ static enum err option(struct s3_store *s, struct str place, struct str name, st
     }
     return str_eq_c(name, "endpoint")
                ? endpoint_set(s, place, value, info)
-               : wrong(info, place, "the options are endpoint, region, profile, style");
+               : wrong(info, place, "the options are endpoint, region, profile, style, ca");
+}
+
+static enum err endpoint_find(struct s3_store *s, struct str place, struct err_info *info)
+{
+    char *endpoint =
+        s3_setting_find(str_c(s->profile), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "endpoint_url");
+    enum err e = endpoint ? endpoint_set(s, place, str_c(endpoint), info) : ERR_OK;
+    mem_free(endpoint);
+    return e;
+}
+
+static bool switched_on(const struct s3_store *s, const char *variable, const char *key)
+{
+    char *value = s3_setting_find(str_c(s->profile), variable, NULL, key);
+    bool on = value && str_ieq(str_c(value), STR("true"));
+    mem_free(value);
+    return on;
 }
 
 /* What the place does not say: from the environment and AWS' own files. A store of one's own knows its
  * buckets by path; so does a name with dots, which no wildcard certificate covers. */
 static enum err defaults(struct s3_store *s, struct str place, bool style_given, struct err_info *info)
 {
-    struct str endpoint = s3_environment("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
-    enum err e = s->endpoint_given || !endpoint.n ? ERR_OK : endpoint_set(s, place, endpoint, info);
     s->profile = s->profile ? s->profile : mem_dup("", 0);
-    s->region = s->region || !s->profile ? s->region : s3_region_find(str_c(s->profile));
+    enum err e = s->profile ? ERR_OK : err_set(info, ERR_OOM, "no memory");
+    e = e || s->endpoint_given ? e : endpoint_find(s, place, info);
+    if (e) {
+        return e;
+    }
+    struct str profile = str_c(s->profile);
+    s->region =
+        s->region ? s->region : s3_setting_find(profile, "AWS_REGION", "AWS_DEFAULT_REGION", "region");
     s->region_given = s->region != NULL;
     s->region = s->region ? s->region : mem_dup(REGION_DEFAULT, sizeof(REGION_DEFAULT) - 1);
+    s->ca_file = s->ca_file ? s->ca_file : s3_setting_find(profile, "AWS_CA_BUNDLE", NULL, "ca_bundle");
+    s->ca_file = s->ca_file ? s->ca_file : mem_dup("", 0);
     s->scheme = s->scheme ? s->scheme : mem_dup("https", 5);
+    s->dual_stack = switched_on(s, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
+    s->fips = switched_on(s, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");
     if (!style_given) {
         s->path_style = s->endpoint_given || str_find_char(str_c(s->bucket), '.', 0) != STR_NPOS;
     }
-    return e ? e : s->profile && s->region && s->scheme ? ERR_OK : err_set(info, ERR_OOM, "no memory");
+    return s->region && s->ca_file && s->scheme ? ERR_OK : err_set(info, ERR_OOM, "no memory");
 }
 
 enum err s3_place_host(struct s3_store *s, struct err_info *info)
@@ -113,7 +143,8 @@ enum err s3_place_host(struct s3_store *s, struct err_info *info)
     if (s->endpoint_given) {
         buf_printf(&host, "%s%s%s", bucket, dot, s->host);
     } else {
-        buf_printf(&host, "%s%ss3.%s.amazonaws.com%s", bucket, dot, s->region, china ? ".cn" : "");
+        buf_printf(&host, "%s%ss3%s%s.%s.amazonaws.com%s", bucket, dot, s->fips ? "-fips" : "",
+                   s->dual_stack ? ".dualstack" : "", s->region, china ? ".cn" : "");
     }
     buf_printf(&path, s->path_style ? "/%s/" : "/", s->bucket);
     char *new_host = buf_take(&host, NULL), *new_path = buf_take(&path, NULL);

@@ -1,4 +1,5 @@
 /* One HTTP call on a libcurl handle: what is set before, what is read after. */
+#include <gnutls/x509.h>
 #include <string.h>
 
 #include "net/http_client_int.h"
@@ -127,6 +128,21 @@ static CURLcode set_url(CURL *easy, struct str url)
     return code;
 }
 
+/* A configuration may say otherwise afterwards. */
+static CURLcode set_tls(CURL *easy, struct str ca_file)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    char *path = ca_file.n && code == CURLE_OK ? mem_dup(ca_file.p, ca_file.n) : NULL;
+    if (path) {
+        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        code = curl_easy_setopt(easy, CURLOPT_CAINFO, path);
+    } else if (ca_file.n) {
+        code = CURLE_OUT_OF_MEMORY;
+    }
+    mem_free(path);
+    return code;
+}
+
 static void set_limits(CURL *easy, const struct http_call *call)
 {
     long timeout_ms = call->timeout_ms > 0 ? (long)call->timeout_ms : HTTP_CALL_TIMEOUT_MS;
@@ -163,6 +179,7 @@ enum err http_running_prepare(struct http_running *run, const struct http_call *
     }
     CURLcode code = set_url(easy, call->url);
     code = code == CURLE_OK ? set_unix_socket(easy, call->unix_socket) : code;
+    code = code == CURLE_OK ? set_tls(easy, call->ca_file) : code;
     code = code == CURLE_OK ? set_method(easy, call, copy_body) : code;
     if (code != CURLE_OK) {
         return http_running_result(run, code, info);
@@ -187,6 +204,24 @@ static enum err error_of(CURLcode code)
         return ERR_INVALID;
     }
     return code == CURLE_OUT_OF_MEMORY ? ERR_OOM : ERR_UNAVAILABLE;
+}
+
+enum http_tls_fault http_running_tls_fault(const struct http_running *run, CURLcode code)
+{
+    long verdict = 0; /* of GnuTLS */
+    if (code == CURLE_SSL_CONNECT_ERROR) {
+        return HTTP_TLS_HANDSHAKE;
+    }
+    if (code == CURLE_SSL_CACERT_BADFILE) {
+        return HTTP_TLS_CA_FILE;
+    }
+    if (code != CURLE_PEER_FAILED_VERIFICATION ||
+        curl_easy_getinfo(run->easy, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK) {
+        return HTTP_TLS_NONE;
+    }
+    bool time = verdict & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED),
+         signer = verdict & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA);
+    return time && !signer ? HTTP_TLS_TIME : verdict & GNUTLS_CERT_INVALID ? HTTP_TLS_CA : HTTP_TLS_NAME;
 }
 
 enum err http_running_result(struct http_running *run, CURLcode code, struct err_info *info)

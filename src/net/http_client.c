@@ -79,7 +79,11 @@ enum err http_client_do(struct http_client *c, const struct http_call *call, str
     }
     enum err e = http_running_prepare(&run, call, false, reterr_info);
     if (e == ERR_OK) {
-        e = http_running_result(&run, curl_easy_perform(run.easy), reterr_info);
+        CURLcode code = curl_easy_perform(run.easy);
+        e = http_running_result(&run, code, reterr_info);
+        if (e && call->reterr_tls) {
+            *call->reterr_tls = http_running_tls_fault(&run, code);
+        }
     }
     if (e == ERR_OK) {
         *ret_answer = run.answer;

@@ -15,6 +15,16 @@ struct http_header {
     struct str name, value;
 };
 
+/* Why no TLS connection came about. */
+enum http_tls_fault {
+    HTTP_TLS_NONE,      /* that was not the reason */
+    HTTP_TLS_HANDSHAKE, /* the other side does not speak TLS, or none that we accept */
+    HTTP_TLS_CA_FILE,   /* the file of CA certificates cannot be read */
+    HTTP_TLS_CA,        /* the certificate is not signed by a CA we trust */
+    HTTP_TLS_NAME,      /* it is for another name */
+    HTTP_TLS_TIME,      /* it has expired, or is not valid yet */
+};
+
 struct http_call {
     struct str method; /* empty = GET */
     struct str url;
@@ -27,6 +37,8 @@ struct http_call {
     bool accept_compressed;                  /* ask for gzip/zstd and decode */
     bool follow_redirects;
     struct str unix_socket; /* path of the socket to dial instead of the URL's host; empty = none */
+    struct str ca_file;     /* certificates of the CAs to trust instead of the system's; empty = those */
+    enum http_tls_fault *reterr_tls; /* of http_client_do; may be NULL */
 };
 
 struct http_answer {

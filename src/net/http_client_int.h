@@ -38,6 +38,8 @@ MUST_USE enum err http_running_prepare(struct http_running *run, const struct ht
                                        struct err_info *info);
 /* Result of a call that ended with `code`; fills answer's status and figures. */
 MUST_USE enum err http_running_result(struct http_running *run, CURLcode code, struct err_info *info);
+/* What of TLS made it end with `code`. */
+enum http_tls_fault http_running_tls_fault(const struct http_running *run, CURLcode code);
 /* Appends "name: value"; refuses line breaks. */
 MUST_USE enum err http_running_header(struct http_running *run, struct str name, struct str value,
                                       struct err_info *info);

@@ -13,4 +13,4 @@ if [ -z "${CAIRN_WEED:-}" ]; then
     CAIRN_WEED=$venv/bin/weed
 fi
 export CAIRN_WEED
-exec python3 "$here/backup.py" "${1:-short}"
+exec python3 "$here/backup.py" "${@:-short}"

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -33,10 +34,12 @@ def port_pair():
 
 
 class S3Server:
-    """One server with a bucket; KEY may do everything, READER may only read it."""
+    """One server with a bucket; KEY may do everything, READER may only read it. With a certificate it speaks TLS only, and buckets are
+    part of the name too: BUCKET.localhost."""
 
-    def __init__(self, weed, bucket="backups"):
-        self.weed, self.bucket, self.process = weed, bucket, None
+    def __init__(self, weed, bucket="backups", certificate=None, ca=None):
+        self.weed, self.bucket, self.certificate, self.ca, self.process = weed, bucket, certificate, ca, None
+        self.scheme, self.host = ("https", "localhost") if certificate else ("http", "127.0.0.1")
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="cairn-s3-")
@@ -61,6 +64,8 @@ class S3Server:
                 f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={self.port}",
                 "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={self.dir}/s3.json", "-s3.iam=false",
                 "-master.volumeSizeLimitMB=64", "-volume.max=200", "-master.telemetry=false"]
+        if self.certificate:
+            args += [f"-s3.cert.file={self.certificate[0]}", f"-s3.key.file={self.certificate[1]}", "-s3.domainName=localhost"]
         self.log = open(f"{self.dir}/weed.log", "ab")
         self.process = subprocess.Popen(args, stdout=self.log, stderr=self.log, cwd=self.dir)
         until = time.monotonic() + 60
@@ -82,10 +87,10 @@ class S3Server:
             self.process.wait()
 
     def place(self, prefix):
-        return f"s3://{self.bucket}/{prefix}?endpoint=http://127.0.0.1:{self.port}"
+        return f"s3://{self.bucket}/{prefix}?endpoint={self.scheme}://{self.host}:{self.port}"
 
     def env(self, key=KEY, secret=SECRET):
-        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_EC2_METADATA_DISABLED": "true",
+        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CA_BUNDLE": "",
                 "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
 
     def call(self, method, key, body=b"", **params):
@@ -94,7 +99,7 @@ class S3Server:
         query = "&".join(f"{urllib.parse.quote(k, safe='-_.~')}={urllib.parse.quote(v, safe='-_.~')}"
                          for k, v in sorted(params.items()))
         stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        digest, host = hashlib.sha256(body).hexdigest(), f"127.0.0.1:{self.port}"
+        digest, host = hashlib.sha256(body).hexdigest(), f"{self.host}:{self.port}"
         names = "host;x-amz-content-sha256;x-amz-date"
         canonical = f"{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{digest}\nx-amz-date:{stamp}\n\n{names}\n{digest}"
         scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
@@ -103,12 +108,13 @@ class S3Server:
         for part in scope.split("/"):
             key_bytes = hmac.new(key_bytes, part.encode(), hashlib.sha256).digest()
         signature = hmac.new(key_bytes, to_sign.encode(), hashlib.sha256).hexdigest()
-        request = urllib.request.Request(f"http://{host}{path}" + (f"?{query}" if query else ""),
+        request = urllib.request.Request(f"{self.scheme}://{host}{path}" + (f"?{query}" if query else ""),
                                          data=body if method == "PUT" else None, method=method, headers={
             "x-amz-content-sha256": digest, "x-amz-date": stamp,
             "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/{scope},SignedHeaders={names},Signature={signature}"})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            trusted = ssl.create_default_context(cafile=self.ca) if self.ca else None
+            with urllib.request.urlopen(request, timeout=30, context=trusted) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as e:
             return e.code, e.read()

@@ -120,7 +120,10 @@ static void environment_clear(void)
                                         "AWS_ENDPOINT_URL",
                                         "AWS_ENDPOINT_URL_S3",
                                         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-                                        "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
+                                        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                        "AWS_CA_BUNDLE",
+                                        "AWS_USE_DUALSTACK_ENDPOINT",
+                                        "AWS_USE_FIPS_ENDPOINT"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         (void)unsetenv(names[i]); /* NOLINT(concurrency-mt-unsafe) */
     }
@@ -131,7 +134,8 @@ static void environment_clear(void)
 
 static void place_done(struct s3_store *s)
 {
-    char *const parts[] = {s->bucket, s->prefix, s->scheme, s->host, s->base_path, s->profile, s->region};
+    char *const parts[] = {s->bucket,    s->prefix,  s->scheme, s->host,
+                           s->base_path, s->profile, s->region, s->ca_file};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         mem_free(parts[i]);
     }
@@ -161,6 +165,37 @@ TEST(a_place_gives_host_and_path_in_both_styles)
                 "my-bucket.minio.example", "/", "");
     check_place("s3://my-bucket?region=cn-north-1", "https", "my-bucket.s3.cn-north-1.amazonaws.com.cn", "/",
                 "");
+}
+
+static void set(const char *name, const char *value)
+{
+    (void)setenv(name, value, 1); /* NOLINT(concurrency-mt-unsafe): the tests run in one thread */
+}
+
+TEST(aws_own_settings_choose_the_endpoint)
+{
+    char path[512];
+    environment_clear();
+    set("AWS_USE_DUALSTACK_ENDPOINT", "true");
+    check_place("s3://my-bucket?region=eu-west-1", "https", "my-bucket.s3.dualstack.eu-west-1.amazonaws.com",
+                "/", "");
+    set("AWS_USE_FIPS_ENDPOINT", "true");
+    check_place("s3://my-bucket", "https", "my-bucket.s3-fips.dualstack.us-east-1.amazonaws.com", "/", "");
+    environment_clear();
+    (void)snprintf(path, sizeof(path), "%s/config", test_dir());
+    CHECK_OK(
+        file_store(path,
+                   STR("[default]\nregion = eu-west-2\ns3 =\n  region = nested\n"
+                       "[profile store]\nendpoint_url = https://minio.example\nca_bundle = /etc/ca.pem\n"),
+                   NULL));
+    set("AWS_CONFIG_FILE", path);
+    check_place("s3://my-bucket", "https", "my-bucket.s3.eu-west-2.amazonaws.com", "/", "");
+    check_place("s3://my-bucket?profile=store", "https", "minio.example", "/my-bucket/", "");
+    struct s3_store s = {0};
+    CHECK_OK(s3_place_parse(&s, STR("s3://my-bucket?profile=store"), NULL));
+    CHECK_STR(str_c(s.ca_file), "/etc/ca.pem");
+    place_done(&s);
+    environment_clear();
 }
 
 TEST(wrong_places_are_refused_with_the_form)
@@ -240,11 +275,6 @@ TEST(refusals_are_told_with_their_cure)
 
 /* -- keys ------------------------------------------------------------------------------------------------ */
 
-static void set(const char *name, const char *value)
-{
-    (void)setenv(name, value, 1); /* NOLINT(concurrency-mt-unsafe): the tests run in one thread */
-}
-
 TEST(keys_come_from_the_environment_then_from_the_shared_files)
 {
     char path[512];
@@ -279,6 +309,56 @@ TEST(keys_come_from_the_environment_then_from_the_shared_files)
     CHECK_OK(s3_credentials_find(client, STR("other"), &c, &info)); /* asked for by name */
     CHECK_STR(str_c(c.key_id), "ID2");
     s3_credentials_done(&c);
+    http_client_free(client);
+    environment_clear();
+}
+
+static void check_no_keys(struct http_client *client, const char *profile, enum err want, const char *says)
+{
+    struct s3_credentials c = {0};
+    struct err_info info = {0};
+    CHECK_EQ(s3_credentials_find(client, str_c(profile), &c, &info), want);
+    if (str_find(str_c(info.message), str_c(says), 0) == STR_NPOS) {
+        test_fail_str(__FILE__, __LINE__, "message", str_c(info.message), str_c(says));
+    }
+    s3_credentials_done(&c);
+}
+
+TEST(a_profile_without_keys_says_why)
+{
+    char path[512];
+    struct http_client *client = NULL;
+    environment_clear();
+    CHECK_OK(http_client_new("test", &client));
+    (void)snprintf(path, sizeof(path), "%s/config", test_dir());
+    CHECK_OK(file_store(path,
+                        STR("[profile bare]\nregion = eu-west-1\n"
+                            "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = default\n"
+                            "[profile sso]\nsso_session = s\n"),
+                        NULL));
+    set("AWS_CONFIG_FILE", path);
+    check_no_keys(client, "none", ERR_INVALID, "no profile none");
+    check_no_keys(client, "role", ERR_UNSUPPORTED, "aws configure export-credentials --profile role");
+    check_no_keys(client, "sso", ERR_UNSUPPORTED, "sso_session");
+    check_no_keys(client, "bare", ERR_NOT_FOUND, "no keys for the bucket");
+    set("AWS_PROFILE", "none");
+    check_no_keys(client, "", ERR_INVALID, "AWS_PROFILE");
+    http_client_free(client);
+    environment_clear();
+}
+
+TEST(a_container_agent_elsewhere_gets_no_token)
+{
+    static const char *const bad[] = {"http://example.com/keys", "http://127.0.0.1.example.com/keys",
+                                      "http://127.0.0.1@example.com/keys", "http://169.254.170.22/keys",
+                                      "ftp://127.0.0.1/keys"};
+    struct http_client *client = NULL;
+    environment_clear();
+    CHECK_OK(http_client_new("test", &client));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        set("AWS_CONTAINER_CREDENTIALS_FULL_URI", bad[i]);
+        check_no_keys(client, "", ERR_INVALID, "only from this host");
+    }
     http_client_free(client);
     environment_clear();
 }
