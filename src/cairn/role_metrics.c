@@ -252,6 +252,7 @@ static void api_fill(struct metrics_role *m)
     a->remote_write = m->f.remote_write || !m->serve->alone;
     a->otlp_asked = m->f.no_effect[1];
     a->admin = m->f.admin;
+    a->per_step_stats = metrics_feature(m, "promql-per-step-stats");
     a->search = metrics_feature(m, "search-api");
     a->search_limit_max = m->f.search_limit_max;
     a->snapshot_dir = m->snapshot_dir;

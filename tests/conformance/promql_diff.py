@@ -557,8 +557,15 @@ def by_labels(rows):
     return sorted(rows, key=lambda row: sorted(row["metric"].items()))
 
 
+def samples_of(data):
+    """What the engine counted: totals and, where they are given, the counts of each step, without times of a clock."""
+    stats = data.get("stats") if isinstance(data, dict) else None
+    return stats.get("samples") if stats else None
+
+
 def normal(status, answer, ordered):
     data = answer.get("data") or {}
+    samples = samples_of(data)
     if not isinstance(data, dict) or "resultType" not in data:  # format_query, parse_query, errors
         data = {"resultType": "text", "result": json.dumps(data)}
     result = data.get("result")
@@ -570,6 +577,7 @@ def normal(status, answer, ordered):
         "errorType": answer.get("errorType"),
         "type": data.get("resultType"),
         "result": result,
+        "samples": samples,
         "warnings": sorted(answer.get("warnings") or []),
         "infos": sorted(answer.get("infos") or []),
     }
@@ -605,6 +613,7 @@ def describe(a, b):
     for key in a:
         if a[key] != b[key]:
             x, y = a[key], b[key]
+            most = 100000 if key == "samples" else 500
             if key == "result" and isinstance(x, list) and isinstance(y, list):
                 if len(x) != len(y):
                     lines.append("  result: %d rows, %d rows" % (len(x), len(y)))
@@ -613,7 +622,7 @@ def describe(a, b):
                         lines.append("  result:\n    %s\n    %s" % (json.dumps(p)[:600], json.dumps(q)[:600]))
                         break
             else:
-                lines.append("  %s:\n    %s\n    %s" % (key, json.dumps(x)[:500], json.dumps(y)[:500]))
+                lines.append("  %s:\n    %s\n    %s" % (key, json.dumps(x)[:most], json.dumps(y)[:most]))
     return "\n".join(lines)
 
 
@@ -631,6 +640,8 @@ def request(rng, o, query):
                   "step": rng.choice(["15", "60", "7", "61.5", "2.5", "5m", "1h", "120", "0.5" if rng.random() < 0.1 else "33"])}
     if rng.random() < 0.05:
         params["lookback_delta"] = rng.choice(["10s", "1m", "15m", "1"])
+    if o.stats:
+        params["stats"] = o.stats
     return path, params, ordered
 
 
@@ -645,6 +656,7 @@ def main():
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--no-write", action="store_true", help="the data is there already")
     parser.add_argument("--seconds", type=float, default=0, help="stop after so long")
+    parser.add_argument("--stats", choices=["true", "all"], help="ask for statistics and compare the counts of samples")
     parser.add_argument("--shown", type=int, default=40)
     o = parser.parse_args()
     start = o.start * 1000

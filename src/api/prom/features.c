@@ -18,8 +18,9 @@ static void category(struct json_writer *w, const char *name, const struct featu
     json_object_end(w);
 }
 
-static void promql_categories(struct json_writer *w, const struct promql_options *o)
+static void promql_categories(struct json_writer *w, const struct prom_api *api)
 {
+    const struct promql_options *o = &api->promql;
     static const char *const operators[] = {"!=",
                                             "!~",
                                             "%",
@@ -69,7 +70,7 @@ static void promql_categories(struct json_writer *w, const struct promql_options
                                        {"offset", true},
                                        {"on", true},
                                        {"per_query_lookback_delta", true},
-                                       {"per_step_stats", false},
+                                       {"per_step_stats", api->per_step_stats},
                                        {"smoothed", o->extended_ranges},
                                        {"subqueries", true},
                                        {"type_and_unit_labels", o->type_and_unit},
@@ -142,7 +143,7 @@ static void features(struct prom_call *c)
     category(&c->w, "api", api, ARRAY_LEN(api));
     category(&c->w, "otlp_receiver", otlp, ARRAY_LEN(otlp));
     category(&c->w, "prometheus", prometheus, ARRAY_LEN(prometheus));
-    promql_categories(&c->w, &a->promql);
+    promql_categories(&c->w, a);
     category(&c->w, "rules", rules, ARRAY_LEN(rules));
     category(&c->w, "scrape", scrape, ARRAY_LEN(scrape));
     discovery_category(&c->w);

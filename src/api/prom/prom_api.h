@@ -43,6 +43,7 @@ struct prom_api {
     bool remote_write;           /* accept remote write */
     bool otlp_asked;             /* for the OTLP receiver, which there is not */
     bool admin;                  /* delete_series and snapshot */
+    bool per_step_stats;         /* stats=all shows each step */
     bool search;                 /* the search endpoints */
     uint64_t search_limit_max;   /* results of a search; 0 = no limit */
     const char *snapshot_dir;    /* where snapshots go */

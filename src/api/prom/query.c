@@ -28,6 +28,7 @@ static bool apply_timeout(struct prom_call *c)
 static bool engine_options(struct prom_call *c, struct promql_options *o)
 {
     *o = c->api->promql;
+    o->step_usage = http_req_param(c->r, "stats").n > 0;
     o->subquery_step_ms = atomic_load(&c->api->evaluation_interval_ms);
     struct str text = http_req_param(c->r, "lookback_delta");
     struct err_info why = {0};
@@ -51,9 +52,26 @@ static void json_seconds(struct json_writer *w, const char *key, double seconds)
     json_raw(w, buf_view(&number));
 }
 
+/* A count for each step, as pairs of the step's time and the number. */
+static void json_steps(struct json_writer *w, const char *key, const struct promql_result *r,
+                       const uint64_t *at)
+{
+    json_key(w, key);
+    json_array_begin(w);
+    for (size_t i = 0; i < r->steps; i++) {
+        json_array_begin(w);
+        num_ts_api(w->b, r->start_ms + (ts_ms)i * r->step_ms);
+        w->comma = true;
+        json_u64(w, at[i]);
+        json_array_end(w);
+    }
+    json_array_end(w);
+}
+
 static void json_stats(struct prom_call *c, const struct promql_result *r, double seconds)
 {
     struct json_writer *w = &c->w;
+    bool each = c->api->per_step_stats && str_eq_c(http_req_param(c->r, "stats"), "all");
     json_key(w, "stats");
     json_object_begin(w);
     json_key(w, "timings");
@@ -67,8 +85,14 @@ static void json_stats(struct prom_call *c, const struct promql_result *r, doubl
     json_object_end(w);
     json_key(w, "samples");
     json_object_begin(w);
+    if (each) {
+        json_steps(w, "totalQueryableSamplesPerStep", r, r->samples_total_at);
+    }
     json_key(w, "totalQueryableSamples");
     json_u64(w, r->samples_total);
+    if (each) {
+        json_steps(w, "samplesReadPerStep", r, r->samples_read_at);
+    }
     json_key(w, "samplesRead");
     json_u64(w, r->samples_read);
     json_key(w, "peakSamples");

@@ -378,14 +378,25 @@ struct histogram *histogram_copy(const struct histogram *h, void *mem)
     return c;
 }
 
-size_t histogram_point_cost(const struct histogram *h)
+enum {
+    HEADER_BYTES = 168, /* of the original's structure: its limits count with it */
+    POINT_BYTES = 8,
+    FLOAT_POINT_BYTES = 16
+};
+
+static size_t original_bytes(const struct histogram *h)
 {
-    enum {
-        HEADER_BYTES = 168, /* of the original's structure: its limits count with it */
-        POINT_BYTES = 8,
-        FLOAT_POINT_BYTES = 16
-    };
     size_t parts = (size_t)h->positive_count + h->negative_count + h->custom_value_count +
                    h->positive_span_count + h->negative_span_count;
-    return (HEADER_BYTES + parts * 8 + POINT_BYTES) / FLOAT_POINT_BYTES;
+    return HEADER_BYTES + parts * 8;
+}
+
+size_t histogram_point_cost(const struct histogram *h)
+{
+    return (original_bytes(h) + POINT_BYTES) / FLOAT_POINT_BYTES;
+}
+
+size_t histogram_element_cost(const struct histogram *h)
+{
+    return 1 + original_bytes(h) / FLOAT_POINT_BYTES;
 }

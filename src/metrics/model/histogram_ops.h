@@ -87,6 +87,8 @@ size_t histogram_copy_bytes(const struct histogram *h);
 struct histogram *histogram_copy(const struct histogram *h, void *mem);
 /* The cost of a histogram point in samples (a float is one). */
 size_t histogram_point_cost(const struct histogram *h);
+/* Of an element of a vector, which the original rounds otherwise. */
+size_t histogram_element_cost(const struct histogram *h);
 
 /* True when `h` shows that the counter was reset since `before`. Trusts the hints YES and NO. */
 bool histogram_reset_since(const struct histogram *h, const struct histogram *before);

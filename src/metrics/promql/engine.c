@@ -55,7 +55,8 @@ static enum err set_grid(struct run *r, ts_ms start, ts_ms end, int64_t step, st
     if (!err) {
         share_equal(e, r->root);
     }
-    return err;
+    struct usage_scope whole;
+    return err ? err : usage_enter(e, &whole);
 }
 
 /* -- results --------------------------------------------------------------------------------------------- */
@@ -129,6 +130,11 @@ static enum err finish(struct run *r, struct promql_result *out)
     out->samples_total = r->usage.total;
     out->samples_read = r->usage.read;
     out->samples_peak = r->usage.peak;
+    out->samples_total_at = r->usage.total_at;
+    out->samples_read_at = r->usage.read_at;
+    out->steps = r->eval.steps;
+    out->start_ms = r->eval.start;
+    out->step_ms = r->eval.step;
     return notes_finish(&r->eval, out);
 }
 

@@ -21,6 +21,7 @@ struct promql_options {
     bool start_times;         /* use-start-timestamps */
     size_t part_steps;        /* of a range, that a thread of its own is worth; 0 = 1024 */
     unsigned sets_less;       /* of the instruction sets kernels come in, so many are left aside; at most 2 */
+    bool step_usage;          /* count samples exactly and at each step */
     bool plain; /* the reference evaluator: one operation at a time, nothing shared or streamed */
 };
 
@@ -50,6 +51,11 @@ struct promql_result {
     const struct str *warnings, *infos; /* annotations with place, as Prometheus words them */
     size_t warning_count, info_count;
     uint64_t samples_total, samples_read, samples_peak; /* for stats=all */
+    /* With options.step_usage: of each of the steps at start_ms, start_ms + step_ms, ... */
+    const uint64_t *samples_total_at, *samples_read_at;
+    size_t steps;
+    ts_ms start_ms;
+    int64_t step_ms;
 };
 
 /* Instant query at `at_ms`. Errors: INVALID (parse or type error; info->message is Prometheus' own text

@@ -72,6 +72,7 @@ static enum err eval_range_call(struct eval *e, const struct node *n, struct val
                             .keep_name = n->function->keeps_name,
                             .histograms = n->function->histograms};
     const struct node *range = NULL;
+    uint64_t before = e->usage->current;
     size_t scalars = 0;
     for (size_t i = 0; i < n->arg_count; i++) {
         if (n->args[i]->type == TYPE_MATRIX) {
@@ -87,6 +88,7 @@ static enum err eval_range_call(struct eval *e, const struct node *n, struct val
             use.args[scalars++] = s.scalar;
         }
     }
+    use.args_held = e->usage->current - before;
     return eval_range(e, range, &use, v);
 }
 
@@ -158,18 +160,55 @@ enum err eval_node(struct eval *e, const struct node *n, struct value *ret_value
     return n->shared ? share_eval(e, n, ret_value) : eval_fresh(e, n, ret_value);
 }
 
+static bool takes_range(const struct node *n)
+{
+    bool takes = false;
+    for (size_t i = 0; n->kind == N_CALL && i < n->arg_count; i++) {
+        takes |= n->args[i]->type == TYPE_MATRIX;
+    }
+    return takes;
+}
+
 /* Evaluated step by step from whole operands: while the last step is, its elements are held once more. */
 static bool gathers(const struct node *n)
 {
-    static const char *const not [] = {"label_replace", "label_join", "info"};
+    static const char *const not [] = {"label_replace", "label_join"};
     if (n->kind != N_CALL) {
         return n->kind == N_BINARY || (n->kind == N_AGGREGATE && n->aggregate == AGG_COUNT_VALUES);
     }
-    bool does = !n->function->range;
+    bool does = !takes_range(n);
     for (size_t i = 0; i < ARRAY_LEN(not ); i++) {
         does &= !str_eq_c(str_c(n->function->name), not [i]);
     }
     return does;
+}
+
+static bool is_info(const struct node *n)
+{
+    return n->kind == N_CALL && str_eq_c(str_c(n->function->name), "info");
+}
+
+/* Goes on holding what its operand or its windows did, as the original's accounts have it. */
+static bool passes_on(const struct node *n)
+{
+    switch (n->kind) {
+    case N_UNARY:
+    case N_PAREN:
+        return true;
+    case N_SELECTOR:
+        return n->smoothed;
+    case N_CALL:
+        return !gathers(n);
+    case N_NUMBER:
+    case N_STRING:
+    case N_AGGREGATE:
+    case N_BINARY:
+    case N_MATRIX:
+    case N_SUBQUERY:
+    case N_DURATION:
+        break;
+    }
+    return false;
 }
 
 /* Counts what the evaluation held; then the operands are gone, and the value is held. */
@@ -177,41 +216,73 @@ static enum err hold(struct eval *e, const struct node *n, const struct value *v
 {
     struct usage *u = e->usage;
     uint64_t points = value_points(e, v);
-    enum err err = gathers(n) ? eval_peak(e, points + u->gathered) : ERR_OK;
+    enum err err = ERR_OK;
+    if (gathers(n)) {
+        err = u->gathered_at ? usage_peak_stepwise(e, v) : eval_peak(e, points + u->gathered);
+    }
+    if (passes_on(n)) {
+        return err;
+    }
+    if (is_info(n)) { /* its operands are not let go */
+        u->current += points;
+        return err ? err : eval_peak(e, 0);
+    }
     u->current = before;
     err = err ? err : eval_peak(e, points);
     u->current = before + points;
     return err;
 }
 
+/* Evaluates operands and operator; what was gathered of the operands is forgotten. */
+static enum err eval_gathering(struct eval *e, const struct node *n, struct value *ret_value, uint64_t before)
+{
+    struct usage *u = e->usage;
+    uint64_t *outer_at = u->gathered_at;
+    u->gathered = 0;
+    u->gathered_at = e->options->step_usage ? arena_zarray(e->a, e->steps, sizeof(*u->gathered_at)) : NULL;
+    enum err err = e->options->step_usage && !u->gathered_at ? eval_no_memory(e) : ERR_OK;
+    err = err ? err : dispatch(e, n, ret_value);
+    err = err ? err : hold(e, n, ret_value, before);
+    u->gathered_at = outer_at;
+    return err;
+}
+
 static enum err eval_once(struct eval *e, const struct node *n, struct value *ret_value)
 {
     struct eval once = *e;
-    uint64_t before = e->usage->current, total = e->usage->total;
+    uint64_t before = e->usage->current;
     once.steps = 1;
     once.single = true;
-    enum err err = dispatch(&once, n, ret_value);
-    e->usage->total += (e->usage->total - total) * (e->steps - 1); /* as if at each step */
-    err = err ? err : hold(&once, n, ret_value, before);
-    return err ? err : spread(e, ret_value);
+    struct usage_scope scope;
+    enum err err = usage_enter(&once, &scope);
+    err = err ? err : eval_gathering(&once, n, ret_value, before);
+    struct usage counted = usage_leave(&once, &scope);
+    e->usage->total += counted.total * (e->steps - 1); /* as if at each step */
+    usage_repeat(e, counted.total, counted.read);
+    uint64_t points = err ? 0 : value_points(&once, ret_value);
+    err = err ? err : spread(e, ret_value);
+    e->usage->current += err ? 0 : value_points(e, ret_value) - points;
+    return err;
 }
 
 enum err eval_fresh(struct eval *e, const struct node *n, struct value *ret_value)
 {
-    bool once = n->invariant && !e->single;
-    uint64_t before = e->usage->current, gathered = e->usage->gathered;
+    struct usage *u = e->usage;
+    uint64_t before = u->current, gathered = u->gathered;
     enum err err = query_ctx_check(e->q, e->info);
     *ret_value = (struct value){0};
     if (err) {
         return err;
     }
-    e->usage->gathered = 0;
-    err = once ? eval_once(e, n, ret_value) : dispatch(e, n, ret_value);
-    if (once) { /* its operands are gone */
-        e->usage->gathered = 0;
-        e->usage->current = before;
+    if (n->invariant && !e->single) {
+        err = eval_once(e, n, ret_value);
+        err = err ? err : eval_peak(e, 0);
+    } else {
+        err = eval_gathering(e, n, ret_value, before);
     }
-    err = err ? err : hold(e, n, ret_value, before);
-    e->usage->gathered = err ? 0 : gathered + value_last(e, ret_value);
+    u->gathered = err ? 0 : gathered + value_last(e, ret_value);
+    if (!err) {
+        usage_gather(e, ret_value);
+    }
     return err;
 }

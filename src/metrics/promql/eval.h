@@ -52,6 +52,8 @@ struct usage {
     uint64_t current, peak, total;
     uint64_t read;     /* those of a window that the step before did not see yet */
     uint64_t gathered; /* elements at the last step of the operands evaluated so far */
+    /* The same at each step of the grid under way; NULL unless options.step_usage asks for it. */
+    uint64_t *total_at, *read_at, *gathered_at;
 };
 
 /* The samples a range function sees at one step: (from, to], and for anchored and smoothed ranges those of
@@ -126,6 +128,7 @@ bool stored_stale(const struct metric_series *s, size_t i);
 struct range_use {
     range_fn *fn;
     double *args[2];         /* scalar values per step (NULL = none) */
+    uint64_t args_held;      /* samples; the original evaluates them after a subquery */
     const struct node *call; /* may be NULL */
     bool keep_name;
     bool histograms; /* fn takes histograms too */
@@ -227,6 +230,46 @@ enum err eval_no_memory(struct eval *e);
 MUST_USE enum err eval_charge(struct eval *e, uint64_t samples);
 /* The peak when `samples` more were held for a moment. */
 MUST_USE enum err eval_peak(struct eval *e, uint64_t samples);
+
+/* -- samples at each step: usage.c; all of it does nothing unless options.step_usage asks -------------------
+ */
+
+/* What is counted until usage_leave is counted by itself, for the steps of `e`. */
+struct usage_scope {
+    struct usage outer;
+};
+MUST_USE enum err usage_enter(struct eval *e, struct usage_scope *scope);
+/* The same for an evaluation on a grid of its own. */
+MUST_USE enum err usage_enter_grid(struct eval *inner, struct usage_scope *scope);
+/* The counts of the scope at each step, and the outer ones put back: sums stay. */
+struct usage usage_leave(struct eval *e, const struct usage_scope *scope);
+void usage_at(struct eval *e, size_t step, uint64_t total, uint64_t read);
+/* Every point of the row was looked at. */
+void usage_row(struct eval *e, const struct series *row);
+/* Adds what a scope over the same steps counted. */
+void usage_add(struct eval *e, const uint64_t *total_at, const uint64_t *read_at);
+/* What evaluated once counted: all of it is looked at in each step, and read for the first. */
+void usage_repeat(struct eval *e, uint64_t total, uint64_t read);
+/* Adds what a subquery's inner expression read to the steps whose windows have it, and corrects the sum by
+ * what no window has. range_ms 0: all is wanted. */
+void usage_subquery(struct eval *e, const struct eval *inner, const struct usage *counted, int64_t offset_ms,
+                    int64_t range_ms);
+/* The elements of an operand at each step. */
+void usage_gather(struct eval *e, const struct value *v);
+/* The most that was held while an operator went through its gathered operands step by step. */
+MUST_USE enum err usage_peak_stepwise(struct eval *e, const struct value *result);
+
+/* What a series of a range held, in the order of series: the widest window and the last, and its points. */
+struct usage_held {
+    uint64_t order, points, widest, last;
+};
+struct usage_helds {
+    struct usage_held *items;
+    size_t n, cap;
+};
+MUST_USE enum err usage_hold(struct eval *e, struct usage_helds *h, struct usage_held item);
+/* The peak of the series one after another; current is that before the first. */
+MUST_USE enum err usage_peak_series(struct eval *e, struct usage_helds *h, uint64_t current);
 
 /* -- annotations: notes.c -------------------------------------------------------------------------------- */
 

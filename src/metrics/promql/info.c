@@ -180,6 +180,8 @@ static enum err fetch_info(struct info_job *j)
         selector.matcher_count = n + j->data_count + j->name_count;
         (void)find_selector(j->call->args[0], &selector);
         err = eval_selector(j->e, &selector, SELECT_TIME_MS, &j->info);
+        j->e->usage->gathered += err ? 0 : value_last(j->e, &j->info);
+        usage_gather(j->e, &j->info);
     }
     for (size_t i = 0; i < own; i++) {
         matcher_done(&m[i]);

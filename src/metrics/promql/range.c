@@ -46,6 +46,8 @@ struct range_job {
     bool grid_old;         /* the batch has another clock */
     uint64_t clock_number; /* of the clock whose bounds are in `clock` */
     uint64_t grid_looked_at, grid_widest, grid_read, grid_held;
+    uint32_t *grid_news; /* at each step; NULL unless asked for */
+    struct usage_helds held;
     struct str noted; /* the metric last found to be no counter; its text is in the arena */
 };
 
@@ -152,19 +154,21 @@ static enum err blank_row(struct range_job *j, struct series **ret_row)
     return j->row.v && j->row.has ? ERR_OK : eval_no_memory(e);
 }
 
-/* The filled row goes into the value, or to the consumer; an empty one stays at hand. `held`: samples in the
- * last window. */
-static enum err take_row(struct range_job *j, const struct samples *s, size_t points, uint64_t held)
+/* The filled row goes into the value, or to the consumer; an empty one stays at hand. */
+static enum err take_row(struct range_job *j, const struct samples *s, size_t points,
+                         const struct usage_held *held)
 {
     struct eval *e = j->e;
-    if (points == 0) {
-        return ERR_OK;
+    enum err err = usage_hold(e, &j->held, *held);
+    err = err || e->options->step_usage ? err : eval_peak(e, held->widest);
+    if (err || points == 0) {
+        return err;
     }
     if (j->use->call && j->use->call->function->wants_counter && any_float(e, &j->row)) {
         note_no_counter(j, s->labels);
     }
-    enum err err = eval_peak(e, points + held);
-    e->usage->current += points; /* as if it were kept: the limit is on what the query looks at */
+    err = e->options->step_usage ? ERR_OK : eval_peak(e, held->points + held->last);
+    e->usage->current += held->points; /* as if it were kept: the limit is on what the query looks at */
     if (err) {
         return err;
     }
@@ -221,27 +225,30 @@ static enum err run_windows(struct range_job *j, const struct samples *s, const 
 {
     struct eval *e = j->e;
     struct series *row;
-    uint64_t looked_at = 0, widest = 0, read = 0, held = 0;
+    struct usage_held held = {.order = s->order};
+    uint64_t looked_at = 0, read = 0;
     size_t points = 0;
     enum err err = blank_row(j, &row);
     for (size_t i = 0; i < e->steps && !err; i++) {
         struct window w;
         struct point p = {0};
         window_at(j, s, floats, shift, i, &w);
-        held = window_cost(&w);
-        looked_at += held;
-        read += window_news(j, &w, i);
-        widest = held > widest ? held : widest;
+        uint64_t news = window_news(j, &w, i);
+        held.last = window_cost(&w);
+        held.widest = held.last > held.widest ? held.last : held.widest;
+        looked_at += held.last;
+        read += news;
+        usage_at(e, i, held.last, news);
         if (w.n + (j->use->histograms ? w.histogram_count : 0) == 0 || !j->use->fn(&w, &p)) {
             continue;
         }
         points++;
+        held.points += p.h ? histogram_point_cost(p.h) : 1;
         err = series_put(e, row, i, p);
     }
     e->usage->total += looked_at;
     e->usage->read += read;
-    err = err ? err : eval_peak(e, widest);
-    err = err ? err : take_row(j, s, points, held);
+    err = err ? err : take_row(j, s, points, &held);
     return err ? err : query_ctx_check(e->q, e->info);
 }
 
@@ -272,7 +279,11 @@ static enum err grid_find(struct range_job *j, const struct metric_batch *b, con
         j->grid.high = n && first + n > j->grid.high ? first + n : j->grid.high;
         j->grid_looked_at += n;
         seen = seen < first ? first : seen;
-        j->grid_read += i && fixed ? 0 : first + n - seen;
+        size_t news = i && fixed ? 0 : first + n - seen;
+        j->grid_read += news;
+        if (j->grid_news) {
+            j->grid_news[i] = (uint32_t)news;
+        }
         seen = first + n;
         j->grid_held = n;
         j->grid_widest = n > j->grid_widest ? n : j->grid_widest;
@@ -302,8 +313,11 @@ static enum err run_kernel(struct range_job *j, const struct metric_batch *b, co
     }
     e->usage->total += j->grid_looked_at;
     e->usage->read += j->grid_read;
-    err = eval_peak(e, j->grid_widest);
-    err = err ? err : take_row(j, all, g->points, j->grid_held);
+    for (size_t i = 0; j->grid_news && i < e->steps; i++) {
+        usage_at(e, i, j->floats.end[i] - j->floats.first[i], j->grid_news[i]);
+    }
+    struct usage_held held = {all->order, g->points, j->grid_widest, j->grid_held};
+    err = take_row(j, all, g->points, &held);
     return err ? err : query_ctx_check(e->q, e->info);
 }
 
@@ -331,6 +345,10 @@ static enum err grid_init(struct range_job *j, const struct node *n)
     g.oldest = arena_array(e->a, e->steps, sizeof(*g.oldest));
     g.newest = arena_array(e->a, e->steps, sizeof(*g.newest));
     bool whole = g.has && g.oldest && g.newest;
+    if (e->options->step_usage) {
+        j->grid_news = arena_array(e->a, e->steps, sizeof(*j->grid_news));
+        whole = whole && j->grid_news;
+    }
     if (j->kernel->kind == EXTRAPOLATED || j->kernel->kind == RATE) {
         g.sampled = arena_array(e->a, e->steps, sizeof(*g.sampled));
         g.to_start = arena_array(e->a, e->steps, sizeof(*g.to_start));
@@ -456,6 +474,7 @@ static enum err range_stored(struct range_job *j, const struct node *n)
     struct metric_cursor *cursor = NULL;
     struct metric_batch b;
     int64_t lookback = e->options->lookback_ms;
+    uint64_t before = e->usage->current;
     enum err err = select_open(e, s, n->range_ms + (s->anchored || s->smoothed ? lookback : 0),
                                s->smoothed ? lookback : 0, &cursor);
     while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
@@ -475,7 +494,7 @@ static enum err range_stored(struct range_job *j, const struct node *n)
     if (!j->sink) {
         value_sort_selected(j->out);
     }
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    return err == ERR_NOT_FOUND ? usage_peak_series(e, &j->held, before) : err;
 }
 
 /* -- subqueries ------------------------------------------------------------------------------------------ */
@@ -511,6 +530,7 @@ static enum err subquery_samples(struct range_job *j, const struct eval *inner, 
                             .v = v,
                             .histogram_ts = hts,
                             .histograms = h,
+                            .order = row->order,
                             .drops_name = row->drops_name};
     for (size_t i = 0; i < n; i++) {
         if (!row->has[i]) {
@@ -552,12 +572,21 @@ static enum err range_subquery(struct range_job *j, const struct node *n)
     if (err || inner.steps == 0) {
         return err;
     }
-    uint64_t total = j->e->usage->total;
-    err = eval_node(&inner, n->args[0], &v);
-    j->e->usage->total = total; /* the windows count instead */
+    struct usage_scope scope;
+    j->e->usage->current -= j->use->args_held;
+    err = usage_enter_grid(&inner, &scope);
+    err = err ? err : eval_node(&inner, n->args[0], &v);
+    struct usage counted = usage_leave(&inner, &scope);
+    j->e->usage->total -= counted.total; /* the windows count instead */
+    usage_subquery(j->e, &inner, &counted, n->offset_ms, n->range_ms);
+    j->e->usage->current += j->use->args_held;
+    uint64_t before = j->e->usage->current;
     for (size_t k = 0; !err && k < v.n; k++) {
+        v.s[k].order = k;
         err = subquery_series(j, &inner, &v.s[k]);
     }
+    err = err ? err : usage_peak_series(j->e, &j->held, before);
+    j->e->usage->current -= err ? 0 : value_points(&inner, &v);
     return err;
 }
 

@@ -99,13 +99,19 @@ enum err call_smoothing(struct eval *e, const struct node *n, struct value *v)
 {
     struct value sf = {0}, tf = {0};
     double bad = 0;
+    uint64_t before = e->usage->current;
     enum err err = eval_node(e, n->args[1], &sf);
     err = err ? err : eval_node(e, n->args[2], &tf);
     if (err) {
         return err;
     }
-    struct range_use probe = {.fn = range_present, .call = n, .histograms = true, .keep_name = true};
-    struct range_use use = {.fn = range_smoothing, .call = n, .args = {sf.scalar, tf.scalar}};
+    struct range_use use = {.fn = range_smoothing,
+                            .call = n,
+                            .args = {sf.scalar, tf.scalar},
+                            .args_held = e->usage->current - before};
+    struct range_use probe = use;
+    probe.fn = range_present;
+    probe.histograms = probe.keep_name = true;
     bool bad_sf = bad_factor(e, sf.scalar, &bad), bad_tf = !bad_sf && bad_factor(e, tf.scalar, &bad);
     if (!bad_sf && !bad_tf) {
         return eval_range(e, n->args[0], &use, v);

@@ -146,8 +146,14 @@ static enum err raw_series(struct raw_job *j, const struct metric_batch *b, cons
         more += stored ? histogram_point_cost(stored) - 1 : 0;
         n++;
     }
+    uint64_t inside = n;
     n = extended ? extend_raw(j, ts, v, n) : n;
-    enum err err = eval_charge(e, n + more);
+    enum err err = eval_charge(e, inside + more);
+    usage_at(e, 0, n + more, n + more);
+    e->usage->total += n; /* the edges are looked at, but not held */
+    e->usage->total -= inside;
+    e->usage->read += n;
+    e->usage->read -= inside;
     return err || n == 0 ? err
                          : add_raw(e, j->out, s->labels,
                                    (struct promql_series){.n = n, .ts = ts, .values = v, .histograms = h});
@@ -162,7 +168,12 @@ static enum err raw_subquery(struct eval *e, const struct node *n, struct raw_ro
     if (err || inner.steps == 0) {
         return err;
     }
-    err = eval_node(&inner, n->args[0], &v);
+    struct usage_scope scope;
+    err = usage_enter_grid(&inner, &scope);
+    err = err ? err : eval_node(&inner, n->args[0], &v);
+    struct usage counted = usage_leave(&inner, &scope);
+    usage_at(e, 0, counted.total, 0);
+    usage_subquery(e, &inner, &counted, 0, 0);
     for (size_t k = 0; !err && k < v.n; k++) {
         struct series *s = &v.s[k];
         ts_ms *ts = arena_array(e->a, inner.steps, sizeof(*ts));

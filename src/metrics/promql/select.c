@@ -50,6 +50,7 @@ struct instant_job {
     uint32_t *ends;
     enum select_what what;
     struct value *out;
+    bool smoothed;
     const struct row_sink *sink; /* takes the rows instead of `out`; may be NULL */
     struct series row;           /* the one being filled */
     uint32_t *at;                /* of each step: the sample of a series that lies so on the clock, */
@@ -137,9 +138,12 @@ static enum err take_row(struct instant_job *j, const struct metric_series *s, s
     if (points == 0) {
         return ERR_OK;
     }
-    enum err err = eval_charge(e, points);
+    enum err err = j->smoothed ? ERR_OK : eval_charge(e, points);
     if (err) {
         return err;
+    }
+    if (!j->smoothed) { /* nor does the original count what it smooths */
+        usage_row(e, &j->row);
     }
     if (j->sink) {
         return j->sink->fn(j->sink->ctx, s->labels, s->id, j->row.v, j->row.has);
@@ -248,6 +252,15 @@ static void around_fill(struct around *x, const struct metric_batch *b, const st
     }
 }
 
+static uint64_t around_cost(const struct around *x)
+{
+    uint64_t cost = x->n;
+    for (size_t i = 0; i < x->histogram_count; i++) {
+        cost += histogram_point_cost(x->h[i]);
+    }
+    return cost;
+}
+
 static bool smoothed_at(const ts_ms *ts, const double *v, size_t n, ts_ms t, double *ret_v)
 {
     size_t i = 0;
@@ -296,13 +309,16 @@ static enum err smoothed_series(struct instant_job *j, const struct metric_batch
     int64_t back = e->options->lookback_ms;
     enum err err = around_init(&x, &scratch, s->count + (size_t)1) ? row_at_hand(j) : eval_no_memory(e);
     size_t points = 0;
+    uint64_t held = 0;
     if (!err) {
         memset(j->row.has, 0, e->steps);
     }
     for (size_t i = 0; i < e->steps && !err; i++) {
         struct point p = {0};
         around_fill(&x, b, s, j->times[i] - back, j->times[i] + back);
-        err = smoothed_point(j, s, &x, j->times[i], &p);
+        held = around_cost(&x);
+        err = eval_peak(e, held);
+        err = err ? err : smoothed_point(j, s, &x, j->times[i], &p);
         if (err == ERR_NOT_FOUND) {
             err = ERR_OK;
             continue;
@@ -310,6 +326,7 @@ static enum err smoothed_series(struct instant_job *j, const struct metric_batch
         err = err ? err : series_put(e, &j->row, i, p);
         points += p.h ? histogram_point_cost(p.h) : 1;
     }
+    e->usage->current += held; /* the original keeps its last windows */
     return err ? err : take_row(j, s, points);
 }
 
@@ -333,7 +350,7 @@ static enum err select_rows(struct instant_job *j)
         times[i] = selector_time(e, n, i);
     }
     j->times = times;
-    bool smoothed = n->smoothed && j->what == SELECT_VALUE;
+    bool smoothed = j->smoothed = n->smoothed && j->what == SELECT_VALUE;
     int64_t back = e->options->lookback_ms;
     enum err err = select_open(e, n, back, smoothed ? back : 0, &cursor);
     while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {

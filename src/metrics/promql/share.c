@@ -16,7 +16,9 @@ struct shared {
     bool single;
     struct value value;
     struct notes notes;
-    uint64_t total, read, above; /* samples looked at; and held at most, above what was held before */
+    uint64_t total, read;  /* samples looked at */
+    uint64_t above, after; /* and held, more than before: at most, and in the end */
+    const uint64_t *total_at, *read_at;
 };
 
 struct shared_list {
@@ -134,11 +136,18 @@ static enum err first_use(struct eval *e, const struct node *n, struct shared *s
     struct usage *usage = e->usage, before = *usage;
     struct eval own = *e;
     own.notes = &s->notes;
+    struct usage_scope scope;
     usage->peak = usage->current;
-    enum err err = eval_fresh(&own, n, ret_value);
+    enum err err = usage_enter(e, &scope);
+    err = err ? err : eval_fresh(&own, n, ret_value);
+    struct usage counted = usage_leave(e, &scope);
+    usage_add(e, counted.total_at, counted.read_at);
+    s->total_at = counted.total_at;
+    s->read_at = counted.read_at;
     s->total = usage->total - before.total;
     s->read = usage->read - before.read;
     s->above = usage->peak - before.current;
+    s->after = usage->current - before.current;
     usage->peak = usage->peak > before.peak ? usage->peak : before.peak;
     notes_tell(e, &s->notes, n->pos, n->pos);
     /* a place of 0 may be that of the expression's beginning or that of nothing in particular */
@@ -161,6 +170,7 @@ static enum err next_use(struct eval *e, const struct node *n, struct shared *s,
     notes_tell(e, &s->notes, s->node->pos, n->pos);
     e->usage->total += s->total;
     e->usage->read += s->read;
+    usage_add(e, s->total_at, s->read_at);
     if (s->used == s->uses) { /* nobody comes after */
         *ret_value = s->value;
         s->filled = false;
@@ -169,8 +179,9 @@ static enum err next_use(struct eval *e, const struct node *n, struct shared *s,
         err = copy_value(e, &s->value, ret_value);
     }
     if (!err) {
-        e->usage->current += value_points(e, ret_value);
+        e->usage->current += s->after;
         e->usage->gathered += value_last(e, ret_value);
+        usage_gather(e, ret_value);
     }
     return err;
 }

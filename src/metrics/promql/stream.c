@@ -398,20 +398,23 @@ enum err stream_aggregate(struct eval *e, const struct node *n, struct str *name
 {
     const struct node *arg = n->args[0];
     struct stream s = {.e = e, .n = n, .names = names, .name_count = name_count};
-    struct usage before = *e->usage;
+    struct usage_scope scope;
     size_t notes_before = e->notes->n;
     *ret_done = false;
     s.drops_name = arg->kind == N_CALL && !arg->function->keeps_name;
-    enum err err = forget_names(&s);
+    enum err err = usage_enter(e, &scope);
+    err = err ? err : forget_names(&s);
     err = err ? err : stream_fold_parts(&s);
+    struct usage counted = usage_leave(e, &scope);
     if (err) {
         return err;
     }
     if (s.other) {
-        *e->usage = before;
+        *e->usage = scope.outer;
         e->notes->n = notes_before;
         return ERR_OK;
     }
+    usage_add(e, counted.total_at, counted.read_at);
     if (s.group_count > 1) {
         qsort(s.groups, s.group_count, sizeof(*s.groups), s.unordered ? compare_first : compare_order);
     }

@@ -138,7 +138,8 @@ enum err stream_fold_parts(struct stream *s)
     struct eval *e = s->e;
     size_t least = e->options->part_steps ? e->options->part_steps : PART_STEPS_MIN, n = e->steps / least;
     n = n < PARTS_MAX ? n : PARTS_MAX;
-    unsigned claimed = n > 1 ? claim_helpers((unsigned)n - 1) : 0;
+    bool whole = n <= 1 || e->options->step_usage; /* the peak is that of the series one after another */
+    unsigned claimed = !whole ? claim_helpers((unsigned)n - 1) : 0;
     struct part *parts = claimed ? arena_array(e->a, claimed + 1, sizeof(*parts)) : NULL;
     enum err err = parts ? fold_parts(s, parts, claimed + 1) : stream_fold(s);
     atomic_fetch_sub(&helpers, claimed);

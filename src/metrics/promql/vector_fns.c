@@ -98,7 +98,14 @@ enum err call_timestamp(struct eval *e, const struct node *n, struct value *v)
 {
     const struct node *arg = n->args[0];
     bool own = arg->kind == N_SELECTOR;
+    uint64_t held = e->usage->current, peak = e->usage->peak;
     enum err err = own ? eval_selector(e, arg, SELECT_TIME, v) : eval_node(e, arg, v);
+    if (own && !err) { /* the original goes step by step, and holds a step's elements only */
+        e->usage->current = held;
+        e->usage->peak = peak;
+        e->usage->gathered += value_last(e, v);
+        usage_gather(e, v);
+    }
     for (size_t k = 0; !err && k < v->n && !own; k++) {
         v->s[k].h = NULL;
         for (size_t i = 0; i < e->steps; i++) {

@@ -16,6 +16,7 @@ enum {
 
 struct world {
     unsigned sets_less; /* promql_options.sets_less */
+    bool step_usage;
     struct arena a;
     struct array_series series[SERIES];
     struct array_source source;
@@ -71,6 +72,7 @@ static enum err run(struct world *w, bool plain, const char *query, ts_ms start,
                                .fill_modifiers = true,
                                .part_steps = 7,
                                .sets_less = w->sets_less,
+                               .step_usage = w->step_usage,
                                .plain = plain};
     struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
     return step ? promql_range(&o, &w->source.source, &q, str_c(query), start, end, step, a, r, info)
@@ -197,6 +199,75 @@ TEST(fast_and_plain_evaluator_agree)
         }
         arena_done(&w.a);
     }
+}
+
+/* -- what a query costs ------------------------------------------------------------------------------------
+ */
+
+static uint64_t sum_of(const uint64_t *at, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += at[i];
+    }
+    return sum;
+}
+
+/* Each step looks at what an instant query at its time looks at. */
+TEST(a_step_counts_what_its_instant_query_counts)
+{
+    static const char *const queries[] = {"up",
+                                          "sum(up)",
+                                          "sum by (job) (rate(requests_total[5m]))",
+                                          "rate(requests_total[5m]) + on(instance, job) up",
+                                          "up / (up + up)",
+                                          "avg_over_time(temperature[2m])",
+                                          "max_over_time(temperature[2m:20s])",
+                                          "rate(requests_total[1m] @ 600)",
+                                          "sum(up @ 700) - up",
+                                          "predict_linear(up[3m] offset 1m, 60)",
+                                          "quantile_over_time(0.5, temperature[45s])",
+                                          "1",
+                                          "nothing"};
+    struct world w;
+    world_init(&w, test_seed());
+    w.step_usage = true;
+    for (size_t q = 0; q < ARRAY_LEN(queries) && !test_failed(); q++) {
+        struct arena a AUTO_ARENA = {0};
+        struct promql_result all;
+        struct err_info info = {0};
+        CHECK_OK(run(&w, false, queries[q], 300000, 1500000, 37000, &a, &all, &info));
+        CHECK_EQ(all.samples_total, sum_of(all.samples_total_at, all.steps));
+        CHECK_EQ(all.samples_read, sum_of(all.samples_read_at, all.steps));
+        for (size_t i = 0; i < all.steps && !test_failed(); i++) {
+            struct arena b AUTO_ARENA = {0};
+            struct promql_result one;
+            ts_ms at = all.start_ms + (ts_ms)i * all.step_ms;
+            CHECK_OK(run(&w, i % 2, queries[q], at, at, 0, &b, &one, &info));
+            CHECK_EQ(all.samples_total_at[i], one.samples_total);
+            CHECK_EQ(one.samples_total_at[0], one.samples_total);
+        }
+    }
+    arena_done(&w.a);
+}
+
+/* Windows of a minute that overlap by half: each has four samples, of which the step before saw two. */
+TEST(only_new_samples_of_a_window_count_as_read)
+{
+    struct world w;
+    struct arena a AUTO_ARENA = {0};
+    struct promql_result r;
+    struct err_info info = {0};
+    world_init(&w, 5);
+    w.step_usage = true;
+    CHECK_OK(run(&w, false, "count_over_time(requests_total{instance=\"i1\",job=\"j0\"}[1m])", 600000, 690000,
+                 30000, &a, &r, &info));
+    CHECK_EQ(r.steps, 4);
+    for (size_t i = 0; i < r.steps; i++) {
+        CHECK_EQ(r.samples_total_at[i], 4);
+        CHECK_EQ(r.samples_read_at[i], i == 0 ? 4 : 2);
+    }
+    arena_done(&w.a);
 }
 
 /* Operators write over their operands, annotations have places: what is shared must not show. */
