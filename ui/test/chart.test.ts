@@ -10,6 +10,10 @@ test("series with clocks of their own are joined without inventing gaps", () => 
   assert.deepEqual(j.times, [1, 2, 3]);
   assert.deepEqual(j.columns, [[10, undefined, null], [undefined, 20, 30]]);
 });
+test("a gap stays one where another series has times of its own in it", () => {
+  const j = joinSeries([{ times: [1, 3, 9], values: [10, null, 11] }, { times: [2, 4, 5, 9], values: [1, 2, 3, 4] }]);
+  assert.deepEqual(j.columns[0], [10, null, null, null, null, 11]);
+});
 test("a missing step breaks the line; short gaps are bridged on request", () => {
   assert.deepEqual(breakGaps([0, 10, 40], [1, 2, 3], 10), { times: [0, 10, 20, 40], values: [1, 2, null, 3] });
   assert.deepEqual(bridgeGaps([0, 10, 20, 90], [1, null, 2, 3], 30), [1, undefined, 2, 3]);

@@ -1,5 +1,5 @@
 /* Series with clocks of their own onto one list of times. A time a series does not have is undefined there (nothing
- * to draw, no gap); a null is a gap. */
+ * to draw, no gap); a null is a gap, and so is every time between the two values around it. */
 export type Value = number | null | undefined;
 export interface Points { times: ArrayLike<number>; values: ArrayLike<Value> }
 export interface Joined { times: number[]; columns: Value[][] }
@@ -15,9 +15,24 @@ export function joinSeries(list: Points[]): Joined {
   const columns = list.map((p) => {
     const out = new Array<Value>(times.length).fill(undefined);
     for (let i = 0; i < p.times.length; i++) out[place.get(p.times[i]!)!] = p.values[i];
+    widenGaps(out);
     return out;
   });
   return { times, columns };
+}
+
+/* A chart breaks its line at nulls only: others' times beside a null must not bridge the gap. */
+function widenGaps(values: Value[]): void {
+  let last = -1;
+  let gap = false;
+  values.forEach((v, i) => {
+    if (v === null) gap = true;
+    else if (v !== undefined) {
+      if (gap && last >= 0) values.fill(null, last + 1, i);
+      last = i;
+      gap = false;
+    }
+  });
 }
 
 function sameTimes(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
