@@ -45,6 +45,10 @@ void cursor_close(struct metric_cursor *c)
     }
     part_release(c);
     mem_free(c->held);
+    for (size_t i = 0; i < c->held_selection_count; i++) {
+        selection_unref(c->held_selections[i]);
+    }
+    mem_free(c->held_selections);
     for (unsigned i = 0; i < PARTITIONS; i++) {
         index_unref(c->indexes[i]);
         store_set_unref(c->sets[i]);
@@ -229,6 +233,10 @@ static enum err columns_new(struct metric_cursor *c, const struct picked *s, siz
 /* Decodes a run to position `at`. */
 static enum err run_values(struct metric_cursor *c, const struct run *r, struct columns_out *out, size_t at)
 {
+    if (r->mode != CHUNK_RICH) {
+        return values_decode(r->mode, r->values, r->value_bytes, r->count,
+                             (value_bits *)(void *)(out->values + at));
+    }
     if (r->count > c->bits_cap) {
         c->bits = arena_array(&c->all, r->count, sizeof(*c->bits));
         c->bits_cap = c->bits ? r->count : 0;
@@ -236,13 +244,8 @@ static enum err run_values(struct metric_cursor *c, const struct run *r, struct 
     if (!c->bits) {
         return arena_err(&c->all);
     }
-    enum err e = ERR_OK;
-    if (r->mode == CHUNK_RICH) {
-        struct rich_columns rich = {c->bits, out->histograms + at, out->starts + at};
-        e = rich_read(str_of((const char *)r->values, r->value_bytes), r->count, &c->out, &rich);
-    } else {
-        e = values_decode(r->mode, r->values, r->value_bytes, r->count, c->bits);
-    }
+    struct rich_columns rich = {c->bits, out->histograms + at, out->starts + at};
+    enum err e = rich_read(str_of((const char *)r->values, r->value_bytes), r->count, &c->out, &rich);
     if (e == ERR_OK) {
         memcpy(out->values + at, c->bits, r->count * sizeof(*c->bits));
     }

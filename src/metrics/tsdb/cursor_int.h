@@ -7,6 +7,7 @@
 
 #include "metrics/promtsdb/prom_chunk_read.h"
 #include "metrics/promtsdb/prom_stones.h"
+#include "metrics/tsdb/selection.h"
 #include "metrics/tsdb/store.h"
 #include "metrics/tsdb/tsdb_int.h"
 
@@ -80,6 +81,10 @@ struct metric_cursor {
     size_t mask_count;
     struct chunk **held; /* in mem_alloc memory */
     size_t held_count, held_cap;
+    struct selection **selections;         /* of each block of selections_of; NULL: not remembered */
+    const struct store_set *selections_of; /* one of `sets` */
+    struct selection **held_selections;    /* all that were got; in mem_alloc memory */
+    size_t held_selection_count, held_selection_cap;
     struct str *warnings;
     size_t warning_count;
 };
@@ -93,8 +98,9 @@ MUST_USE enum err pick_blocks(struct metric_cursor *c, unsigned partition, struc
 MUST_USE enum err pick_prom(struct metric_cursor *c, unsigned partition);
 /* The samples of a run of Prometheus', in the cursor's `out`; none when it is damaged. */
 MUST_USE enum err prom_run_decode(struct metric_cursor *c, const struct run *r, struct prom_samples *ret_s);
-/* The picked series with these labels, made when absent. */
-MUST_USE enum err cursor_picked_for(struct metric_cursor *c, struct labels ls, struct picked **ret_p);
+/* The picked series with these labels (`hash` as labels_hash has it), made when absent. */
+MUST_USE enum err cursor_picked_for(struct metric_cursor *c, struct labels ls, uint64_t hash,
+                                    struct picked **ret_p);
 /* Remembers a sentence for the client; few are kept. */
 void cursor_warn(struct metric_cursor *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -24,7 +24,9 @@ enum {
     MANIFEST_BYTES_MAX = 64 << 20, /* far above what the blocks and deletions of years need */
     TOMBSTONE_MATCHERS_MAX = 64,   /* of one deletion */
     STAGED_BYTES_MAX =
-        128 << 20, /* batches that wait for the end of replay: half a minute of a million series */
+        128 << 20,         /* batches that wait for the end of replay: half a minute of a million series */
+    SELECTIONS_SHARE = 32, /* of the memory promise: what selectors chose in blocks */
+    SELECTIONS_BYTES_MAX = 64 << 20, /* some hundred dashboards */
     BATCH_SAMPLES_MAX =
         1 << 15 /* decoded samples handed out at once: 256 KiB of values, near the processor */
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "metrics/tsdb/cursor_int.h"
 #include "metrics/tsdb/section.h"
 #include "metrics/tsdb/values.h"
@@ -55,13 +56,12 @@ static enum err table_reserve(struct metric_cursor *c)
     return c->by_hash ? ERR_OK : arena_err(&c->part);
 }
 
-enum err cursor_picked_for(struct metric_cursor *c, struct labels ls, struct picked **ret_p)
+enum err cursor_picked_for(struct metric_cursor *c, struct labels ls, uint64_t hash, struct picked **ret_p)
 {
     enum err e = table_reserve(c);
     if (e != ERR_OK) {
         return e;
     }
-    uint64_t hash = labels_hash(ls);
     for (size_t i = hash & (c->by_hash_cap - 1); c->by_hash[i]; i = (i + 1) & (c->by_hash_cap - 1)) {
         struct picked *p = &c->picked[c->by_hash[i] - 1];
         if (p->hash == hash && labels_eq(p->labels, ls)) {
@@ -82,7 +82,7 @@ enum err cursor_picked_for(struct metric_cursor *c, struct labels ls, struct pic
 }
 
 struct section_columns {
-    const struct section_reader *s;
+    const struct section_column *in;
     uint32_t *of; /* column of the section -> of the cursor */
     uint64_t rank;
 };
@@ -91,7 +91,7 @@ static enum err column_for(struct metric_cursor *c, struct section_columns *k, u
                            uint32_t *ret_column)
 {
     if (k->of[column] == COLUMN_NONE) {
-        const struct section_column *in = &k->s->columns[column];
+        const struct section_column *in = &k->in[column];
         ts_ms *ts = arena_array(&c->part, in->n, sizeof(*ts));
         if (!ts || arena_reserve(&c->part, (void **)&c->columns, &c->column_cap, c->column_count + 1,
                                  sizeof(*c->columns)) != ERR_OK) {
@@ -121,7 +121,7 @@ static enum err chunk_time(struct metric_cursor *c, struct section_columns *k, s
         *ret_wanted = overlaps(c, in->min_ts, in->max_ts);
         return ERR_OK;
     }
-    const struct section_column *whole = &k->s->columns[in->column];
+    const struct section_column *whole = &k->in[in->column];
     if (!overlaps(c, whole->first, whole->last)) {
         return ERR_OK;
     }
@@ -135,28 +135,32 @@ static enum err chunk_time(struct metric_cursor *c, struct section_columns *k, s
     return e;
 }
 
-static enum err chunk_pick(struct metric_cursor *c, const struct section_columns *k, struct picked *p,
-                           const struct section_chunk *in, uint32_t column)
+static enum err run_pick(struct metric_cursor *c, struct picked *p, const struct run *r)
 {
     ASSERT(p); /* cursor_picked_for made it */
     if (arena_reserve(&c->part, (void **)&p->runs, &p->run_cap, p->run_count + 1, sizeof(*p->runs)) !=
         ERR_OK) {
         return arena_err(&c->part);
     }
-    p->runs[p->run_count++] = (struct run){.times = (const uint8_t *)in->times.p,
-                                           .times_bytes = (uint32_t)in->times.n,
-                                           .values = (const uint8_t *)in->values.p,
-                                           .value_bytes = (uint32_t)in->values.n,
-                                           .column = column,
-                                           .first_tick = in->first_tick,
-                                           .count = in->count,
-                                           .mode = in->mode,
-                                           .min_ts = in->min_ts,
-                                           .max_ts = in->max_ts,
-                                           .rank = k->rank};
-    p->rich |= in->mode == CHUNK_RICH;
-    p->sample_count += in->count;
+    p->runs[p->run_count++] = *r;
+    p->rich |= r->mode == CHUNK_RICH;
+    p->sample_count += r->count;
     return ERR_OK;
+}
+
+static struct run run_of(const struct section_chunk *in, uint32_t column, uint64_t rank)
+{
+    return (struct run){.times = (const uint8_t *)in->times.p,
+                        .times_bytes = (uint32_t)in->times.n,
+                        .values = (const uint8_t *)in->values.p,
+                        .value_bytes = (uint32_t)in->values.n,
+                        .column = column,
+                        .first_tick = in->first_tick,
+                        .count = in->count,
+                        .mode = in->mode,
+                        .min_ts = in->min_ts,
+                        .max_ts = in->max_ts,
+                        .rank = rank};
 }
 
 static enum err series_pick(struct metric_cursor *c, struct section_reader *s, struct section_columns *k,
@@ -181,12 +185,25 @@ static enum err series_pick(struct metric_cursor *c, struct section_reader *s, s
         if (!section_chunk_good(s)) {
             return ERR_CORRUPT;
         }
-        e = p ? ERR_OK : cursor_picked_for(c, ls, &p);
-        e = e == ERR_OK ? chunk_pick(c, k, p, &in, column) : e;
+        struct run r = run_of(&in, column, k->rank);
+        e = p ? ERR_OK : cursor_picked_for(c, ls, labels_hash(ls), &p);
+        e = e == ERR_OK ? run_pick(c, p, &r) : e;
         if (e != ERR_OK) {
             return e;
         }
     }
+    return ERR_OK;
+}
+
+static enum err columns_begin(struct metric_cursor *c, struct section_columns *k,
+                              const struct section_column *in, uint32_t n, const struct block *b)
+{
+    *k = (struct section_columns){.in = in, .rank = store_block_number(b)};
+    k->of = arena_array(&c->part, n + (size_t)1, sizeof(*k->of));
+    if (!k->of) {
+        return arena_err(&c->part);
+    }
+    memset(k->of, 0xff, n * sizeof(*k->of));
     return ERR_OK;
 }
 
@@ -195,13 +212,9 @@ static enum err section_pick(struct metric_cursor *c, struct block *b, struct bl
     struct section_reader s;
     enum err e = section_open(&s, b, sec, &c->part);
     e = e == ERR_OK ? section_select(&s, c->sel.matchers, c->sel.matcher_count) : e;
-    struct section_columns k = {.s = &s, .rank = store_block_number(b)};
+    struct section_columns k = {0};
     if (e == ERR_OK) {
-        k.of = arena_array(&c->part, s.columns ? s.column_count + 1u : 1u, sizeof(*k.of));
-        e = k.of ? ERR_OK : arena_err(&c->part);
-    }
-    if (e == ERR_OK && s.columns && s.column_count) {
-        memset(k.of, 0xff, s.column_count * sizeof(*k.of));
+        e = columns_begin(c, &k, s.columns, s.columns ? s.column_count : 0, b);
     }
     struct labels ls;
     uint64_t chunks = 0;
@@ -211,26 +224,124 @@ static enum err section_pick(struct metric_cursor *c, struct block *b, struct bl
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_set *set)
+/* -- from a remembered selection ------------------------------------------------------------------------- */
+
+static enum err selected_pick(struct metric_cursor *c, struct section_columns *k,
+                              const struct selected_part *part, const struct selected_series *s)
 {
-    c->by_hash = NULL;
-    c->by_hash_cap = 0;
-    for (size_t i = 0; i < set->block_count; i++) {
-        struct block *b = set->blocks[i];
-        if (b->min_ts > c->sel.end_ms || b->max_ts < c->sel.start_ms) {
+    struct picked *p = NULL;
+    for (uint32_t i = 0; i < s->chunk_count; i++) {
+        const struct selected_chunk *in = &s->chunks[i];
+        uint32_t column = COLUMN_NONE;
+        enum err e = ERR_OK;
+        if (!overlaps(c, in->min_ts, in->max_ts)) {
             continue;
         }
-        struct block_section *sec = block_section_of(b, c->tenant->name, partition);
-        if (!sec || sec->min_ts > c->sel.end_ms || sec->max_ts < c->sel.start_ms) {
-            continue;
+        if (!section_page_good(&part->pages, in->page)) {
+            return ERR_CORRUPT;
         }
-        enum err e = section_pick(c, b, sec);
-        if (e == ERR_CORRUPT) {
-            atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
-            cursor_warn(c, "block %s is damaged: samples of partition %u are missing", b->name, partition);
-        } else if (e != ERR_OK) {
+        if (in->column != UINT32_MAX) {
+            e = column_for(c, k, in->column, &column);
+        }
+        struct run r = {.times = in->data,
+                        .times_bytes = in->times_bytes,
+                        .values = in->data + in->times_bytes,
+                        .value_bytes = in->value_bytes,
+                        .column = column,
+                        .first_tick = in->first_tick,
+                        .count = in->count,
+                        .mode = in->mode,
+                        .min_ts = in->min_ts,
+                        .max_ts = in->max_ts,
+                        .rank = k->rank};
+        e = e == ERR_OK && !p ? cursor_picked_for(c, s->labels, s->hash, &p) : e;
+        e = e == ERR_OK ? run_pick(c, p, &r) : e;
+        if (e != ERR_OK) {
             return e;
         }
     }
     return ERR_OK;
+}
+
+static enum err part_pick(struct metric_cursor *c, const struct block *b, const struct selected_part *part)
+{
+    struct section_columns k = {0};
+    enum err e = columns_begin(c, &k, part->columns, part->column_count, b);
+    for (uint32_t i = 0; e == ERR_OK && i < part->series_count; i++) {
+        e = selected_pick(c, &k, part, &part->series[i]);
+    }
+    return e == ERR_OK && part->damaged ? ERR_CORRUPT : e;
+}
+
+static bool block_overlaps(const struct metric_cursor *c, const struct block *b)
+{
+    return overlaps(c, b->min_ts, b->max_ts);
+}
+
+/* What the matchers choose of the set's blocks; entries stay NULL where blocks are read without the cache. */
+static enum err selections_get(struct metric_cursor *c, struct store_set *set)
+{
+    struct selection **all = arena_zarray(&c->all, set->block_count + 1, sizeof(*all));
+    if (!all) {
+        return arena_err(&c->all);
+    }
+    c->selections = all;
+    c->selections_of = set;
+    for (size_t i = 0; i < set->block_count && c->sel.matcher_count; i++) {
+        struct block *b = set->blocks[i];
+        struct selection *s = NULL;
+        if (!block_overlaps(c, b)) {
+            continue;
+        }
+        if (vec_reserve((void **)&c->held_selections, &c->held_selection_cap, c->held_selection_count + 1,
+                        sizeof(struct selection *)) != ERR_OK) {
+            return ERR_OOM;
+        }
+        enum err e = selection_get(&c->db->selections, c->q, b, store_block_number(b), c->sel.matchers,
+                                   c->sel.matcher_count, &s);
+        if (e != ERR_OK) {
+            return e;
+        }
+        if (s) {
+            c->held_selections[c->held_selection_count++] = s;
+            all[i] = s->too_large ? NULL : s;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err block_pick(struct metric_cursor *c, unsigned partition, struct block *b,
+                           const struct selection *s)
+{
+    if (s) {
+        return s->parts[partition] ? part_pick(c, b, s->parts[partition]) : ERR_OK;
+    }
+    struct block_section *sec = block_section_of(b, c->tenant->name, partition);
+    if (!sec || !overlaps(c, sec->min_ts, sec->max_ts)) {
+        return ERR_OK;
+    }
+    return section_pick(c, b, sec);
+}
+
+enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_set *set)
+{
+    enum err e = ERR_OK;
+    c->by_hash = NULL;
+    c->by_hash_cap = 0;
+    if (!c->only_blocks && c->selections_of != set) {
+        e = selections_get(c, set);
+    }
+    for (size_t i = 0; e == ERR_OK && i < set->block_count; i++) {
+        struct block *b = set->blocks[i];
+        if (!block_overlaps(c, b)) {
+            continue;
+        }
+        e = block_pick(c, partition, b, c->only_blocks ? NULL : c->selections[i]);
+        if (e == ERR_CORRUPT) {
+            atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
+            cursor_warn(c, "block %s is damaged: samples of partition %u are missing", b->name, partition);
+            e = ERR_OK;
+        }
+    }
+    return e;
 }

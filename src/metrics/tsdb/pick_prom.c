@@ -155,7 +155,7 @@ static enum err series_pick(struct metric_cursor *c, const struct prom_block *b,
         }
         r.prom_stones = stones.items;
         r.prom_stone_count = (uint32_t)stones.n;
-        e = e == ERR_OK && !p ? cursor_picked_for(c, s.labels, &p) : e;
+        e = e == ERR_OK && !p ? cursor_picked_for(c, s.labels, labels_hash(s.labels), &p) : e;
         e = e == ERR_OK && r.count ? run_add(c, p, &r) : e;
     }
     return e;

@@ -295,17 +295,22 @@ enum err section_series_next(struct section_reader *s, struct arena *a, struct l
 
 /* The bytes of a page; p == NULL when the entry makes no sense. Chunks that take no byte (zeros on a shared
  * column) may come after the last page, or where there is none. */
-static struct str page_data(const struct section_reader *s, size_t page)
+static struct str page_data(const struct section_pages *p, size_t page)
 {
-    if (page >= s->page_count) {
-        return page == s->page_count ? str_of(s->b->map.data.p + s->sec->data_offset, 0) : (struct str){0};
+    if (page >= p->count) {
+        return page == p->count ? str_of(p->b->map.data.p + p->sec->data_offset, 0) : (struct str){0};
     }
-    uint64_t from = page ? get_u64(s->pages + (page - 1) * PAGE_ENTRY_BYTES) : 0;
-    uint64_t to = get_u64(s->pages + page * PAGE_ENTRY_BYTES), data = s->sec->data_offset;
-    if (from > to || to > s->sec->data_bytes) {
+    uint64_t from = page ? get_u64(p->table + (page - 1) * PAGE_ENTRY_BYTES) : 0;
+    uint64_t to = get_u64(p->table + page * PAGE_ENTRY_BYTES), data = p->sec->data_offset;
+    if (from > to || to > p->sec->data_bytes) {
         return (struct str){0};
     }
-    return str_slice(s->b->map.data, (size_t)(data + from), (size_t)(data + to));
+    return str_slice(p->b->map.data, (size_t)(data + from), (size_t)(data + to));
+}
+
+struct section_pages section_pages(const struct section_reader *s)
+{
+    return (struct section_pages){s->b, s->sec, s->pages, s->page_count};
 }
 
 /* Where and when a chunk on a shared column is. */
@@ -356,7 +361,8 @@ enum err section_chunk_next(struct section_reader *s, struct section_chunk *ret_
         s->page++;
         s->page_at = 0;
     }
-    struct str data = page_data(s, s->page);
+    struct section_pages pages = section_pages(s);
+    struct str data = page_data(&pages, s->page);
     if (s->r.bad || !data.p || s->page_at > data.n || times > data.n - s->page_at ||
         values > data.n - s->page_at - times) {
         return ERR_CORRUPT;
@@ -364,6 +370,7 @@ enum err section_chunk_next(struct section_reader *s, struct section_chunk *ret_
     const char *p = data.p + s->page_at;
     c.times = str_of(p, (size_t)times);
     c.values = str_of(p + times, (size_t)values);
+    c.page = (uint32_t)s->page;
     c.mode = (flags & SECTION_MODE_MASK) == SECTION_MODE_RICH ? CHUNK_RICH : flags & SECTION_MODE_MASK;
     s->page_at += (size_t)(times + values);
     s->column = c.column;
@@ -373,13 +380,13 @@ enum err section_chunk_next(struct section_reader *s, struct section_chunk *ret_
 }
 
 /* One byte a page: 0 unknown, 1 good, 2 bad. NULL when there is no memory: then every read checks. */
-static atomic_uchar *page_marks(struct section_reader *s)
+static atomic_uchar *page_marks(const struct section_pages *p)
 {
-    atomic_uchar *marks = atomic_load_explicit(&s->sec->pages_checked, memory_order_acquire);
+    atomic_uchar *marks = atomic_load_explicit(&p->sec->pages_checked, memory_order_acquire);
     if (!marks) {
-        atomic_uchar *fresh = mem_zarray(s->page_count, sizeof(*fresh));
+        atomic_uchar *fresh = mem_zarray(p->count, sizeof(*fresh));
         /* release: whoever sees the pointer sees the zeroes */
-        if (fresh && atomic_compare_exchange_strong_explicit(&s->sec->pages_checked, &marks, fresh,
+        if (fresh && atomic_compare_exchange_strong_explicit(&p->sec->pages_checked, &marks, fresh,
                                                              memory_order_acq_rel, memory_order_acquire)) {
             return fresh;
         }
@@ -388,20 +395,26 @@ static atomic_uchar *page_marks(struct section_reader *s)
     return marks;
 }
 
-bool section_chunk_good(struct section_reader *s)
+bool section_page_good(const struct section_pages *p, uint32_t page)
 {
-    if (s->page == s->page_count) {
+    if (page == p->count) {
         return true; /* no byte that could be wrong */
     }
-    atomic_uchar *marks = page_marks(s);
-    unsigned char mark = marks ? atomic_load_explicit(&marks[s->page], memory_order_relaxed) : 0;
+    atomic_uchar *marks = page_marks(p);
+    unsigned char mark = marks ? atomic_load_explicit(&marks[page], memory_order_relaxed) : 0;
     if (mark == 0) {
-        struct str data = page_data(s, s->page);
-        uint32_t crc = get_u32(s->pages + s->page * PAGE_ENTRY_BYTES + 8);
+        struct str data = page_data(p, page);
+        uint32_t crc = get_u32(p->table + (size_t)page * PAGE_ENTRY_BYTES + 8);
         mark = crc32c(0, data.p, data.n) == crc ? 1 : 2;
         if (marks) {
-            atomic_store_explicit(&marks[s->page], mark, memory_order_relaxed);
+            atomic_store_explicit(&marks[page], mark, memory_order_relaxed);
         }
     }
     return mark == 1;
+}
+
+bool section_chunk_good(struct section_reader *s)
+{
+    struct section_pages pages = section_pages(s);
+    return section_page_good(&pages, (uint32_t)s->page);
 }

@@ -45,9 +45,18 @@ struct section_reader {
     uint32_t column, tick_end;
 };
 
+/* Where the pages of a section end, and their checksums. */
+struct section_pages {
+    const struct block *b;
+    struct block_section *sec;
+    const uint8_t *table;
+    uint32_t count;
+};
+
 struct section_chunk {
     uint32_t column; /* UINT32_MAX: own times */
     uint32_t first_tick, count;
+    uint32_t page;
     uint8_t mode;
     ts_ms min_ts, max_ts; /* of one with own times */
     struct str times, values;
@@ -68,6 +77,9 @@ MUST_USE enum err section_series_next(struct section_reader *s, struct arena *a,
 MUST_USE enum err section_chunk_next(struct section_reader *s, struct section_chunk *ret_c);
 /* Whether the page of the chunk just read has its checksum. */
 bool section_chunk_good(struct section_reader *s);
+/* The same later: the pages, which may be looked at as long as the block is held, and whether one is good. */
+struct section_pages section_pages(const struct section_reader *s);
+bool section_page_good(const struct section_pages *p, uint32_t page);
 
 struct str section_symbol(const struct section_reader *s, uint32_t symbol);
 /* The symbol's number, or UINT32_MAX. */

@@ -91,6 +91,9 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     mutex_init(&db->thread_lock);
     cond_init(&db->wake);
     staging_init(&db->staging, db->o.memory_bytes);
+    uint64_t selections = db->o.memory_bytes / SELECTIONS_SHARE;
+    selection_cache_init(&db->selections,
+                         selections < SELECTIONS_BYTES_MAX ? (size_t)selections : SELECTIONS_BYTES_MAX);
     for (size_t i = 0; i < PARTITIONS; i++) {
         mutex_init(&db->partitions[i].writer);
         mutex_init(&db->partitions[i].lock);
@@ -241,6 +244,7 @@ void tsdb_close(struct tsdb *db)
     ingest_log_close(db->log);
     staging_done(&db->staging);
     store_done(&db->store);
+    selection_cache_done(&db->selections);
     prom_dir_done(&db->prom);
     mem_free(db->marks);
     mutex_done(&db->maintenance);

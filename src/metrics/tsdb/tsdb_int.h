@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "metrics/promtsdb/prom_dir.h"
 #include "metrics/tsdb/head.h"
+#include "metrics/tsdb/selection.h"
 #include "metrics/tsdb/store.h"
 #include "metrics/tsdb/tsdb.h"
 
@@ -98,6 +99,7 @@ struct tsdb {
     size_t tenant_count, tenant_cap;
     struct chunk_pool pool; /* of all heads */
     struct memory_watch memory;
+    struct selection_cache selections;
     struct partition partitions[PARTITIONS];
     atomic_uint_fast64_t epoch;      /* of series references */
     atomic_uint_fast64_t generation; /* of the past */

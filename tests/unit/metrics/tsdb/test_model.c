@@ -298,10 +298,12 @@ static bool has_samples(const struct model_series *s, ts_ms from, ts_ms to)
     return false;
 }
 
-bool model_check(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to)
+/* By a selector, which blocks remember, or without one. */
+static bool check_selected(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to,
+                           bool selected)
 {
     struct matcher all = {.op = MATCH_EQ, .name = STR("job"), .value = STR("node")};
-    struct metric_select sel = {.matchers = &all, .matcher_count = 1, .start_ms = from, .end_ms = to};
+    struct metric_select sel = {.matchers = &all, .matcher_count = selected, .start_ms = from, .end_ms = to};
     struct query_ctx q = {.tenant = STR("anonymous")};
     struct metric_cursor *c = NULL;
     struct metric_batch b;
@@ -328,6 +330,11 @@ bool model_check(const struct model *m, struct metric_source *src, ts_ms from, t
         return false;
     }
     return true;
+}
+
+bool model_check(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to)
+{
+    return check_selected(m, src, from, to, true) && check_selected(m, src, from, to, false);
 }
 
 static struct tsdb *open_at(const char *dir)
