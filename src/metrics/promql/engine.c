@@ -38,7 +38,8 @@ static enum err prepare(struct run *r, const struct promql_options *o, struct me
                             .info = info,
                             .text = expr,
                             .notes = &r->notes,
-                            .usage = &r->usage};
+                            .usage = &r->usage,
+                            .columns = column_ops_best(o->sets_less)};
     struct parse_options p = parse_options_of(o);
     return promql_parse(expr, &p, a, &r->root, info);
 }

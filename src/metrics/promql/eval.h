@@ -31,6 +31,8 @@ struct value {
     struct str string;
 };
 
+struct column_ops;
+
 struct eval {
     const struct promql_options *options;
     struct metric_source *source;
@@ -45,6 +47,7 @@ struct eval {
     bool single;    /* the grid begins and ends at one time: the order of an answer is kept */
     struct notes *notes;
     struct usage *usage;
+    const struct column_ops *columns; /* of this processor */
 };
 
 /* Samples held and looked at, as the original counts them. */

@@ -10,17 +10,29 @@
 
 /* -- what series share ----------------------------------------------------------------------------------- */
 
+/* Of windows that lie alike on evenly spaced samples, one is computed. */
 static void prepare_extrapolation(struct range_grid *g, bool per_second)
 {
+    size_t same = 0, same_gaps = 0; /* the step last computed, plus one */
+    ts_ms same_lead = 0, same_span = 0, same_rest = 0;
     for (size_t i = 0; i < g->steps; i++) {
         size_t first = g->first[i], gaps = g->end[i] > first ? g->end[i] - first - 1 : 0;
         g->sampled[i] = g->to_start[i] = g->to_end[i] = g->factor[i] = 0;
         if (gaps == 0) {
             continue;
         }
-        double sampled = (double)(g->ts[first + gaps] - g->ts[first]) / 1000;
-        double to_start = (double)(g->ts[first] - g->from[i]) / 1000;
-        double to_end = (double)(g->to[i] - g->ts[first + gaps]) / 1000;
+        ts_ms lead = g->ts[first] - g->from[i], span = g->ts[first + gaps] - g->ts[first],
+              rest = g->to[i] - g->ts[first + gaps];
+        if (same && gaps == same_gaps && lead == same_lead && span == same_span && rest == same_rest) {
+            g->sampled[i] = g->sampled[same - 1];
+            g->to_start[i] = g->to_start[same - 1];
+            g->to_end[i] = g->to_end[same - 1];
+            g->factor[i] = g->factor[same - 1];
+            continue;
+        }
+        double sampled = (double)span / 1000;
+        double to_start = (double)lead / 1000;
+        double to_end = (double)rest / 1000;
         double average = sampled / (double)gaps, threshold = average * 1.1;
         to_start = to_start >= threshold ? average / 2 : to_start;
         to_end = to_end >= threshold ? average / 2 : to_end;
@@ -29,6 +41,11 @@ static void prepare_extrapolation(struct range_grid *g, bool per_second)
         g->to_start[i] = to_start;
         g->to_end[i] = to_end;
         g->factor[i] = per_second ? factor / g->range_seconds : factor;
+        same = i + 1;
+        same_gaps = gaps;
+        same_lead = lead;
+        same_span = span;
+        same_rest = rest;
     }
 }
 
@@ -90,7 +107,8 @@ static enum err prepare_times(struct eval *e, struct range_grid *g)
 
 enum err kernel_prepare(struct eval *e, const struct kernel *k, struct range_grid *g)
 {
-    g->points = g->widest = 0;
+    g->points = g->widest = g->some_from = g->some_to = 0;
+    g->ascends = true;
     for (size_t i = 0; i < g->steps; i++) {
         uint32_t n = g->end[i] > g->first[i] ? g->end[i] - g->first[i] : 0;
         g->has[i] = n >= k->least;
@@ -98,6 +116,13 @@ enum err kernel_prepare(struct eval *e, const struct kernel *k, struct range_gri
         g->widest = n > g->widest ? n : g->widest;
         g->oldest[i] = g->has[i] ? g->first[i] : 0;
         g->newest[i] = g->has[i] ? g->end[i] - 1 : 0;
+        if (g->has[i]) {
+            g->some_from = g->points == 1 ? i : g->some_from;
+            g->ascends =
+                g->ascends && (g->points == 1 || (g->has[i - 1] && g->oldest[i] >= g->oldest[i - 1] &&
+                                                  g->newest[i] >= g->newest[i - 1]));
+            g->some_to = i + 1;
+        }
         if (k->kind == REGRESSION) {
             bool ahead = k->of == range_predict_linear;
             g->origin[i] = ahead ? step_time(e, i) : g->has[i] ? g->ts[g->first[i]] : 0;
@@ -114,18 +139,55 @@ enum err kernel_prepare(struct eval *e, const struct kernel *k, struct range_gri
 /* Indices at which the counter fell, in what the windows span. */
 static size_t find_resets(const struct range_grid *g, const double *in, uint32_t *resets)
 {
+    enum {
+        PART = 128 /* they are few: most parts have none */
+    };
     size_t count = 0;
-    if (!column_falls(in + g->low, g->high - g->low)) {
+    if (!g->columns->falls(in + g->low, g->high - g->low)) {
         return 0;
     }
-    for (size_t i = g->low + 1; i < g->high; i++) {
-        resets[count] = (uint32_t)i;
-        count += in[i] < in[i - 1];
+    for (size_t from = g->low; from + 1 < g->high; from += PART) {
+        size_t end = g->high - from > PART ? from + PART + 1 : g->high;
+        if (!g->columns->falls(in + from, end - from)) {
+            continue;
+        }
+        for (size_t i = from + 1; i < end; i++) {
+            resets[count] = (uint32_t)i;
+            count += in[i] < in[i - 1];
+        }
     }
     return count;
 }
 
-/* What resets took away is added to the changes. */
+/* The first of the steps [from, to) whose entry in an ascending column is at least x; `to` when there is
+ * none. */
+static size_t step_from(const uint32_t *column, size_t from, size_t to, uint32_t x)
+{
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (column[mid] < x) {
+            from = mid + 1;
+        } else {
+            to = mid;
+        }
+    }
+    return from;
+}
+
+/* What resets took away is added to the changes: here, of each reset, to the windows that have it. */
+static void add_few_resets(const struct range_grid *g, const double *in, const uint32_t *resets, size_t count,
+                           double *v)
+{
+    for (size_t r = 0; r < count; r++) {
+        size_t from = step_from(g->newest, g->some_from, g->some_to, resets[r]);
+        size_t to = step_from(g->oldest, from, g->some_to, resets[r]);
+        for (size_t i = from; i < to; i++) {
+            v[i] += in[resets[r] - 1];
+        }
+    }
+}
+
+/* The same, step by step. */
 static void add_resets(const struct range_grid *g, const double *in, const uint32_t *resets, size_t count,
                        double *v)
 {
@@ -144,46 +206,38 @@ static void add_resets(const struct range_grid *g, const double *in, const uint3
     }
 }
 
-static void ends_apart(const struct range_grid *g, const double *in, double *v)
-{
-    for (size_t i = 0; i < g->steps; i++) {
-        v[i] = in[g->newest[i]] - in[g->oldest[i]];
-    }
-}
-
-/* Whether a counter that grew by `change` from `first` on may have been zero within the window. The margins
- * are wide: products that are not close to each other compare as the quotient of the formula does. */
-static inline bool near_zero(double first, double change, double sampled, double to_start)
-{
-    double reach = first * sampled;
-    bool far = reach > 1e-300 && reach > to_start * change * (1 + 1e-9);
-    return (change > 0) & (first >= 0) & !far;
-}
-
-/* Changes become extrapolated ones; a counter's are not extrapolated to before it was zero. */
-static void extrapolate(const struct range_grid *g, const double *in, double divide_by, double *v)
-{
-    for (size_t i = 0; i < g->steps; i++) {
-        double first = in[g->oldest[i]], change = v[i], factor = g->factor[i];
-        if (UNLIKELY(near_zero(first, change, g->sampled[i], g->to_start[i]))) {
-            double sampled = g->sampled[i], to_start = g->to_start[i], to_zero = sampled * (first / change);
-            to_start = to_zero < to_start ? to_zero : to_start;
-            factor = sampled == 0 ? 1 : (sampled + to_start + g->to_end[i]) / sampled;
-            factor = divide_by > 0 ? factor / divide_by : factor;
-        }
-        v[i] = change * factor;
-    }
-}
-
+/* Changes, `resets` of them included, become extrapolated ones; a counter's are not extrapolated to before it
+ * was zero. A part of the steps at a time, which stays close to the processor. */
 static void counters(const struct range_grid *g, const double *in, uint32_t *resets, double divide_by,
                      double *v)
 {
+    enum {
+        PART = 256
+    };
+    double change[PART];
     size_t count = find_resets(g, in, resets);
-    ends_apart(g, in, v);
     if (count) {
-        add_resets(g, in, resets, count, v);
+        g->columns->changes(in, g->oldest, g->newest, g->steps, v);
+        if (g->ascends && count < g->steps / 16) {
+            add_few_resets(g, in, resets, count, v);
+        } else {
+            add_resets(g, in, resets, count, v);
+        }
     }
-    extrapolate(g, in, divide_by, v);
+    for (size_t from = 0; from < g->steps; from += PART) {
+        size_t n = g->steps - from < PART ? g->steps - from : PART;
+        const uint32_t *oldest = g->oldest + from;
+        if (count) {
+            memcpy(change, v + from, n * sizeof(*v));
+        } else {
+            g->columns->changes(in, oldest, g->newest + from, n, change);
+        }
+        g->columns->times(change, g->factor + from, n, v + from);
+        if (g->columns->near_zero(in, oldest, change, g->sampled + from, g->to_start + from, n)) {
+            struct column_windows w = {g->sampled + from, g->to_start + from, g->to_end + from, divide_by};
+            g->columns->to_zero(in, oldest, change, &w, n, v + from);
+        }
+    }
 }
 
 static void kernel_rate(const struct range_grid *g, const double *in, void *scratch, double *v)
@@ -199,7 +253,7 @@ static void kernel_increase(const struct range_grid *g, const double *in, void *
 static void kernel_delta(const struct range_grid *g, const double *in, void *scratch, double *v)
 {
     (void)scratch;
-    ends_apart(g, in, v);
+    g->columns->changes(in, g->oldest, g->newest, g->steps, v);
     for (size_t i = 0; i < g->steps; i++) {
         v[i] *= g->factor[i];
     }

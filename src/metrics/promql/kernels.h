@@ -6,6 +6,7 @@
 #ifndef CAIRN_METRICS_PROMQL_KERNELS_H
 #define CAIRN_METRICS_PROMQL_KERNELS_H
 
+#include "metrics/promql/columns.h"
 #include "metrics/promql/eval.h"
 
 /* Of evenly spaced samples: seconds from a window's origin to its sample s, and the compensated sums of these
@@ -29,7 +30,10 @@ struct range_grid {
     uint8_t *has;              /* there is a result */
     uint32_t *oldest, *newest; /* samples of a window that has a result; else 0 */
     size_t points;             /* steps with a result */
+    size_t some_from, some_to; /* these span them */
+    bool ascends;              /* all of the span have one, and oldest and newest never go back */
     double range_seconds;
+    const struct column_ops *columns;
     /* EXTRAPOLATED: seconds, and by what the change is multiplied unless a counter would fall below zero */
     double *sampled, *to_start, *to_end, *factor;
     /* REGRESSION */

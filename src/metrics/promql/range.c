@@ -335,6 +335,7 @@ static enum err grid_init(struct range_job *j, const struct node *n)
 {
     struct eval *e = j->e;
     struct range_grid g = {.steps = e->steps,
+                           .columns = e->columns,
                            .first = j->floats.first,
                            .end = j->floats.end,
                            .from = j->from,
@@ -435,14 +436,14 @@ static enum err split_samples(struct range_job *j, const struct metric_batch *b,
     return ERR_OK;
 }
 
-static bool all_plain(const struct metric_series *s)
+static bool all_plain(const struct eval *e, const struct metric_series *s)
 {
-    return !s->histograms && !column_any_stale(s->values, s->count);
+    return !s->histograms && !e->columns->any_stale(s->values, s->count);
 }
 
 static enum err range_series(struct range_job *j, const struct metric_batch *b, const struct metric_series *s)
 {
-    if (all_plain(s)) {
+    if (all_plain(j->e, s)) {
         struct samples all = {.labels = s->labels,
                               .order = s->id,
                               .ts = b->ts + s->clock_first,

@@ -159,12 +159,12 @@ static size_t fill_floats(struct instant_job *j, const struct metric_series *s)
 {
     size_t steps = j->e->steps;
     struct series *row = &j->row;
-    bool fresh = column_gather(s->values, j->at, steps, row->v);
+    bool fresh = j->e->columns->gather(s->values, j->at, steps, row->v);
     if (fresh && j->all_near) {
         memset(row->has, 1, steps);
         return steps;
     }
-    column_presence(row->v, j->near, steps, row->has);
+    j->e->columns->presence(row->v, j->near, steps, row->has);
     return column_count(row->has, steps);
 }
 

@@ -110,12 +110,32 @@ static enum err group_of(struct stream *s, struct labels ls, struct stream_group
 
 /* -- folding --------------------------------------------------------------------------------------------- */
 
-/* The group's first row, which has a point at every step. */
-static void begin_whole(struct stream_group *g, const double *v, size_t steps)
+/* Steps [from, to). */
+struct span {
+    size_t from, to;
+};
+
+/* Whether the row's points, of which there are some, lie side by side. */
+static bool row_span(const uint8_t *has, size_t steps, struct span *ret_s)
 {
-    memcpy(g->a, v, steps * sizeof(*v));
-    memset(g->state, 1, steps);
-    g->whole = true;
+    const uint8_t *first = memchr(has, 1, steps), *last = memrchr(has, 1, steps);
+    if (!first || !last) {
+        return false;
+    }
+    *ret_s = (struct span){(size_t)(first - has), (size_t)(last - has) + 1};
+    return column_whole(first, ret_s->to - ret_s->from);
+}
+
+/* The group's first row. */
+static void begin_span(struct stream_group *g, const double *v, struct span at)
+{
+    memcpy(g->a + at.from, v + at.from, (at.to - at.from) * sizeof(*v));
+    memset(g->state + at.from, 1, at.to - at.from);
+    for (size_t i = at.from; g->n && i < at.to; i++) {
+        g->n[i] = 1;
+    }
+    g->from = at.from;
+    g->to = at.to;
 }
 
 static void fold_sum(struct stream_group *g, const double *v, const uint8_t *has, size_t steps)
@@ -148,7 +168,7 @@ static void fold_avg(struct stream_group *g, const double *v, const uint8_t *has
         g->c[i] = m.k.c;
         g->n[i] = m.n;
         g->state[i] = m.incremental ? 2 : 1;
-        g->whole = g->whole && !m.incremental;
+        g->to = m.incremental ? g->from : g->to; /* no span any more */
     }
 }
 
@@ -174,35 +194,53 @@ static void fold_count(struct stream_group *g, const uint8_t *has, size_t steps)
     }
 }
 
-/* A row with a point at every step. False: the group wants it looked at one by one. */
-static bool fold_whole(enum aggregate_op op, struct stream_group *g, const double *v, size_t steps)
+/* A row whose points lie side by side. False: the group wants it looked at one by one. */
+static bool fold_span(const struct column_ops *columns, enum aggregate_op op, struct stream_group *g,
+                      const double *v, struct span at)
 {
-    if (!g->a) {
-        g->whole_rows++;
-        return true;
-    }
+    size_t n = at.to - at.from;
     if (!g->begun) {
-        begin_whole(g, v, steps);
-        for (size_t i = 0; g->n && i < steps; i++) {
-            g->n[i] = 1;
+        if (g->a) {
+            begin_span(g, v, at);
+            return true;
         }
-        return true;
+        g->from = at.from;
+        g->to = at.to;
     }
-    if (!g->whole || (op == AGG_AVG && !column_add_finite(g->a, g->c, v, steps))) {
+    if (!g->a) {
+        bool same = at.from == g->from && at.to == g->to;
+        g->whole_rows += same;
+        return same;
+    }
+    double *a = g->a + at.from, *c = g->c ? g->c + at.from : NULL;
+    v += at.from;
+    if (at.from < g->from || at.to > g->to || (op == AGG_AVG && !columns->add_finite(a, c, v, n))) {
         return false;
     }
     if (op == AGG_SUM) {
-        column_add(g->a, g->c, v, steps);
+        columns->add(a, c, v, n);
     } else if (op == AGG_AVG) {
-        for (size_t i = 0; i < steps; i++) {
+        for (size_t i = at.from; i < at.to; i++) {
             g->n[i] += 1;
         }
     } else if (op == AGG_MAX) {
-        column_max(g->a, v, steps);
+        columns->max(a, v, n);
     } else {
-        column_min(g->a, v, steps);
+        columns->min(a, v, n);
     }
     return true;
+}
+
+/* After a row was looked at one by one: the group's span grows by what it touches. */
+static void grow_span(struct stream_group *g, struct span at)
+{
+    if (g->from == g->to) {
+        g->from = at.from;
+        g->to = at.to;
+    } else if (at.from <= g->to && at.to >= g->from) {
+        g->from = at.from < g->from ? at.from : g->from;
+        g->to = at.to > g->to ? at.to : g->to;
+    }
 }
 
 static void fold_points(enum aggregate_op op, struct stream_group *g, const double *v, const uint8_t *has,
@@ -258,8 +296,13 @@ static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const 
     if (err) {
         return err;
     }
-    if (!column_whole(has, steps) || !fold_whole(s->n->aggregate, g, v, steps)) {
+    struct span at;
+    bool side_by_side = row_span(has, steps, &at);
+    if (!side_by_side || !fold_span(s->e->columns, s->n->aggregate, g, v, at)) {
         fold_points(s->n->aggregate, g, v, has, steps);
+        if (side_by_side && g->a && s->n->aggregate != AGG_AVG) {
+            grow_span(g, at);
+        }
     }
     g->begun = true;
     g->last_order = order + 1;
@@ -277,9 +320,9 @@ static int compare_first(const void *a, const void *b)
     return labels_cmp(((const struct stream_group *)a)->first, ((const struct stream_group *)b)->first);
 }
 
-void stream_settle(struct stream_group *g, size_t steps)
+void stream_settle(struct stream_group *g)
 {
-    for (size_t i = 0; i < steps && g->whole_rows; i++) {
+    for (size_t i = g->from; i < g->to && g->whole_rows; i++) {
         g->state[i] = 1;
         if (g->n) {
             g->n[i] += (double)g->whole_rows;
@@ -292,7 +335,7 @@ void stream_settle(struct stream_group *g, size_t steps)
 static enum err finish_group(struct stream *s, struct stream_group *g, struct value *out)
 {
     struct eval *e = s->e;
-    stream_settle(g, e->steps);
+    stream_settle(g);
     struct series row = {
         .labels = g->labels, .v = g->a ? g->a : g->n, .has = g->state, .drops_name = s->drops_name};
     if (!row.v) {

@@ -13,9 +13,9 @@ struct stream_group {
     double *a, *c, *n;    /* sum or extreme; compensation; number of elements. Those not needed are NULL */
     uint8_t *state;       /* 0: nothing yet; 1: a value; 2: avg runs incrementally */
     bool begun;           /* it has a row */
-    bool whole;           /* all states are 1 */
-    size_t whole_rows;    /* of count and group: rows with a point at every step, not yet in n and state */
-    uint64_t last_order;  /* plus one; 0: no series yet */
+    size_t from, to;      /* all states of these steps are 1; of count and group: the span of whole_rows */
+    size_t whole_rows; /* of count and group: rows with a point at each step of it, not yet in n and state */
+    uint64_t last_order; /* plus one; 0: no series yet */
 };
 
 struct stream {
@@ -42,7 +42,7 @@ MUST_USE enum err stream_add_group(struct stream *s, struct labels labels, uint6
                                    struct stream_group **ret_group);
 
 /* Rows that were only counted go into the columns. */
-void stream_settle(struct stream_group *g, size_t steps);
+void stream_settle(struct stream_group *g);
 
 /* stream_parts.c: stream_fold, the steps shared out among the processors that are free. */
 MUST_USE enum err stream_fold_parts(struct stream *s);

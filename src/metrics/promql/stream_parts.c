@@ -79,7 +79,7 @@ static enum err put_group(struct stream *s, const struct part *p, struct stream_
     if (!to->first.l || labels_cmp(from->first, to->first) < 0) {
         err = labels_dup(s->e->a, from->first, &to->first) ? eval_no_memory(s->e) : ERR_OK;
     }
-    stream_settle(from, p->eval.steps);
+    stream_settle(from);
     put_column(to->a, from->a, p, sizeof(*to->a));
     put_column(to->c, from->c, p, sizeof(*to->c));
     put_column(to->n, from->n, p, sizeof(*to->n));
