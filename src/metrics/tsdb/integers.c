@@ -160,7 +160,7 @@ size_t integers_write(struct integers *in, const uint64_t *v, size_t n, uint8_t 
 }
 
 /* The patterns of exceptions over the decoded ones. */
-static enum err patch(struct reader r, size_t exceptions, size_t n, uint64_t *ret_v)
+static enum err patch(struct reader r, size_t exceptions, size_t n, value_bits *ret_v)
 {
     for (size_t i = 0; i < exceptions; i++) {
         uint64_t at = read_varint(&r);
@@ -175,7 +175,7 @@ static enum err patch(struct reader r, size_t exceptions, size_t n, uint64_t *re
 
 /* A group's values, `width` bits each (1 to 56), from bit `pos` on; 8 bytes may be read from where the last
  * one begins. */
-static void unpack_group(const uint8_t *p, size_t pos, unsigned width, size_t n, uint64_t min, uint64_t *m)
+static void unpack_group(const uint8_t *p, size_t pos, unsigned width, size_t n, uint64_t min, value_bits *m)
 {
     for (size_t i = 0; i < n; i++, pos += width) {
         m[i] = min + (load_be64(p + (pos >> 3)) << (pos & 7) >> (64 - width));
@@ -183,7 +183,7 @@ static void unpack_group(const uint8_t *p, size_t pos, unsigned width, size_t n,
 }
 
 static void unpack_wide(const uint8_t *p, size_t n_bytes, size_t pos, unsigned width, size_t n, uint64_t min,
-                        uint64_t *m)
+                        value_bits *m)
 {
     struct bit_reader b = {.p = p, .n_bytes = n_bytes, .pos = pos};
     for (size_t i = 0; i < n; i++) {
@@ -193,7 +193,7 @@ static void unpack_wide(const uint8_t *p, size_t n_bytes, size_t pos, unsigned w
 
 /* The group at bit `pos` behind its width; the caller has checked that the stream has it whole. */
 static void unpack_any(const uint8_t *p, size_t n_bytes, size_t pos, unsigned width, size_t n, uint64_t min,
-                       uint64_t *m)
+                       value_bits *m)
 {
     enum {
         SIMPLE_MAX = 56,
@@ -215,7 +215,7 @@ static void unpack_any(const uint8_t *p, size_t n_bytes, size_t pos, unsigned wi
     }
 }
 
-static enum err unpack(const uint8_t *p, size_t n_bytes, size_t from, size_t n, uint64_t min, uint64_t *m)
+static enum err unpack(const uint8_t *p, size_t n_bytes, size_t from, size_t n, uint64_t min, value_bits *m)
 {
     struct bit_reader b = {.p = p, .n_bytes = n_bytes};
     for (size_t g = from; g < n; g += GROUP) {
@@ -231,7 +231,7 @@ static enum err unpack(const uint8_t *p, size_t n_bytes, size_t from, size_t n, 
 }
 
 /* Differences become sums again, in one pass. The first `order` are whole. */
-static void sum_up(uint64_t *m, size_t n, unsigned order)
+static void sum_up(value_bits *m, size_t n, unsigned order)
 {
     uint64_t v, slope;
     if (order == 1) {
@@ -253,15 +253,15 @@ static void sum_up(uint64_t *m, size_t n, unsigned order)
 }
 
 /* Integers into the bits of the decimals they stand for. */
-static void scale_down(uint64_t *m, size_t n, unsigned exponent)
+static void scale_down(value_bits *m, size_t n, double power)
 {
-    double v[GROUP], power = powers[exponent];
+    double v[GROUP];
     for (size_t g = 0; g < n; g += GROUP) {
         size_t count = n - g < GROUP ? n - g : GROUP;
         for (size_t i = 0; i < count; i++) {
             v[i] = (double)(int64_t)m[g + i];
         }
-        if (exponent) {
+        if (power > 1) {
             for (size_t i = count; i < GROUP; i++) {
                 v[i] = 0;
             }
@@ -273,7 +273,19 @@ static void scale_down(uint64_t *m, size_t n, unsigned exponent)
     }
 }
 
-enum err integers_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v)
+static enum err unpack_plain(const struct integers_packed *in, size_t n, value_bits *v)
+{
+    if (unpack(in->p, in->n_bytes, in->order, n, in->min, v) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    sum_up(v, n, in->order);
+    scale_down(v, n, in->power);
+    return ERR_OK;
+}
+
+typedef enum err unpack_fn(const struct integers_packed *in, size_t n, value_bits *v);
+
+static enum err decode(const uint8_t *p, size_t n_bytes, size_t n, unpack_fn *unpack_all, value_bits *ret_v)
 {
     struct reader r = reader_of(str_of((const char *)p, n_bytes));
     unsigned head = read_u8(&r), order = head >> 4, exponent = head & 15;
@@ -289,11 +301,27 @@ enum err integers_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *r
     for (unsigned k = 0; k < order; k++) {
         ret_v[k] = (uint64_t)read_zigzag(&r);
     }
-    uint64_t min = (uint64_t)read_zigzag(&r);
-    if (r.bad || unpack(r.p, reader_left(&r), order, n, min, ret_v) != ERR_OK) {
+    struct integers_packed in = {.order = order, .power = powers[exponent]};
+    in.min = (uint64_t)read_zigzag(&r);
+    in.p = r.p;
+    in.n_bytes = reader_left(&r);
+    if (r.bad || unpack_all(&in, n, ret_v) != ERR_OK) {
         return ERR_CORRUPT;
     }
-    sum_up(ret_v, n, order);
-    scale_down(ret_v, n, exponent);
-    return patch(patches, (size_t)exceptions, n, ret_v);
+    return exceptions ? patch(patches, (size_t)exceptions, n, ret_v) : ERR_OK;
+}
+
+enum err integers_decode_plain(const uint8_t *p, size_t n_bytes, size_t n, value_bits *ret_v)
+{
+    return decode(p, n_bytes, n, unpack_plain, ret_v);
+}
+
+enum err integers_decode(const uint8_t *p, size_t n_bytes, size_t n, value_bits *ret_v)
+{
+#if defined(__x86_64__)
+    if (integers_v4_runs()) {
+        return decode(p, n_bytes, n, integers_unpack_v4, ret_v);
+    }
+#endif
+    return integers_decode_plain(p, n_bytes, n, ret_v);
 }

@@ -12,6 +12,9 @@
 
 #include "base/err.h"
 
+/* Float patterns on their way into columns of doubles. */
+typedef uint64_t __attribute__((may_alias)) value_bits;
+
 enum {
     INTEGERS_COUNT_MAX = 2048 /* values of a column: bounds the scratch */
 };
@@ -28,6 +31,24 @@ struct integers {
 bool integers_plan(const uint64_t *v, size_t n, struct integers *ret_in);
 /* Overwrites in->m. */
 size_t integers_write(struct integers *in, const uint64_t *v, size_t n, uint8_t *out);
-MUST_USE enum err integers_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v);
+MUST_USE enum err integers_decode(const uint8_t *p, size_t n_bytes, size_t n, value_bits *ret_v);
+/* The same without instructions that only some processors have: for them, and to compare. */
+MUST_USE enum err integers_decode_plain(const uint8_t *p, size_t n_bytes, size_t n, value_bits *ret_v);
+
+/* integers_v4.c: the packed part of a column. */
+struct integers_packed {
+    const uint8_t *p;
+    size_t n_bytes;
+    uint64_t min;
+    unsigned order;
+    double power; /* what the integers are divided by */
+};
+
+#if defined(__x86_64__)
+/* Whether this processor can run the other. */
+bool integers_v4_runs(void);
+/* v has the first `order` integers and gets all values. Errors: CORRUPT. */
+MUST_USE enum err integers_unpack_v4(const struct integers_packed *in, size_t n, value_bits *v);
+#endif
 
 #endif

@@ -89,7 +89,7 @@ static bool xor_changed(struct xor_reader *x, uint64_t w)
     return !x->r.bad;
 }
 
-static enum err xor_decode(const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v)
+static enum err xor_decode(const uint8_t *p, size_t n_bytes, size_t n, value_bits *ret_v)
 {
     struct xor_reader x = {.r = {.p = p, .n_bytes = n_bytes}};
     size_t i = 1;
@@ -172,7 +172,7 @@ size_t values_encode(const uint64_t *v, size_t n, uint8_t *out, uint8_t *ret_mod
     return xor_encode(v, n, out);
 }
 
-enum err values_decode(unsigned mode, const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v)
+enum err values_decode(unsigned mode, const uint8_t *p, size_t n_bytes, size_t n, value_bits *ret_v)
 {
     if (n == 0) {
         return ERR_CORRUPT;
@@ -216,6 +216,19 @@ enum err times_decode(const uint8_t *p, size_t n_bytes, int64_t first, size_t n,
     uint64_t delta = 0, t = (uint64_t)first;
     ret_ts[0] = first;
     for (size_t i = 1; i < n; i++) {
+        uint64_t next = 1;
+        if (i + 8 <= n && reader_left(&r) >= 8) {
+            memcpy(&next, r.p, sizeof(next));
+        }
+        if (next == 0) { /* eight ticks in step */
+            r.p += 8;
+            for (size_t k = 0; k < 8; k++) {
+                ret_ts[i + k] = (int64_t)(t + (k + 1) * delta);
+            }
+            t += 8 * delta;
+            i += 7;
+            continue;
+        }
         delta += (uint64_t)read_zigzag(&r);
         t += delta;
         ret_ts[i] = (int64_t)t;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "metrics/tsdb/integers.h"
 
 enum values_mode {
     VALUES_XOR = 0,  /* XOR with the value before, leading and significant bits */
@@ -41,7 +42,7 @@ static inline size_t values_bound(size_t n)
 /* Encodes n (>= 1) values into out (values_bound(n) bytes), and returns the length. */
 size_t values_encode(const uint64_t *v, size_t n, uint8_t *out, uint8_t *ret_mode);
 /* Errors: CORRUPT when the bytes do not hold n values of the mode. */
-MUST_USE enum err values_decode(unsigned mode, const uint8_t *p, size_t n_bytes, size_t n, uint64_t *ret_v);
+MUST_USE enum err values_decode(unsigned mode, const uint8_t *p, size_t n_bytes, size_t n, value_bits *ret_v);
 
 /* Timestamps as varints of deltas of deltas; the first one is known to the caller. */
 static inline size_t times_bound(size_t n)
