@@ -145,25 +145,23 @@ static void give_labels(struct target *t, const struct body_reader *r)
 
 static void append(struct bench *b, struct target *t, const struct body_reader *r)
 {
-    struct metric_sink *sink = tsdb_sink(b->db);
-    struct scrape_batch *batch = r->batch;
-    struct sink_result result = {0};
+    const struct scrape_destination to = {tsdb_sink(b->db), STR("anonymous"), t->epoch};
     struct err_info info = {0};
-    struct sink_batch out = {.tenant = STR("anonymous"),
-                             .series = batch->series,
-                             .series_count = batch->series_count,
-                             .samples = batch->samples,
-                             .sample_count = batch->sample_count,
-                             .epoch = t->epoch};
-    enum err e = sink->ops->append(sink, &out, &result, &info);
+    uint64_t epoch = 0;
+    enum err e = scrape_batch_send(r->batch, &to, false, &epoch, &info);
     if (e == ERR_CONFLICT) {
         give_labels(t, r);
-        e = sink->ops->append(sink, &out, &result, &info);
+        e = scrape_batch_send(r->batch, &to, false, &epoch, &info);
     }
-    if (e || result.stored != batch->sample_count) {
-        die("a batch was refused:", result.first_refusal.code ? &result.first_refusal : &info);
+    if (e) {
+        die("a batch was refused:", &info);
     }
-    keep_refs(t, batch, result.epoch);
+    for (size_t i = 0; i < r->batch->sample_count; i++) {
+        if (r->batch->samples[i].status != SAMPLE_STORED) {
+            die("a sample was refused", NULL);
+        }
+    }
+    keep_refs(t, r->batch, epoch);
 }
 
 static void scrape(struct bench *b, size_t number, size_t scrape, ts_ms ts)
@@ -188,7 +186,7 @@ static void scrape(struct bench *b, size_t number, size_t scrape, ts_ms ts)
     append(b, t, &r);
     scrape_cache_trim(&t->cache);
     scrape_metadata_trim(&t->metadata, t->cache.page_reads, t->cache.page_repeats);
-    b->samples += batch.sample_count;
+    b->samples += scrape_batch_samples(&batch);
     b->body_bytes += body.n;
     b->read_s += read - begun;
     b->append_s += seconds(CLOCK_THREAD_CPUTIME_ID) - read;

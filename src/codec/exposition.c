@@ -170,6 +170,17 @@ static enum err skip_braces(struct line *l)
     }
 }
 
+/* Every NaN is the one there is; what is out of range becomes an infinity. */
+static enum err value_parse(struct str s, double *ret_value)
+{
+    enum err e = num_f64_parse(s, ret_value);
+    if (e != ERR_INVALID && isnan(*ret_value)) {
+        uint64_t bits = NAN_NORMAL_BITS;
+        memcpy(ret_value, &bits, sizeof(bits));
+    }
+    return e == ERR_LIMIT ? ERR_OK : e;
+}
+
 static enum err cut_value(struct line *l, double *ret_value)
 {
     const char *from = l->p;
@@ -183,16 +194,31 @@ static enum err cut_value(struct line *l, double *ret_value)
                               "unsupported character in float \"%.*s\"", STR_FMT(s));
         }
     }
-    enum err e = num_f64_parse(s, ret_value);
+    enum err e = value_parse(s, ret_value);
     if (e == ERR_INVALID) {
         l->p = from;
         return bad(l, "value");
     }
-    if (isnan(*ret_value)) {
-        uint64_t bits = NAN_NORMAL_BITS;
-        memcpy(ret_value, &bits, sizeof(bits));
+    return e;
+}
+
+bool exposition_value_take(const char **ret_p, const char *end, double *ret_value)
+{
+    const char *p = *ret_p;
+    if (num_f64_take(ret_p, end, ret_value)) {
+        return true;
     }
-    return e == ERR_LIMIT ? ERR_OK : e;
+    while (p < end && *p != ' ' && *p != '\t' && *p != '\n') {
+        if (*p == 'p' || *p == 'P' || *p == '_') {
+            return false;
+        }
+        p++;
+    }
+    if (value_parse(str_of(*ret_p, (size_t)(p - *ret_p)), ret_value) != ERR_OK) {
+        return false;
+    }
+    *ret_p = p;
+    return true;
 }
 
 static enum err cut_timestamp(struct line *l, ts_ms *ret_ts)

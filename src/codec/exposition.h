@@ -71,6 +71,9 @@ void exposition_init(struct exposition_parser *p, enum exposition_format format,
 MUST_USE enum err exposition_next(struct exposition_parser *p, struct arena *a,
                                   enum exposition_event *ret_event, struct exposition_item *ret_item,
                                   struct err_info *reterr_info);
+/* The value that begins at *p, as exposition_next reads it; *p then stands behind. False, with *p as it was:
+ * there is none, and exposition_next says why. */
+MUST_USE bool exposition_value_take(const char **p, const char *end, double *ret_value);
 /* Parses `raw` of a sample (or an exemplar's labels): __name__ first, the rest in the order written,
  * unescaped. */
 MUST_USE enum err exposition_labels(struct arena *a, struct str raw, const struct wire_label **ret_labels,

@@ -76,6 +76,16 @@ struct sink_result {
     struct err_info first_refusal; /* code OK when nothing was refused; names the series */
 };
 
+/* One float of each of `count` known series, all at one time: a scrape that said nothing new. */
+struct sink_column {
+    struct str tenant;
+    const series_ref *refs; /* none of them 0 */
+    const double *values;
+    size_t count;
+    ts_ms ts;
+    uint64_t epoch; /* of the refs */
+};
+
 struct metric_sink;
 struct metric_sink_ops {
     /* OK also when some samples were refused (see result). An error means nothing of the batch was stored:
@@ -83,6 +93,11 @@ struct metric_sink_ops {
      * (the epoch is over and a series has a ref but no labels: give them and 0 as ref). */
     MUST_USE enum err (*append)(struct metric_sink *s, struct sink_batch *batch,
                                 struct sink_result *ret_result, struct err_info *reterr_info);
+    /* Stores a column whole. UNSUPPORTED: nothing of it was stored, as it is not all plain (a reference is
+     * out of date, a series comes twice, a sample is not newer than the one before): `append` stores what can
+     * be and tells what is wrong with the rest. Other errors as of append. NULL: there is no such way. */
+    MUST_USE enum err (*append_column)(struct metric_sink *s, const struct sink_column *c,
+                                       struct err_info *reterr_info);
 };
 
 struct metric_sink {

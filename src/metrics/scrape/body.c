@@ -181,28 +181,7 @@ enum err scrape_body_labels_again(const struct body_reader *r, const struct cach
     return e ? e : keep ? ERR_OK : ERR_NOT_FOUND;
 }
 
-/* -- the batch ------------------------------------------------------------------------------------------- */
-
-enum err scrape_batch_add(struct scrape_batch *b, struct sink_series series, struct cached_series *cached,
-                          struct sink_sample sample)
-{
-    enum err e =
-        arena_reserve(b->a, (void **)&b->series, &b->series_cap, b->series_count + 1, sizeof(*b->series));
-    e = e ? e
-          : arena_reserve(b->a, (void **)&b->cached, &b->cached_cap, b->series_count + 1,
-                          sizeof(struct cached_series *));
-    e = e ? e
-          : arena_reserve(b->a, (void **)&b->samples, &b->sample_cap, b->sample_count + 1,
-                          sizeof(*b->samples));
-    if (e) {
-        return e;
-    }
-    sample.series_index = (uint32_t)b->series_count;
-    b->series[b->series_count] = series;
-    b->cached[b->series_count++] = cached;
-    b->samples[b->sample_count++] = sample;
-    return ERR_OK;
-}
+/* -- one sample ------------------------------------------------------------------------------------------ */
 
 static enum err add_exemplar(struct body_reader *r, const struct exposition_item *item, ts_ms ts,
                              struct err_info *info)
@@ -231,8 +210,6 @@ static enum err add_exemplar(struct body_reader *r, const struct exposition_item
     }
     return ERR_OK;
 }
-
-/* -- one sample ------------------------------------------------------------------------------------------ */
 
 /* A series that was not there before. *ret_labels stays empty when it is dropped. */
 static enum err new_series(struct body_reader *r, const struct exposition_item *item, uint8_t flags,
@@ -486,6 +463,7 @@ static enum err read_text(struct body_reader *r, enum exposition_format format, 
 enum err scrape_body_read(struct body_reader *r, enum exposition_format format, struct str body,
                           struct err_info *info)
 {
+    r->batch->ts = r->ts;
     enum err e = format == EXPOSITION_PROTO ? read_proto(r, body, info) : read_text(r, format, body, info);
     if (!e && r->counts.hit_sample_limit) {
         e = err_set(info, ERR_LIMIT, "sample limit exceeded");

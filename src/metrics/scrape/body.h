@@ -6,8 +6,7 @@
 #define CAIRN_METRICS_SCRAPE_BODY_H
 
 #include "codec/exposition.h"
-#include "metrics/model/sink.h"
-#include "metrics/scrape/cache.h"
+#include "metrics/scrape/batch.h"
 #include "metrics/scrape/config.h"
 #include "metrics/scrape/metadata.h"
 
@@ -15,19 +14,6 @@ struct scrape_counts {
     size_t total, added, series_added; /* as the synthetic series report them */
     size_t duplicates, out_of_bounds, out_of_order, exemplars_out_of_order;
     bool hit_sample_limit, hit_label_limit, hit_bucket_limit;
-};
-
-/* The samples of one scrape. Arrays live in the arena. */
-struct scrape_batch {
-    struct arena *a;
-    struct sink_series *series;
-    struct cached_series **cached; /* of each series; NULL: synthetic */
-    size_t series_count, series_cap, cached_cap;
-    struct sink_sample *samples;
-    size_t sample_count, sample_cap;
-    struct sink_exemplar *exemplars;
-    size_t exemplar_count, exemplar_cap;
-    bool has_timestamps;
 };
 
 struct body_reader {
@@ -47,9 +33,6 @@ MUST_USE enum err scrape_body_read(struct body_reader *r, enum exposition_format
                                    struct err_info *info);
 /* Staleness markers for what the last scrape had and this one did not see. */
 MUST_USE enum err scrape_body_mark_stale(struct body_reader *r);
-/* Adds one series with one sample; `cached` may be NULL. */
-MUST_USE enum err scrape_batch_add(struct scrape_batch *b, struct sink_series series,
-                                   struct cached_series *cached, struct sink_sample sample);
 /* The labels a cached series has in the store, made again from its text. */
 MUST_USE enum err scrape_body_labels_again(const struct body_reader *r, const struct cached_series *s,
                                            struct labels *ret_labels);

@@ -45,29 +45,16 @@ static bool line_is(const struct page_entry *e, const char *p, const char *end, 
         (e->gap.bytes && hash_seeded(p, e->gap.bytes, hash_seed()) != e->gap.hash)) {
         return false;
     }
-    if (!num_f64_take(&value, end, ret_value) || value == end || *value != '\n') {
+    if (!exposition_value_take(&value, end, ret_value) || value == end || *value != '\n') {
         return false;
     }
     *ret_end = value + 1;
     return true;
 }
 
-static enum err reserve(struct scrape_batch *b, size_t more)
-{
-    enum err e =
-        arena_reserve(b->a, (void **)&b->series, &b->series_cap, b->series_count + more, sizeof(*b->series));
-    e = e ? e
-          : arena_reserve(b->a, (void **)&b->cached, &b->cached_cap, b->series_count + more,
-                          sizeof(struct cached_series *));
-    return e ? e
-             : arena_reserve(b->a, (void **)&b->samples, &b->sample_cap, b->sample_count + more,
-                             sizeof(*b->samples));
-}
-
 /* There is room in the batch. */
 static void take(struct body_reader *r, struct cached_series *s, double value)
 {
-    struct scrape_batch *b = r->batch;
     (void)scrape_cache_see(r->cache, s);
     r->counts.total++;
     if (s->flags & CACHED_DROPPED) {
@@ -75,10 +62,7 @@ static void take(struct body_reader *r, struct cached_series *s, double value)
     }
     r->counts.added++;
     s->flags |= CACHED_TRACKED;
-    b->samples[b->sample_count++] =
-        (struct sink_sample){.series_index = (uint32_t)b->series_count, .ts = r->ts, .value = value};
-    b->series[b->series_count] = (struct sink_series){.hash = s->labels_hash, .ref = s->ref};
-    b->cached[b->series_count++] = s;
+    scrape_batch_add_known(r->batch, s, value);
 }
 
 enum err scrape_body_read_known(struct body_reader *r, struct body_place *at)
@@ -86,6 +70,11 @@ enum err scrape_body_read_known(struct body_reader *r, struct body_place *at)
     struct scrape_cache *c = r->cache;
     const char *p = at->body.p + at->pos, *end = at->body.p + at->body.n;
     uint64_t limit = r->job->d.limits.samples ? r->job->d.limits.samples : UINT64_MAX;
+    enum err err =
+        c->next < c->page.count ? scrape_batch_reserve_known(r->batch, c->page.count - c->next) : ERR_OK;
+    if (err) {
+        return err;
+    }
     while (c->next < c->page.count) {
         const struct page_entry *e = &c->page.entries[c->next];
         struct cached_series *s = e->series;
@@ -96,13 +85,6 @@ enum err scrape_body_read_known(struct body_reader *r, struct body_place *at)
             s->seen != c->scrape && r->counts.added < limit && (s->ref || (s->flags & CACHED_DROPPED));
         if (!plain || !line_is(e, p, end, &value, &after)) {
             break;
-        }
-        if (r->batch->series_count == r->batch->series_cap ||
-            r->batch->sample_count == r->batch->sample_cap) {
-            enum err err = reserve(r->batch, c->page.count - c->next);
-            if (err) {
-                return err;
-            }
         }
         at->flags = e->gap.flags == SCRAPE_GAP_NO_TYPE ? at->flags : e->gap.flags;
         take(r, s, value);

@@ -165,20 +165,11 @@ static enum err give_labels(struct scrape_target *t, const struct body_reader *r
 
 static enum err send(struct scrape_target *t, struct scrape_batch *b, bool allow_late, struct err_info *info)
 {
-    struct metric_sink *sink = t->m->o.sink;
-    struct sink_result result = {0};
-    struct sink_batch batch = {.tenant = t->m->o.tenant,
-                               .series = b->series,
-                               .series_count = b->series_count,
-                               .samples = b->samples,
-                               .sample_count = b->sample_count,
-                               .exemplars = b->exemplars,
-                               .exemplar_count = b->exemplar_count,
-                               .epoch = t->epoch,
-                               .allow_late = allow_late};
-    enum err e = b->sample_count ? sink->ops->append(sink, &batch, &result, info) : ERR_OK;
-    if (!e && b->sample_count) {
-        keep_refs(t, b, result.epoch);
+    const struct scrape_destination to = {t->m->o.sink, t->m->o.tenant, t->epoch};
+    uint64_t epoch = 0;
+    enum err e = scrape_batch_send(b, &to, allow_late, &epoch, info);
+    if (!e) {
+        keep_refs(t, b, epoch);
     }
     return e;
 }
@@ -191,7 +182,7 @@ static enum err append(struct scrape_target *t, struct body_reader *r, bool allo
         e = e ? e : send(t, r->batch, allow_late, info);
     }
     if (!e) {
-        COUNT(t->m, samples, r->batch->sample_count);
+        COUNT(t->m, samples, scrape_batch_samples(r->batch));
     }
     return e;
 }

@@ -582,14 +582,23 @@ enum err tsdb_append_now(struct tsdb *db, struct sink_batch *batch, struct sink_
     return ERR_OK;
 }
 
+enum err tsdb_writable(const struct tsdb *db, struct err_info *reterr_info)
+{
+    if (!atomic_load_explicit(&db->disk_full, memory_order_relaxed)) {
+        return ERR_OK;
+    }
+    return err_set(reterr_info, ERR_NO_SPACE,
+                   "less than %llu MiB are free below %s: writes are refused until there is room",
+                   (unsigned long long)(db->o.disk_reserve_bytes >> 20), db->dir);
+}
+
 static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, struct sink_result *ret_result,
                             struct err_info *reterr_info)
 {
     struct tsdb *db = tsdb_of_sink(s);
-    if (atomic_load_explicit(&db->disk_full, memory_order_relaxed)) {
-        return err_set(reterr_info, ERR_NO_SPACE,
-                       "less than %llu MiB are free below %s: writes are refused until there is room",
-                       (unsigned long long)(db->o.disk_reserve_bytes >> 20), db->dir);
+    enum err full = tsdb_writable(db, reterr_info);
+    if (full != ERR_OK) {
+        return full;
     }
     if (atomic_load(&db->staging.active)) {
         bool taken = false;
@@ -601,4 +610,4 @@ static enum err tsdb_append(struct metric_sink *s, struct sink_batch *batch, str
     return tsdb_append_now(db, batch, ret_result, reterr_info);
 }
 
-const struct metric_sink_ops tsdb_sink_ops = {.append = tsdb_append};
+const struct metric_sink_ops tsdb_sink_ops = {.append = tsdb_append, .append_column = tsdb_append_column};

@@ -51,6 +51,7 @@ enum series_flags {
     SERIES_OWN_TIMES = 8, /* the tail's timestamps are in ext */
     SERIES_DEFINED = 16,  /* its definition is in the record being written */
     SERIES_RICH = 32,     /* the tail's samples are in ext->rich */
+    SERIES_TAKEN = 64,    /* has its sample of the column that is being written (append_column.c) */
 };
 
 struct series {
@@ -128,6 +129,14 @@ void head_remove(struct head *h, uint32_t slot);
  * none. Errors: OOM, and the series is as before. */
 MUST_USE enum err head_push(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v,
                             ts_ms batch_tick);
+/* The time of samples of many series, and where it is on the clock that the last of them was on. */
+struct column_tick {
+    ts_ms ts, batch_tick; /* the caller's; batch_tick as in head_push */
+    uint32_t clock, tick; /* CLOCK_NONE at first */
+    uint32_t count_max;   /* a tail with that many samples ends before the tick */
+};
+/* head_push of a float at t->ts, quick where the series keeps step with the one before. */
+MUST_USE enum err head_push_column(struct head *h, struct series *s, uint64_t bits, struct column_tick *t);
 /* The identity of the sample at ts in chunks, tail and late samples. */
 bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_identity);
 /* Enters a sample older than the newest. Errors: OOM, EXISTS (there is one at ts), LIMIT. */
@@ -150,6 +159,19 @@ MUST_USE enum err head_trim(struct head *h, ts_ms before, size_t *ret_removed);
 MUST_USE enum err head_compact(struct head *h);
 /* Frees the clocks that no series uses. */
 void clocks_release(struct head *h);
+
+/* Room that the tail needs for one more value. */
+static inline size_t head_tail_bytes_needed(const struct series *s)
+{
+    return (s->xor.bits + 7) / 8 + XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES;
+}
+
+/* Tails of the clock's series end before this tick (of any, when they are full). It is another one for every
+ * target, so that sealing is spread over time and tails are half full on average, not all full at once. */
+static inline bool head_tails_end(const struct ticks *k, uint32_t tick)
+{
+    return (tick + (uint32_t)(k->target % CHUNK_SAMPLES_MAX)) % CHUNK_SAMPLES_MAX == 0;
+}
 
 static inline ts_ms head_tick_ts(const struct ticks *k, uint32_t tick)
 {

@@ -23,7 +23,7 @@ static struct series_ext *ext_of(struct series *s)
 
 static enum err tail_reserve(struct head *h, struct series *s)
 {
-    size_t need = (s->xor.bits + 7) / 8 + XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES;
+    size_t need = head_tail_bytes_needed(s);
     if (need <= s->tail_cap) {
         return ERR_OK;
     }
@@ -240,17 +240,14 @@ static enum err push_plain(struct head *h, struct series *s, ts_ms ts, uint64_t 
     return ERR_OK;
 }
 
-/* A tail ends with CHUNK_SAMPLES_MAX samples, or where its target's chunks end. That is another tick for
- * every target, so that sealing is spread over time and tails are half full on average, not all full at once.
- */
+/* A tail ends with CHUNK_SAMPLES_MAX samples, or where its target's chunks end. */
 static bool tail_full(const struct head *h, const struct series *s)
 {
     if (s->tail_count < CUT_SAMPLES_MIN || (s->flags & SERIES_OWN_TIMES)) {
         return s->tail_count == CHUNK_SAMPLES_MAX;
     }
-    uint32_t phase = (uint32_t)(h->clocks[s->clock].target % CHUNK_SAMPLES_MAX);
     return s->tail_count == CHUNK_SAMPLES_MAX ||
-           (s->tail_tick + s->tail_count + phase) % CHUNK_SAMPLES_MAX == 0;
+           head_tails_end(&h->clocks[s->clock], s->tail_tick + s->tail_count);
 }
 
 enum err head_push(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v, ts_ms batch_tick)

@@ -14,7 +14,8 @@ enum {
     CONTROL_VALUE_SHIFT = 2,
     VALUE_BYTES_MAX = 8,
     VALUE_INTEGER = 9,
-    VALUE_RICH = 10
+    VALUE_RICH = 10,
+    SAMPLE_BYTES_MAX = 1 + 10 + 10 + 10 /* of a float */
 };
 
 static void begin(struct record_writer *w, struct buf *b, enum record_version version, struct str tenant)
@@ -93,19 +94,37 @@ static bool as_integer(uint64_t bits, int64_t *ret_i)
     return f64_bits((double)*ret_i) == bits;
 }
 
-/* The value of a float, and the bits of the control byte that tell its form. */
-static unsigned put_float(uint8_t *p, size_t *n, uint64_t bits)
+/* The value of a float at *p, with 8 bytes of room, and the bits of the control byte that tell its form. */
+static inline unsigned put_float(uint8_t **p, uint64_t bits)
 {
     int64_t i = 0;
     unsigned bytes = bits ? 8 - (unsigned)__builtin_ctzll(bits) / 8 : 0;
     if (bytes > 1 && as_integer(bits, &i) && varint_len(zigzag_encode(i)) <= bytes) {
-        *n += put_varint(p + *n, zigzag_encode(i));
+        *p += put_varint(*p, zigzag_encode(i));
         return VALUE_INTEGER;
     }
-    for (unsigned k = 0; k < bytes; k++) {
-        p[(*n)++] = (uint8_t)(bits >> (56 - 8 * k));
-    }
+    store_be64(*p, bits);
+    *p += bytes;
     return bytes;
+}
+
+/* Slot and time of a sample at *p, and their bits of the control byte. */
+static inline unsigned put_place(struct record_writer *w, uint8_t **p, uint32_t slot, ts_ms ts)
+{
+    unsigned control = 0;
+    if (LIKELY(slot == w->slot + 1)) {
+        control |= CONTROL_NEXT_SLOT;
+    } else {
+        *p += put_varint(*p, zigzag_encode((int64_t)slot - (int64_t)w->slot));
+    }
+    if (LIKELY(ts == w->ts)) {
+        control |= CONTROL_SAME_TIME;
+    } else {
+        *p += put_varint(*p, zigzag_encode((int64_t)((uint64_t)ts - (uint64_t)w->ts)));
+    }
+    w->slot = slot;
+    w->ts = ts;
+    return control;
 }
 
 /* A rich sample after its control byte; its length is known when it is written. */
@@ -118,30 +137,29 @@ static void append_rich(struct buf *b, const struct sample_value *v)
     b->err = b->err == ERR_OK ? own.err : b->err;
 }
 
+void record_float(struct record_writer *w, uint32_t slot, ts_ms ts, uint64_t bits)
+{
+    struct buf *b = w->b;
+    if (UNLIKELY(b->cap - b->n <= SAMPLE_BYTES_MAX) && !buf_reserve(b, SAMPLE_BYTES_MAX)) {
+        return;
+    }
+    uint8_t *from = (uint8_t *)b->p + b->n, *p = from + 1;
+    unsigned control = put_place(w, &p, slot, ts);
+    *from = (uint8_t)(control | put_float(&p, bits) << CONTROL_VALUE_SHIFT);
+    b->n += (size_t)(p - from);
+}
+
 void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, const struct sample_value *v)
 {
-    uint8_t head[1 + 10 + 10 + 10];
-    unsigned control = 0;
-    size_t n = 1;
-    if (slot == w->slot + 1) {
-        control |= CONTROL_NEXT_SLOT;
-    } else {
-        n += put_varint(head + n, zigzag_encode((int64_t)slot - (int64_t)w->slot));
+    if (!value_is_rich(v)) {
+        record_float(w, slot, ts, v->bits);
+        return;
     }
-    if (ts == w->ts) {
-        control |= CONTROL_SAME_TIME;
-    } else {
-        n += put_varint(head + n, zigzag_encode((int64_t)((uint64_t)ts - (uint64_t)w->ts)));
-    }
-    bool rich = value_is_rich(v);
-    unsigned form = rich ? VALUE_RICH : put_float(head, &n, v->bits);
-    head[0] = (uint8_t)(control | form << CONTROL_VALUE_SHIFT);
-    buf_append(w->b, head, n);
-    if (rich) {
-        append_rich(w->b, v);
-    }
-    w->slot = slot;
-    w->ts = ts;
+    uint8_t head[SAMPLE_BYTES_MAX], *p = head + 1;
+    unsigned control = put_place(w, &p, slot, ts);
+    head[0] = (uint8_t)(control | VALUE_RICH << CONTROL_VALUE_SHIFT);
+    buf_append(w->b, head, (size_t)(p - head));
+    append_rich(w->b, v);
 }
 
 static enum err open_version(struct record_reader *r, struct str record, enum record_version first,

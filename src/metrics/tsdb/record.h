@@ -51,6 +51,8 @@ void record_define(struct record_writer *w, uint32_t slot, struct labels ls);
 /* After the last definition, before the first sample. */
 void record_samples(struct record_writer *w);
 void record_sample(struct record_writer *w, uint32_t slot, ts_ms ts, const struct sample_value *v);
+/* The same of a float. */
+void record_float(struct record_writer *w, uint32_t slot, ts_ms ts, uint64_t bits);
 
 struct record_reader {
     struct reader r;

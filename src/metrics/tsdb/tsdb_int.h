@@ -156,6 +156,11 @@ MUST_USE enum err cursor_partition(struct metric_cursor *c, unsigned partition);
 /* The sink's append when nothing is staged. */
 MUST_USE enum err tsdb_append_now(struct tsdb *db, struct sink_batch *batch, struct sink_result *ret_result,
                                   struct err_info *reterr_info);
+/* See struct metric_sink_ops. */
+MUST_USE enum err tsdb_append_column(struct metric_sink *s, const struct sink_column *in,
+                                     struct err_info *reterr_info);
+/* Errors: NO_SPACE. */
+MUST_USE enum err tsdb_writable(const struct tsdb *db, struct err_info *reterr_info);
 /* What every sample must be, whatever the heads hold: STORED, INVALID or OUT_OF_BOUNDS. */
 enum sample_status tsdb_sample_check(const struct sink_sample *m, ts_ms future);
 ts_ms tsdb_future(const struct tsdb *db);

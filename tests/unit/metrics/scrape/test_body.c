@@ -77,7 +77,7 @@ static struct str scrape(struct fixture *f, enum exposition_format format, const
         f->batch = (struct scrape_batch){.a = &f->arena};
         scrape_cache_rollback(&f->cache);
     }
-    if (scrape_body_mark_stale(&f->reader)) {
+    if (scrape_body_mark_stale(&f->reader) || scrape_batch_rows(&f->batch)) {
         return STR("no memory");
     }
     for (size_t i = 0; i < f->batch.series_count; i++) {

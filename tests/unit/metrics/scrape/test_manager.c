@@ -130,7 +130,7 @@ struct fixture {
 static bool fixture_init(struct fixture *f)
 {
     static const struct http_route routes[] = {{"GET", "/{path...}", serve, HTTP_INLINE, 0, NULL}};
-    static const struct metric_sink_ops ops = {record};
+    static const struct metric_sink_ops ops = {.append = record};
     const struct http_server_options o = {.role = "test", .listen_address = STR("127.0.0.1:0")};
     *f = (struct fixture){.target = {.body = "a 1\n", .status = 200}};
     f->recorder = mem_zalloc(sizeof(*f->recorder));

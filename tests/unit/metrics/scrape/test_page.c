@@ -60,7 +60,7 @@ static void scrape(struct side *s, const struct scrape_job *job, enum exposition
         batch = (struct scrape_batch){.a = &s->arena};
         scrape_cache_rollback(&s->cache);
     }
-    bool marked = scrape_body_mark_stale(&r) == ERR_OK;
+    bool marked = scrape_body_mark_stale(&r) == ERR_OK && scrape_batch_rows(&batch) == ERR_OK;
     buf_printf(&s->text, "%d\n", marked);
     uint64_t stale = 0; /* markers come in any order */
     for (size_t i = 0; i < batch.series_count; i++) {
