@@ -21,6 +21,8 @@ struct backup_store {
     const struct object_entry *known; /* the pieces that were there when a backup began, sorted */
     size_t known_count;
     bool locked;
+    struct arena lock_arena; /* of: */
+    struct str lock_text;    /* what our lock says */
 };
 
 /* Told after each piece of work. Either may be NULL. */
@@ -60,7 +62,8 @@ MUST_USE enum err backup_lock(struct backup_store *s, struct err_info *reterr_in
 MUST_USE enum err backup_lock_break(struct backup_store *s, struct err_info *reterr_info);
 
 /* Under the lock. Locks, spare parts of an earlier crash and what was put aside for its damage are left out
- * (not of configuration). Errors: EXISTS (the name is taken), INVALID, NO_SPACE, IO, OOM. */
+ * (not of configuration). Errors: EXISTS (the name is taken), CONFLICT (the lock is gone), INVALID, NO_SPACE,
+ * IO, OOM. */
 MUST_USE enum err backup_write(struct backup_store *to, struct str name, const struct backup_source *sources,
                                size_t source_count, const struct backup_progress *progress,
                                struct backup_result *ret_result, struct err_info *reterr_info);
@@ -81,9 +84,10 @@ MUST_USE enum err backup_restore(struct backup_store *from, struct str name,
                                  struct err_info *reterr_info);
 /* True for a name that a backup gets when none is given: 20060102T150405Z. */
 bool backup_name_timed(struct str name);
-/* Under the lock: removes all but the newest `keep` of the backups with timed names, then the pieces that
- * none uses. Errors: CORRUPT (a list cannot be read: nothing is removed), as the store's. */
-MUST_USE enum err backup_prune(struct backup_store *s, size_t keep, uint64_t *ret_backups,
+/* Under the lock, after `made` was written: removes all but the newest `keep` of the backups with timed
+ * names, then the pieces that none uses. Errors: CORRUPT (a list cannot be read), UNAVAILABLE (the store does
+ * not show `made` yet): nothing is removed; as the store's. */
+MUST_USE enum err backup_prune(struct backup_store *s, struct str made, size_t keep, uint64_t *ret_backups,
                                uint64_t *ret_pieces, struct err_info *reterr_info);
 
 #endif

@@ -32,12 +32,20 @@ static inline void progress_tell(const struct backup_progress *p, uint64_t done,
 
 /* store.c: sealed when the store has a key. */
 MUST_USE enum err store_put(struct backup_store *s, struct str key, struct str plain, struct err_info *info);
+/* The same for what nobody else writes: that it is there already, with these bytes, is the answer that got
+ * lost. */
+MUST_USE enum err store_put_mine(struct backup_store *s, struct str key, struct str plain,
+                                 struct err_info *info);
 /* Appends the object's bytes, opened. plain_bytes: how many they must be, or UINT64_MAX. Errors: NOT_FOUND,
  * CORRUPT, as the store's. */
 MUST_USE enum err store_get(struct backup_store *s, struct str key, uint64_t plain_bytes, struct buf *plain,
                             struct err_info *info);
 /* The bytes an object of so many plain ones has. */
 uint64_t store_bytes(const struct backup_store *s, uint64_t plain_bytes);
+
+/* lock.c: before a list is written: that nobody removed the lock, or the place of the backups with it.
+ * Errors: CONFLICT, as the store's. */
+MUST_USE enum err lock_still_ours(struct backup_store *s, struct err_info *info);
 
 /* read.c: the list of a backup, in the arena. */
 MUST_USE enum err list_load(struct backup_store *from, struct str name, struct arena *a,

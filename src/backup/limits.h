@@ -11,6 +11,7 @@ enum {
     PIECE_BYTES = 16 << 20, /* of a file in one object: what is held in memory, sent again after a failure */
     PIECE_BYTES_MAX = 256 << 20, /* that a list may name */
     KEPT_MAX = 10000,            /* --keep: lists that are read to learn what is still in use */
+    READS_MAX = 2,               /* of a piece with wrong bytes: the way to the store may be at fault */
     LOCK_BYTES_MAX = 4096,
     STORE_BYTES_MAX = 4096, /* of the object that describes the store */
 };

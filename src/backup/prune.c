@@ -84,8 +84,21 @@ static enum err sweep(struct backup_store *s, const struct used *u, uint64_t *re
     return e;
 }
 
-enum err backup_prune(struct backup_store *s, size_t keep, uint64_t *ret_backups, uint64_t *ret_pieces,
-                      struct err_info *reterr_info)
+/* A store that shows an old state would have us remove what the newest backup uses. */
+static enum err shows(const struct str *names, size_t n, struct str made, struct err_info *info)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(names[i], made)) {
+            return ERR_OK;
+        }
+    }
+    return err_set(info, ERR_UNAVAILABLE,
+                   "the store does not show the backup %.*s yet; nothing was removed, the next run will",
+                   STR_FMT(made));
+}
+
+enum err backup_prune(struct backup_store *s, struct str made, size_t keep, uint64_t *ret_backups,
+                      uint64_t *ret_pieces, struct err_info *reterr_info)
 {
     struct arena a AUTO_ARENA = {0};
     struct used u = {.a = &a};
@@ -94,6 +107,7 @@ enum err backup_prune(struct backup_store *s, size_t keep, uint64_t *ret_backups
     *ret_backups = 0;
     *ret_pieces = 0;
     enum err e = backup_names(s, &a, &names, &n, reterr_info);
+    e = e ? e : shows(names, n, made, reterr_info);
     for (size_t i = 0; i < n; i++) {
         timed += backup_name_timed(names[i]);
     }

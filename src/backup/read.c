@@ -61,12 +61,16 @@ enum err piece_read(struct backup_store *from, const struct backup_list *l, cons
     struct str piece = backup_piece(f, i), k = object_key(piece, key);
     struct err_info why = {0};
     size_t before = bytes->n;
-    enum err e = store_get(from, k, piece_bytes(l, f, i), bytes, &why);
-    if (!e) {
-        backup_piece_name(from->key, str_slice(buf_view(bytes), before, bytes->n), name);
-        e = str_eq(str_c(name), piece)
-                ? ERR_OK
-                : err_set(&why, ERR_CORRUPT, "the bytes of the object %s are not what they were", key);
+    enum err e = ERR_CORRUPT;
+    for (unsigned reads = 0; reads < READS_MAX && e == ERR_CORRUPT; reads++) {
+        bytes->n = before;
+        e = store_get(from, k, piece_bytes(l, f, i), bytes, &why);
+        if (!e) {
+            backup_piece_name(from->key, str_slice(buf_view(bytes), before, bytes->n), name);
+            e = str_eq(str_c(name), piece)
+                    ? ERR_OK
+                    : err_set(&why, ERR_CORRUPT, "the bytes of the object %s are not what they were", key);
+        }
     }
     return e ? err_set(info, e, "%.*s: %s", STR_FMT(f->path), why.message) : ERR_OK;
 }

@@ -81,6 +81,15 @@ static struct str state_text(const struct restore *r, const struct place *p, con
                         p->target->root ? p->target->root : "data");
 }
 
+/* What somebody else put there could lead elsewhere. */
+static enum err work_is_ours(const struct place *p, struct err_info *info)
+{
+    struct stat st;
+    return lstat(p->work.p, &st) != 0 || S_ISDIR(st.st_mode)
+               ? ERR_OK
+               : err_set(info, ERR_INVALID, "%s is no folder of a restore; remove it", p->work.p);
+}
+
 static enum err place_begin(struct restore *r, struct place *p, struct err_info *info)
 {
     struct buf state AUTO_BUF = {.size_bytes_max = STATE_BYTES_MAX};
@@ -91,7 +100,8 @@ static enum err place_begin(struct restore *r, struct place *p, struct err_info 
     if (!p->work.p || !p->state.p || !writing.p || !finishing.p) {
         return err_set(info, ERR_OOM, "no memory for a path");
     }
-    enum err e = file_exists(p->state.p) ? file_load(p->state.p, &state, info) : ERR_OK;
+    enum err e = work_is_ours(p, info);
+    e = e ? e : file_exists(p->state.p) ? file_load(p->state.p, &state, info) : ERR_OK;
     p->finishing = !e && str_eq(buf_view(&state), finishing);
     if (e || p->finishing) {
         return e;

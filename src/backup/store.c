@@ -49,6 +49,18 @@ enum err store_get(struct backup_store *s, struct str key, uint64_t plain_bytes,
     return e;
 }
 
+enum err store_put_mine(struct backup_store *s, struct str key, struct str plain, struct err_info *info)
+{
+    struct buf there AUTO_BUF = {.size_bytes_max = (size_t)LIST_BYTES_MAX};
+    struct err_info why = {0};
+    enum err e = store_put(s, key, plain, &why);
+    if (e == ERR_EXISTS && store_get(s, key, plain.n, &there, NULL) == ERR_OK &&
+        str_eq(buf_view(&there), plain)) {
+        return ERR_OK;
+    }
+    return e ? err_set(info, e, "%s", why.message) : ERR_OK;
+}
+
 /* -- what the store is ----------------------------------------------------------------------------------- */
 
 /* "cairn-backup-store 1\nkey CHECK\n"; CHECK is "none" without a key. */
@@ -104,9 +116,10 @@ enum err backup_store_open(struct object_store *objects, const struct backup_key
 
 void backup_store_close(struct backup_store *s)
 {
-    if (s->locked) {
+    if (s->locked && lock_still_ours(s, NULL) == ERR_OK) {
         (void)(backup_lock_break(s, NULL) == ERR_OK);
     }
     arena_done(&s->known_arena);
+    arena_done(&s->lock_arena);
     *s = (struct backup_store){0};
 }

@@ -184,7 +184,7 @@ static enum err list_put(struct backup_store *to, struct str name, const struct 
         list.files[i] = w->files[i].file;
     }
     enum err e = backup_list_write(&list, &text, info);
-    return e ? e : store_put(to, list_key(name, key), buf_view(&text), info);
+    return e ? e : store_put_mine(to, list_key(name, key), buf_view(&text), info);
 }
 
 static enum err name_free(struct backup_store *to, struct str name, struct err_info *info)
@@ -221,7 +221,9 @@ enum err backup_write(struct backup_store *to, struct str name, const struct bac
     for (size_t i = 0; i < w.n && !e; i++) {
         e = file_put(to, &a, &w.files[i], &result, progress, w.bytes, reterr_info);
     }
+    e = e ? e : lock_still_ours(to, reterr_info);
     e = e ? e : list_put(to, name, &w, reterr_info);
+    e = e ? e : object_tidy(to->objects, reterr_info);
     if (!e) {
         *ret_result = result;
     }

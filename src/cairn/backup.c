@@ -253,11 +253,11 @@ static enum err backup_take(const struct backup_flags *f, struct backup_store *s
     return e;
 }
 
-static int prune(struct backup_store *store, uint64_t keep)
+static int prune(struct backup_store *store, struct str made, uint64_t keep)
 {
     struct err_info info = {0};
     uint64_t backups = 0, pieces = 0;
-    if (backup_prune(store, (size_t)keep, &backups, &pieces, &info)) {
+    if (backup_prune(store, made, (size_t)keep, &backups, &pieces, &info)) {
         return fail("backup", &info, 1);
     }
     (void)printf("kept %llu: removed %llu backups and %llu objects\n", (unsigned long long)keep,
@@ -281,7 +281,7 @@ static int backup_run(const struct backup_flags *f, struct backup_store *store)
                  (unsigned long long)r.files, (unsigned long long)r.bytes,
                  (unsigned long long)r.pieces_copied, (unsigned long long)r.bytes_copied);
     int status = f->verify ? verify(store, name, "backup") : 0;
-    return status || !f->keep ? status : prune(store, f->keep);
+    return status || !f->keep ? status : prune(store, name, f->keep);
 }
 
 static int key_make(struct str path)

@@ -26,8 +26,8 @@ enum err object_put_if_absent(struct object_store *s, struct str key, struct str
 {
     enum err e = check_key(key, reterr_info);
     if (!e && content.n > OBJECT_BYTES_MAX) {
-        e = err_set(reterr_info, ERR_LIMIT, "%.*s has more than the %llu GiB an object may have",
-                    STR_FMT(key), (unsigned long long)(OBJECT_BYTES_MAX >> 30));
+        e = err_set(reterr_info, ERR_LIMIT, "%.*s has more than the %llu TiB an object may have",
+                    STR_FMT(key), (unsigned long long)(OBJECT_BYTES_MAX >> 40));
     }
     return e ? e : s->ops->put_if_absent(s, key, content, reterr_info);
 }
@@ -56,6 +56,11 @@ enum err object_remove(struct object_store *s, struct str key, struct err_info *
 {
     enum err e = check_key(key, reterr_info);
     return e ? e : s->ops->remove(s, key, reterr_info);
+}
+
+enum err object_tidy(struct object_store *s, struct err_info *reterr_info)
+{
+    return s->ops->tidy ? s->ops->tidy(s, reterr_info) : ERR_OK;
 }
 
 void object_store_close(struct object_store *s)

@@ -15,8 +15,8 @@ enum {
     OBJECT_KEY_BYTES_MAX = 512
 };
 
-/* What S3 takes in one request; nothing is put in parts. */
-#define OBJECT_BYTES_MAX ((uint64_t)5 << 30)
+/* What S3 keeps as one object. */
+#define OBJECT_BYTES_MAX ((uint64_t)5 << 40)
 
 struct object_store;
 
@@ -34,6 +34,7 @@ struct object_store_ops {
     enum err (*list)(struct object_store *s, struct str prefix, struct arena *a,
                      const struct object_entry **ret_entries, size_t *ret_n, struct err_info *info);
     enum err (*remove)(struct object_store *s, struct str key, struct err_info *info);
+    enum err (*tidy)(struct object_store *s, struct err_info *info); /* NULL: a put leaves nothing behind */
     void (*close)(struct object_store *s);
 };
 
@@ -58,9 +59,13 @@ MUST_USE enum err object_list(struct object_store *s, struct str prefix, struct 
                               struct err_info *reterr_info);
 /* Absent is OK. */
 MUST_USE enum err object_remove(struct object_store *s, struct str key, struct err_info *reterr_info);
+/* Ends what puts of writers that were killed have left half done, and costs room. The caller is the only
+ * writer and is not putting. Errors: UNAVAILABLE, OOM. */
+MUST_USE enum err object_tidy(struct object_store *s, struct err_info *reterr_info);
 void object_store_close(struct object_store *s); /* accepts NULL */
 
-/* True for s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&profile=NAME&style=path|virtual]. */
+/* True for s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&profile=NAME&style=path|virtual&
+ * ca=FILE&part=MIB]. */
 bool object_place_is_bucket(struct str place);
 /* That bucket, asked whether it is there and may be listed; or a folder, which is created when absent.
  * Errors: INVALID (the place), NOT_FOUND (no keys), DENIED, UNAVAILABLE, IO, OOM. */

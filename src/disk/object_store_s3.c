@@ -1,8 +1,9 @@
 /* Objects in a bucket: of AWS, or of anything that speaks S3's API with Signature Version 4.
  *
- * Each object is put by one request, so what is there is whole; If-None-Match makes the first writer win. A
- * store that does not know the header (it answers 501) is asked whether the object is there before, which is
- * enough for objects that are named by their content. Any thread. */
+ * An object is there when its one request, or that which completes its parts (s3_parts.c), was answered: so
+ * what is there is whole. If-None-Match makes the first writer win. A store that does not know the header (it
+ * answers 501) is asked whether the object is there before, which is enough for objects that are named by
+ * their content. Any thread. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,17 +20,7 @@ static struct s3_store *of(struct object_store *s)
     return (struct s3_store *)s;
 }
 
-/* -- put ------------------------------------------------------------------------------------------------- */
-
-/* After a lost answer EXISTS may mean ourselves: then the bytes are ours. */
-static enum err ours(struct s3_store *s, struct str key, struct str content, struct err_info *info)
-{
-    struct s3_call c = {.method = "GET", .key = key, .answer_bytes_max = content.n};
-    enum err e = s3_call_do(s, &c, info);
-    bool same = !e && str_eq(buf_view(&c.answer.body), content);
-    http_answer_done(&c.answer);
-    return e || same ? e : err_set(info, ERR_EXISTS, "the object %.*s exists", STR_FMT(key));
-}
+/* -- size and get ---------------------------------------------------------------------------------------- */
 
 static enum err s3_size(struct object_store *base, struct str key, uint64_t *ret_bytes, struct err_info *info)
 {
@@ -47,48 +38,35 @@ static enum err s3_size(struct object_store *base, struct str key, uint64_t *ret
     return e;
 }
 
-static enum err put(struct s3_store *s, struct str key, struct str content, bool conditional,
-                    struct err_info *info)
+/* Whether the answer says itself that the object reaches as far: then not all of it arrived. */
+static bool cut_short(const struct http_answer *answer, uint64_t end)
 {
-    struct s3_call c = {.method = "PUT",
-                        .key = key,
-                        .headers = {{STR("if-none-match"), STR("*")}},
-                        .header_count = conditional,
-                        .body = content};
-    enum err e = s3_call_do(s, &c, info);
-    bool unknown = e == ERR_EXISTS && c.repeated;
-    http_answer_done(&c.answer);
-    return unknown ? ours(s, key, content, info) : e;
+    struct str total = http_answer_header(answer, "Content-Range"); /* bytes 0-9/100 */
+    uint64_t bytes = 0;
+    (void)str_cut(&total, '/');
+    return answer->status == 206 && total.p && str_to_u64(total, &bytes) == ERR_OK && bytes >= end;
 }
 
-static enum err s3_put(struct object_store *base, struct str key, struct str content, struct err_info *info)
+static enum err short_answer(const struct s3_store *s, const struct s3_call *c, uint64_t offset, uint64_t n,
+                             bool cut, struct err_info *info)
 {
-    struct s3_store *s = of(base);
-    enum err e = ERR_UNSUPPORTED;
-    if (!atomic_load_explicit(&s->unconditional, memory_order_relaxed)) {
-        e = put(s, key, content, true, info);
+    int status = c->answer.status;
+    if (status != 206) {
+        return err_set(
+            info, ERR_UNAVAILABLE,
+            "s3://%s: %s://%s answers the request of a range with HTTP %d, as no S3 store does; is the "
+            "endpoint right?",
+            s->bucket, s->scheme, s->host, status);
     }
-    if (e == ERR_UNSUPPORTED) {
-        uint64_t size = 0;
-        atomic_store_explicit(&s->unconditional, true, memory_order_relaxed);
-        e = s3_size(base, key, &size, info);
-        e = e == ERR_NOT_FOUND ? put(s, key, content, false, info)
-            : e                ? e
-                               : err_set(info, ERR_EXISTS, "the object %.*s exists", STR_FMT(key));
-    }
-    return e;
+    return err_set(info, cut ? ERR_UNAVAILABLE : ERR_CORRUPT,
+                   "s3://%s/%s%.*s: asked for %llu bytes at %llu, got %zu", s->bucket, s->prefix,
+                   STR_FMT(c->key), (unsigned long long)n, (unsigned long long)offset, c->answer.body.n);
 }
 
-/* -- get ------------------------------------------------------------------------------------------------- */
-
-static enum err s3_get_range(struct object_store *base, struct str key, uint64_t offset, uint64_t n,
-                             struct buf *b, struct err_info *info)
+static enum err get_once(struct s3_store *s, struct str key, uint64_t offset, uint64_t n, struct buf *b,
+                         bool *ret_again, struct err_info *info)
 {
     char range[RANGE_CHARS];
-    uint64_t size = 0;
-    if (n == 0) {
-        return s3_size(base, key, &size, info);
-    }
     int chars = snprintf(range, sizeof(range), "bytes=%llu-%llu", (unsigned long long)offset,
                          (unsigned long long)(offset + n - 1));
     struct s3_call c = {.method = "GET",
@@ -96,12 +74,11 @@ static enum err s3_get_range(struct object_store *base, struct str key, uint64_t
                         .headers = {{STR("range"), str_of(range, (size_t)chars)}},
                         .header_count = 1,
                         .answer_bytes_max = n};
-    enum err e = s3_call_do(of(base), &c, info);
+    enum err e = s3_call_do(s, &c, info);
+    *ret_again = false;
     if (!e && (c.answer.status != 206 || c.answer.body.n != n)) {
-        e = err_set(info, c.answer.status == 206 ? ERR_CORRUPT : ERR_UNSUPPORTED,
-                    "s3://%s/%s%.*s: asked for %llu bytes at %llu, got %zu (HTTP %d)", of(base)->bucket,
-                    of(base)->prefix, STR_FMT(key), (unsigned long long)n, (unsigned long long)offset,
-                    c.answer.body.n, c.answer.status);
+        *ret_again = cut_short(&c.answer, offset + n);
+        e = short_answer(s, &c, offset, n, *ret_again, info);
     }
     if (!e) {
         buf_str(b, buf_view(&c.answer.body));
@@ -109,6 +86,132 @@ static enum err s3_get_range(struct object_store *base, struct str key, uint64_t
     }
     http_answer_done(&c.answer);
     return e;
+}
+
+static enum err s3_get_range(struct object_store *base, struct str key, uint64_t offset, uint64_t n,
+                             struct buf *b, struct err_info *info)
+{
+    uint64_t size = 0;
+    bool again = true;
+    enum err e = ERR_OK;
+    if (n == 0) {
+        return s3_size(base, key, &size, info);
+    }
+    for (unsigned i = 0; i < S3_READS_MAX && again; i++) {
+        e = get_once(of(base), key, offset, n, b, &again, info);
+    }
+    return e;
+}
+
+/* -- put ------------------------------------------------------------------------------------------------- */
+
+/* Whether the object has these bytes; compared a part at a time. */
+static enum err is_ours(struct s3_store *s, struct str key, struct str content, bool *ret_same,
+                        struct err_info *info)
+{
+    struct buf there AUTO_BUF = {.size_bytes_max = (size_t)s->part_bytes};
+    uint64_t size = 0;
+    enum err e = s3_size(&s->base, key, &size, info);
+    bool same = !e && size == content.n;
+    for (size_t at = 0; same && !e && at < content.n;) {
+        size_t end = content.n - at < s->part_bytes ? content.n : at + (size_t)s->part_bytes;
+        struct str part = str_slice(content, at, end);
+        buf_reset(&there);
+        e = s3_get_range(&s->base, key, at, part.n, &there, info);
+        same = !e && str_eq(buf_view(&there), part);
+        at = end;
+    }
+    *ret_same = same;
+    return e;
+}
+
+/* After a lost answer EXISTS may mean ourselves: then the bytes are ours. */
+static enum err ours(struct s3_store *s, struct str key, struct str content, struct err_info *info)
+{
+    bool same = false;
+    enum err e = is_ours(s, key, content, &same, info);
+    return e || same ? e : err_set(info, ERR_EXISTS, "the object %.*s exists", STR_FMT(key));
+}
+
+/* The answer has another's ETag. What is no MD5 says nothing, so the bytes are read back and decide. */
+static enum err doubted(struct s3_store *s, struct str key, struct str content, struct err_info *info)
+{
+    bool same = false;
+    enum err e = is_ours(s, key, content, &same, info);
+    if (e || same) {
+        return e;
+    }
+    struct s3_call c = {.method = "DELETE", .key = key};
+    (void)!s3_call_do(s, &c, NULL);
+    http_answer_done(&c.answer);
+    return err_set(
+        info, ERR_UNAVAILABLE,
+        "s3://%s kept other bytes than were sent for %.*s, which was removed again; try again, and "
+        "look at what stands between",
+        s->bucket, STR_FMT(key));
+}
+
+static enum err put_whole(struct s3_store *s, struct str key, struct str content, bool conditional,
+                          struct err_info *info)
+{
+    struct s3_call c = {.method = "PUT",
+                        .key = key,
+                        .headers = {{STR("if-none-match"), STR("*")}},
+                        .header_count = conditional,
+                        .body = content};
+    enum err e = s3_call_do(s, &c, info);
+    bool unknown = e == ERR_EXISTS && c.repeated, differs = !e && s3_etag_differs(&c.answer, content);
+    if (!e && !http_answer_header(&c.answer, "ETag").n) {
+        e = err_set(info, ERR_INVALID,
+                    "%s://%s took an object without an ETag: no S3 store does; is the endpoint right?",
+                    s->scheme, s->host);
+    }
+    http_answer_done(&c.answer);
+    return unknown ? ours(s, key, content, info) : differs && !e ? doubted(s, key, content, info) : e;
+}
+
+static enum err put_parts(struct s3_store *s, struct str key, struct str content, bool conditional,
+                          struct err_info *info)
+{
+    bool unknown = false;
+    enum err e = s3_parts_put(s, key, content, conditional, &unknown, info);
+    return unknown ? ours(s, key, content, info) : e;
+}
+
+static enum err put(struct s3_store *s, struct str key, struct str content, bool conditional,
+                    struct err_info *info)
+{
+    return content.n > s->part_bytes ? put_parts(s, key, content, conditional, info)
+                                     : put_whole(s, key, content, conditional, info);
+}
+
+/* Asked before where the answer would come too late: after many parts, or never. */
+static enum err absent(struct object_store *base, struct str key, struct err_info *info)
+{
+    uint64_t size = 0;
+    enum err e = s3_size(base, key, &size, info);
+    return e == ERR_NOT_FOUND ? ERR_OK
+           : e                ? e
+                              : err_set(info, ERR_EXISTS, "the object %.*s exists", STR_FMT(key));
+}
+
+static enum err s3_put(struct object_store *base, struct str key, struct str content, struct err_info *info)
+{
+    struct s3_store *s = of(base);
+    bool conditional = !atomic_load_explicit(&s->unconditional, memory_order_relaxed);
+    enum err e = !conditional || content.n > s->part_bytes ? absent(base, key, info) : ERR_OK;
+    e = e ? e : put(s, key, content, conditional, info);
+    if (e == ERR_UNSUPPORTED && conditional) {
+        atomic_store_explicit(&s->unconditional, true, memory_order_relaxed);
+        e = absent(base, key, info);
+        e = e ? e : put(s, key, content, false, info);
+    }
+    return e;
+}
+
+static enum err s3_tidy(struct object_store *base, struct err_info *info)
+{
+    return s3_parts_end_all(of(base), info);
 }
 
 /* -- list ------------------------------------------------------------------------------------------------ */
@@ -126,6 +229,11 @@ static enum err page_read(struct listing *l, struct str xml, struct err_info *in
 {
     struct str below = str_c(l->s->prefix), item;
     size_t at = 0;
+    if (str_find(xml, STR("<ListBucketResult"), 0) == STR_NPOS) { /* not to be taken for an empty bucket */
+        return err_set(info, ERR_UNAVAILABLE,
+                       "s3://%s: %s://%s answers a listing with something else; is the endpoint right?",
+                       l->s->bucket, l->s->scheme, l->s->host);
+    }
     while ((item = s3_xml_next(xml, "Contents", &at)).p) {
         struct object_entry entry = {0};
         struct str key = s3_xml_text(item, "Key", l->a), size = s3_xml_text(item, "Size", l->a);
@@ -215,6 +323,7 @@ static const struct object_store_ops s3_ops = {
     .size = s3_size,
     .list = s3_list,
     .remove = s3_remove,
+    .tidy = s3_tidy,
     .close = s3_close,
 };
 

@@ -156,7 +156,9 @@ static enum err attempt(struct s3_store *s, struct s3_call *c, bool *ret_again, 
     }
     if (!e) {
         e = attempt_send(s, c, &t, ret_again, info);
-        if (!e && (c->answer.status < 200 || c->answer.status > 299)) {
+        bool inside =
+            c->error_in_answer && str_find(buf_view(&c->answer.body), STR("<Error>"), 0) != STR_NPOS;
+        if (!e && (inside || c->answer.status < 200 || c->answer.status > 299)) {
             e = s3_explain(s, c, ret_again, info);
         }
     }
@@ -183,17 +185,18 @@ static int64_t wait_ms(unsigned round, const struct http_answer *answer)
 enum err s3_call_do(struct s3_store *s, struct s3_call *c, struct err_info *info)
 {
     struct err_info own = {0};
-    bool again = true;
+    bool again = true, renewed = false;
     enum err e = ERR_OK;
     c->repeated = false;
     info = info ? info : &own;
     for (unsigned round = 0; again; round++) {
         http_answer_done(&c->answer);
         e = attempt(s, c, &again, info);
-        again = e && again && round + 1 < S3_ATTEMPTS;
+        again = e && again && round + 1 < s->attempts && !(e == ERR_DENIED && renewed);
         if (again) {
-            if (e == ERR_DENIED) {
+            if (e == ERR_DENIED) { /* new keys may do; where the same come again, they do not */
                 keys_forget(s);
+                renewed = true;
             }
             c->repeated = true;
             clock_sleep_ms(wait_ms(round, &c->answer));

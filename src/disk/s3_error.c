@@ -11,6 +11,7 @@ static const struct meaning {
     const char *cure; /* NULL: the store's own message is enough */
 } meanings[] = {
     {"NoSuchKey", ERR_NOT_FOUND, false, NULL},
+    {"NoSuchUpload", ERR_NOT_FOUND, false, NULL},
     {"NoSuchBucket", ERR_INVALID, false,
      "there is no such bucket here; create it, or correct its name or endpoint"},
     {"InvalidBucketName", ERR_INVALID, false, "correct the bucket's name"},

@@ -10,6 +10,7 @@
 #include "disk/s3_sign.h"
 
 enum {
+    S3_ATTEMPTS_MAX = 20,
     S3_ATTEMPTS = 8,                /* with the waits below ten to twenty seconds */
     S3_WAIT_FIRST_MS = 200,         /* doubled each time, with jitter */
     S3_WAIT_MAX_MS = 10000,         /* what a store may ask for by Retry-After */
@@ -17,6 +18,11 @@ enum {
     S3_TIMEOUT_MS = 30000,          /* and as long as the bytes take at the speed below */
     S3_BYTES_PER_MS_MIN = 50,       /* 50 kB/s */
     S3_RENEW_MS = 5 * 60 * 1000,    /* keys are asked for anew so long before they end */
+    S3_READS_MAX = 3,               /* of a range that came too short */
+    S3_PART_MIB = 64,               /* what is sent again after a failure */
+    S3_PART_MIB_MIN = 5,            /* of S3 itself */
+    S3_PART_MIB_MAX = 5120,
+    S3_MD5_CHARS = 32,
 };
 
 struct s3_store {
@@ -31,6 +37,8 @@ struct s3_store {
     char *region;
     bool endpoint_given, region_given, path_style;
     bool dual_stack, fips;     /* AWS' own endpoints */
+    uint64_t part_bytes;       /* what is larger is put in parts */
+    unsigned attempts;         /* of a request */
     atomic_bool unconditional; /* the store does not know If-None-Match: told by its answer; relaxed */
     struct mutex lock;         /* guards credentials */
     struct s3_credentials credentials;
@@ -44,6 +52,7 @@ struct s3_call {
     size_t param_count, header_count;
     struct str body;
     uint64_t answer_bytes_max;
+    bool error_in_answer;      /* an answer that begins with 200 may hold an error */
     struct http_answer answer; /* http_answer_done */
     bool repeated;             /* an earlier attempt may have done its work unseen */
 };
@@ -64,6 +73,21 @@ struct str s3_answer_region(const struct http_answer *answer, struct arena *a);
 MUST_USE enum err s3_place_parse(struct s3_store *s, struct str place, struct err_info *info);
 /* Host and path of the requests, from bucket, region and style. Errors: OOM. */
 MUST_USE enum err s3_place_host(struct s3_store *s, struct err_info *info);
+
+/* s3_parts.c: puts what is larger than a part. Errors: EXISTS, as s3_call_do. *ret_unknown: whether it is
+ * there already, and whose it is, must be asked. */
+MUST_USE enum err s3_parts_put(struct s3_store *s, struct str key, struct str content, bool conditional,
+                               bool *ret_unknown, struct err_info *info);
+/* Ends every upload that was begun below the prefix and not completed. Where that is not allowed it is left
+ * to a rule of the bucket. */
+MUST_USE enum err s3_parts_end_all(struct s3_store *s, struct err_info *info);
+
+/* s3_etag.c: the MD5 in hexadecimal digits; false where the system does not allow MD5. */
+bool s3_md5(struct str bytes, char ret_md5[S3_MD5_CHARS + 1]);
+/* Without quotes. */
+struct str s3_etag_bare(struct str etag);
+/* Whether the answer to a put speaks against these bytes: its ETag is an MD5, and not theirs. */
+bool s3_etag_differs(const struct http_answer *answer, struct str bytes);
 
 /* object_store_s3.c */
 MUST_USE enum err s3_store_open(struct str place, struct object_store **ret_s, struct err_info *reterr_info);

@@ -67,6 +67,16 @@ static enum err endpoint_set(struct s3_store *s, struct str place, struct str ur
     return s->scheme && s->host ? ERR_OK : err_set(info, ERR_OOM, "no memory for an endpoint");
 }
 
+static enum err part_set(struct s3_store *s, struct str place, struct str value, struct err_info *info)
+{
+    uint64_t mib = 0;
+    if (str_to_u64(value, &mib) || mib < S3_PART_MIB_MIN || mib > S3_PART_MIB_MAX) {
+        return wrong(info, place, "part is a number of MiB from 5 to 5120");
+    }
+    s->part_bytes = mib << 20;
+    return ERR_OK;
+}
+
 static enum err option(struct s3_store *s, struct str place, struct str name, struct str value,
                        struct err_info *info)
 {
@@ -82,6 +92,9 @@ static enum err option(struct s3_store *s, struct str place, struct str name, st
         *text = mem_dup(value.p, value.n);
         return *text ? ERR_OK : err_set(info, ERR_OOM, "no memory for an option");
     }
+    if (str_eq_c(name, "part")) {
+        return part_set(s, place, value, info);
+    }
     if (str_eq_c(name, "style")) {
         s->path_style = str_eq_c(value, "path");
         return s->path_style || str_eq_c(value, "virtual") ? ERR_OK
@@ -89,7 +102,7 @@ static enum err option(struct s3_store *s, struct str place, struct str name, st
     }
     return str_eq_c(name, "endpoint")
                ? endpoint_set(s, place, value, info)
-               : wrong(info, place, "the options are endpoint, region, profile, style, ca");
+               : wrong(info, place, "the options are endpoint, region, profile, style, ca, part");
 }
 
 static enum err endpoint_find(struct s3_store *s, struct str place, struct err_info *info)
@@ -107,6 +120,15 @@ static bool switched_on(const struct s3_store *s, const char *variable, const ch
     bool on = value && str_ieq(str_c(value), STR("true"));
     mem_free(value);
     return on;
+}
+
+static unsigned attempts_find(const struct s3_store *s)
+{
+    char *value = s3_setting_find(str_c(s->profile), "AWS_MAX_ATTEMPTS", NULL, "max_attempts");
+    uint64_t n = 0;
+    bool said = value && str_to_u64(str_c(value), &n) == ERR_OK && n > 0;
+    mem_free(value);
+    return !said ? S3_ATTEMPTS : n < S3_ATTEMPTS_MAX ? (unsigned)n : S3_ATTEMPTS_MAX;
 }
 
 /* What the place does not say: from the environment and AWS' own files. A store of one's own knows its
@@ -128,6 +150,7 @@ static enum err defaults(struct s3_store *s, struct str place, bool style_given,
     s->ca_file = s->ca_file ? s->ca_file : mem_dup("", 0);
     s->scheme = s->scheme ? s->scheme : mem_dup("https", 5);
     s->dual_stack = switched_on(s, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
+    s->attempts = attempts_find(s);
     s->fips = switched_on(s, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");
     if (!style_given) {
         s->path_style = s->endpoint_given || str_find_char(str_c(s->bucket), '.', 0) != STR_NPOS;
@@ -176,6 +199,7 @@ enum err s3_place_parse(struct s3_store *s, struct str place, struct err_info *i
         return wrong(info, place, "the prefix has parts of letters, digits, '-', '_', '.' and '='");
     }
     buf_printf(&below, "%.*s%s", STR_FMT(prefix), prefix.n ? "/" : "");
+    s->part_bytes = (uint64_t)S3_PART_MIB << 20;
     s->bucket = mem_dup(bucket.p, bucket.n);
     s->prefix = buf_take(&below, NULL);
     enum err e = s->bucket && s->prefix ? ERR_OK : err_set(info, ERR_OOM, "no memory");

@@ -3,10 +3,7 @@
 
     backup.py short|long [PART...]    prints "N passed, N failed"
 """
-import base64
 import contextlib
-import http.server
-import json
 import os
 import random
 import re
@@ -15,12 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from load import LineWriter, SampleWriter  # noqa: E402
+from faults import archives, folder_goes_away, store_faults  # noqa: E402
+from keys import keys  # noqa: E402
 from node import Node, cairn, tree  # noqa: E402
+from parts import parts  # noqa: E402
 from runbooks import runbooks  # noqa: E402
 from s3_server import KEY, READER, READER_SECRET, SECRET, S3Server  # noqa: E402
 from stack import PROGRAM, ROOT, Cases, Stack, free_port  # noqa: E402
@@ -322,54 +321,7 @@ mount -o remount,size=64m {mount}
                 said.count("No space left") >= 2 and "verified a" in said and mount in said, said[-800:])
 
 
-# -- keys from roles, a server that comes back, old backups ---------------------------------------------------------
-
-class Metadata(http.server.BaseHTTPRequestHandler):
-    """The instance's and the container's agent: answers only who shows the token."""
-
-    def answer(self, body, status=200):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def do_PUT(self):
-        good = self.path == "/latest/api/token" and self.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
-        self.answer("the-token" if good else "", 200 if good else 400)
-
-    def do_GET(self):
-        keys = json.dumps({"Code": "Success", "AccessKeyId": KEY, "SecretAccessKey": SECRET, "Token": "",
-                           "Expiration": "2099-01-01T00:00:00Z"})
-        role = "/latest/meta-data/iam/security-credentials/"
-        if self.path == "/container" and self.headers.get("Authorization") == "container-token":
-            return self.answer(keys)
-        if self.headers.get("X-aws-ec2-metadata-token") != "the-token":
-            return self.answer("", 401)
-        return self.answer("node-role" if self.path == role else keys if self.path == role + "node-role" else "",
-                           200 if self.path.startswith(role) else 404)
-
-    def log_message(self, *_):
-        pass
-
-
-def keys_from_roles(cases, folder, s3):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    bare = dict(s3.env(), AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_EC2_METADATA_DISABLED="false")
-    instance = dict(bare, AWS_EC2_METADATA_SERVICE_ENDPOINT=url)
-    container = dict(bare, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{url}/container", AWS_CONTAINER_AUTHORIZATION_TOKEN="container-token")
-    for name, env in (("instance", instance), ("container", container)):
-        status, said = cairn("backup", f"--data={folder}/data", f"--to={s3.place('roles')}", f"--name={name}", env=env)
-        cases.check(f"keys of the {name}'s role", status == 0, said[-300:])
-    with open(f"{folder}/credentials", "w") as f:
-        f.write(f"[backups]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")
-    status, said = cairn("backup", f"--data={folder}/data", f"--to=s3://{s3.bucket}/roles", "--name=profile", "--profile=backups",
-                         f"--endpoint-url=http://127.0.0.1:{s3.port}", "--region=us-east-1",
-                         env=dict(bare, AWS_SHARED_CREDENTIALS_FILE=f"{folder}/credentials"))
-    cases.check("keys of a profile, the rest by flags", status == 0, said[-300:])
-    server.shutdown()
-
+# -- a server that comes back, old backups ---------------------------------------------------------
 
 def server_comes_back(cases, folder, s3):
     """The server is away for a moment: the backup waits and goes on."""
@@ -418,7 +370,7 @@ def main():
                 make_data(folder)
             for part, args in ((under_load, (folder, s3)), (roles_apart, (folder, s3)), (killed_at_disk_operations, (folder,)), (killed_while_sending, (folder, s3)),
                                (damaged, (folder, s3)), (refused, (folder, s3)), (full_disk, (folder,)),
-                               (keys_from_roles, (folder, s3)), (old_backups_go, (folder, s3)),
+                               (keys, (folder, s3)), (parts, (folder, s3)), (store_faults, (folder, s3)), (folder_goes_away, (folder,)), (archives, (folder,)), (old_backups_go, (folder, s3)),
                                (server_comes_back, (folder, s3)), (unit_tests_in_a_bucket, (s3,)), (tls, (folder, s3)), (runbooks, (folder, s3))):
                 if wanted and part.__name__ not in wanted:
                     continue

@@ -34,7 +34,7 @@ def tls(cases, folder, s3):
         refused(cases, secure, backup, ours, theirs, names)
         status, said = cairn("backup", data, f"--to=s3://{secure.bucket}/x?endpoint=http://localhost:{secure.port}", env=env)
         cases.check("without TLS on a port of TLS", status == 1 and "HTTPS" in said, said[-300:])
-    status, said = cairn("backup", data, f"--to={s3.place('x').replace('http:', 'https:')}", env=env)
+    status, said = cairn("backup", data, f"--to={s3.place('x').replace('http:', 'https:')}", env=dict(env, AWS_MAX_ATTEMPTS="2"))
     cases.check("TLS on a port without", status == 1 and "say http://" in said, said[-300:])
 
 

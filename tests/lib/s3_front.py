@@ -31,9 +31,9 @@ def error(code, message="said by the test"):
 class Fault:
     """What happens to the next `times` requests that match.
 
-    how: slow_down, internal, html (answered without asking the store); after_500, after_drop (the store did its work, the answer is lost);
-    truncated (the connection ends in the middle of the answer), short (whole, but of half the bytes), flipped (one bit of the body),
-    wrong_etag, skew (the store's clock), stale (a listing without its last key), cut_body (the request does not arrive whole)."""
+    how: slow_down, internal, no_bucket, skew, html, error_200 (answered without asking the store); after_500, after_drop (the store did its
+    work, the answer is lost); truncated (the connection ends in the middle of the answer), short (whole, but of half the bytes), flipped
+    (one bit of the answer), altered (one bit of the request), wrong_etag, stale (a listing without its last key), hold (until go_on)."""
 
     def __init__(self, how, method="", part="", times=1, query="", skip=0):
         self.how, self.method, self.part, self.times, self.query, self.skip = how, method, part, times, query, skip
@@ -52,6 +52,7 @@ class Front:
 
     def __init__(self, s3, certificate=None, keys=None):
         self.s3, self.keys, self.ended, self.faults, self.seen = s3, keys or {KEY: (SECRET, "")}, set(), [], []
+        self.watch, self.held, self.go_on = None, threading.Event(), threading.Event()
         self.domain = None  # "localhost": buckets are part of the name too
         front = self
 
@@ -101,6 +102,8 @@ class Front:
         path, _, query = r.path.partition("?")
         body = r.rfile.read(int(r.headers.get("Content-Length") or 0))
         self.seen.append((r.command, path, query))
+        if self.watch:
+            self.watch()
         wrong = self.check(r, path, query, body)
         if wrong:
             return self.answer(r, wrong[0], {}, error(wrong[1]))
@@ -152,9 +155,15 @@ class Front:
             c.close()
 
     def disturbed(self, r, path, query, body, how):
-        if how in ("slow_down", "internal"):
-            status, code = (503, "SlowDown") if how == "slow_down" else (500, "InternalError")
-            return self.answer(r, status, {}, error(code))
+        plain = {"slow_down": (503, "SlowDown"), "internal": (500, "InternalError"), "no_bucket": (404, "NoSuchBucket"),
+                 "error_200": (200, "InternalError")}
+        if how in plain:
+            return self.answer(r, plain[how][0], {}, error(plain[how][1]))
+        if how == "hold":
+            self.held.set()
+            self.go_on.wait(60)
+        if how == "altered":
+            body = bytes([body[0] ^ 1]) + body[1:]
         if how == "html":
             return self.answer(r, 200, {"Content-Type": "text/html"}, b"<html>please sign in</html>")
         if how == "skew":

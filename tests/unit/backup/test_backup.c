@@ -257,7 +257,9 @@ TEST(only_the_newest_timed_backups_are_kept_and_only_what_they_use)
     CHECK_OK(scene_backup(&c, "20260102T000000Z", &r));
     scene_file(&c, "one", "changed at last");
     CHECK_OK(scene_backup(&c, "20260103T000000Z", &r));
-    CHECK_OK(backup_prune(&c.s, 2, &backups, &pieces, NULL));
+    CHECK_EQ(backup_prune(&c.s, STR("20260104T000000Z"), 1, &backups, &pieces, NULL), ERR_UNAVAILABLE);
+    CHECK_EQ(backups + pieces, 0);
+    CHECK_OK(backup_prune(&c.s, STR("20260103T000000Z"), 2, &backups, &pieces, NULL));
     CHECK_EQ(backups, 1);
     CHECK_EQ(pieces, 1);
     CHECK_OK(backup_names(&c.s, &a, &names, &n, NULL));
@@ -267,7 +269,7 @@ TEST(only_the_newest_timed_backups_are_kept_and_only_what_they_use)
     }
     CHECK_OK(object_remove(c.objects, STR("backups/mine"), NULL));
     CHECK_OK(object_put_if_absent(c.objects, STR("backups/mine"), STR("cairn-backup 2\n"), NULL));
-    CHECK_EQ(backup_prune(&c.s, 1, &backups, &pieces, NULL), ERR_CORRUPT);
+    CHECK_EQ(backup_prune(&c.s, STR("20260103T000000Z"), 1, &backups, &pieces, NULL), ERR_CORRUPT);
     CHECK_EQ(backups + pieces, 0);
     scene_end(&c);
 }
