@@ -7,6 +7,7 @@
 #include "cairn/role_metrics_int.h"
 #include "codec/units.h"
 
+#define RETENTION_DEFAULT_MS (INT64_C(15) * 86400 * MS_PER_S)
 #define RETENTION_NONE_MS (INT64_C(100) * 365 * 86400 * MS_PER_S)
 
 static struct role *make(void)
@@ -124,12 +125,16 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
 /* The file's retention block wins over the flags, and switches the default off. */
 static void settle_retention(struct metrics_role *m, const struct prom_config *c)
 {
+    bool none = m->f.retention_ms == 0 && m->f.retention_bytes == 0;
+    m->shown = (struct prom_config_flags){.retention_ms = none ? RETENTION_DEFAULT_MS : m->f.retention_ms,
+                                          .retention_bytes = m->f.retention_bytes,
+                                          .exemplars = metrics_feature(m, "exemplar-storage")};
     if (c->has_retention) {
         m->f.retention_ms = c->retention_ms;
         m->f.retention_bytes = c->retention_bytes;
     }
     if (m->f.retention_ms == 0 && m->f.retention_bytes == 0) {
-        m->f.retention_ms = 15 * (int64_t)86400 * MS_PER_S;
+        m->f.retention_ms = RETENTION_DEFAULT_MS;
     }
 }
 

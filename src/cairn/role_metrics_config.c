@@ -198,7 +198,7 @@ char *metrics_config_text(void *role)
     if (!c) {
         return NULL;
     }
-    prom_config_print(&text, c, NULL);
+    prom_config_print(&text, c, &m->shown, NULL);
     prom_config_unref(c);
     char *out = buf_take(&text, NULL);
     buf_done(&text);

@@ -77,6 +77,7 @@ struct metrics_role {
         logged; /* settings without effect that were named in the log, under reload_lock like the next */
     bool rules_logged, alerts_logged;
     struct prom_flag *flag_rows;
+    struct prom_config_flags shown; /* in status/config */
     char *external_url, *retention, *data_dir, *snapshot_dir;
     struct prom_api api;
     struct page page; /* the web app's pages under Prometheus' addresses */

@@ -260,16 +260,16 @@ enum err units_size_parse(struct str s, bool base2, uint64_t *ret_bytes)
 
 void units_size_format(struct buf *b, uint64_t bytes)
 {
-    static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    size_t u = 0;
-    double v = (double)bytes;
-    while (v >= 1024 && u + 1 < ARRAY_LEN(names)) {
-        v /= 1024;
-        u++;
+    static const char *const names[] = {"EiB", "PiB", "TiB", "GiB", "MiB", "KiB", "B"};
+    bool any = false;
+    for (size_t u = 0; u < ARRAY_LEN(names); u++) {
+        uint64_t n = bytes >> (10 * (ARRAY_LEN(names) - 1 - u)) & (u ? 1023 : 15);
+        if (n || (!any && u + 1 == ARRAY_LEN(names))) {
+            buf_u64(b, n);
+            buf_c(b, names[u]);
+            any = true;
+        }
     }
-    char text[NUM_F64_BYTES_MAX];
-    buf_append(b, text, num_f64_format(text, v, 'f'));
-    buf_c(b, names[u]);
 }
 
 /* -- instants -------------------------------------------------------------------------------------------- */

@@ -20,7 +20,7 @@ void units_go_duration_format(struct buf *b, int64_t ns);
 /* Sizes: "512MB", "64KiB", "10GB", "1.5GiB", bare bytes. Prometheus' and Loki's flags take KB as 1024 (base2
  * true); humanize.ParseBytes takes KB as 1000 and KiB as 1024 (base2 false). */
 MUST_USE enum err units_size_parse(struct str s, bool base2, uint64_t *ret_bytes);
-/* "1.5GiB", as units.Base2Bytes prints. */
+/* "1GiB512MiB", as units.Base2Bytes prints. */
 void units_size_format(struct buf *b, uint64_t bytes);
 
 /* RFC 3339 with optional fraction ("2026-01-02T15:04:05.999Z", "+02:00"). */

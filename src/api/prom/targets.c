@@ -213,7 +213,7 @@ static void scrape_pool_config(struct prom_call *c)
     if (!job) {
         return;
     }
-    prom_config_print(&text, config, job);
+    prom_config_print(&text, config, NULL, job);
     prom_call_data(c);
     json_object_begin(&c->w);
     json_member(&c->w, "yaml", buf_view(&text));

@@ -136,8 +136,17 @@ MUST_USE enum err prom_config_parse(struct str text, const char *name, struct pr
 struct prom_config *prom_config_ref(struct prom_config *c);
 void prom_config_unref(struct prom_config *c); /* accepts NULL */
 
-/* The configuration as YAML, secrets as <secret>; with `job` non-NULL that job alone. */
-void prom_config_print(struct buf *b, const struct prom_config *c, const struct scrape_job *job);
+/* What the command line says and the configuration shows. */
+struct prom_config_flags {
+    int64_t retention_ms; /* of the flags, or their default; 0 = none */
+    uint64_t retention_bytes;
+    bool exemplars; /* are kept */
+};
+
+/* The configuration as Prometheus writes it, with all defaults, secrets as <secret>; with `job` non-NULL that
+ * job alone. `flags` may be NULL then. */
+void prom_config_print(struct buf *b, const struct prom_config *c, const struct prom_config_flags *flags,
+                       const struct scrape_job *job);
 const char *scrape_protocol_name(enum scrape_protocol p);
 
 #endif

@@ -186,6 +186,13 @@ TEST(durations)
 TEST(sizes_and_instants)
 {
     uint64_t n;
+    struct buf b AUTO_BUF = {0};
+    units_size_format(&b, 1610612736);
+    buf_char(&b, ' ');
+    units_size_format(&b, 0);
+    buf_char(&b, ' ');
+    units_size_format(&b, (10 << 20) + 5);
+    CHECK_STR(buf_view(&b), "1GiB512MiB 0B 10MiB5B");
     CHECK_OK(units_size_parse(STR("1.5GiB"), true, &n));
     CHECK_EQ(n, 1610612736);
     CHECK_OK(units_size_parse(STR("10MB"), true, &n));
