@@ -66,7 +66,8 @@ static void admit(struct http_req *r)
         return;
     }
     enum err e = web_rate(w);
-    if (e == ERR_OK && w->tls && !web_tls_client_ok(w, r->connection)) {
+    if (e == ERR_OK && w->tls && !web_tls_client_ok(w, r->connection) &&
+        !web_auth_own(w, http_header_of(r, "Authorization"))) {
         http_req_refuse_first(r, 403, "a client certificate is required\n");
     }
     bool open = r->binding && (r->binding->route->flags & HTTP_NO_AUTH);

@@ -24,6 +24,20 @@ static bool digest_of(struct str text, unsigned char *digest)
 
 /* -- bearer tokens --------------------------------------------------------------------------------------- */
 
+static bool token_is_own(const struct web_config *w, const unsigned char *given)
+{
+    unsigned char known[WEB_DIGEST_BYTES];
+    return w->own_token[0] && digest_of(str_c(w->own_token), known) &&
+           same_bytes(given, known, sizeof(known));
+}
+
+bool web_auth_own(const struct web_config *w, struct str authorization)
+{
+    unsigned char given[WEB_DIGEST_BYTES];
+    struct str token = authorization, scheme = str_cut(&token, ' ');
+    return str_ieq(scheme, STR("Bearer")) && digest_of(str_trim(token), given) && token_is_own(w, given);
+}
+
 /* Compares digests: the time tells nothing about the token. */
 static bool token_known(const struct web_config *w, const struct web_snapshot *s, struct arena *a,
                         struct str token, struct str *ret_user)
@@ -33,7 +47,7 @@ static bool token_known(const struct web_config *w, const struct web_snapshot *s
     if (!digest_of(token, given)) {
         return false;
     }
-    if (w->own_token[0] && digest_of(str_c(w->own_token), known) && same_bytes(given, known, sizeof(known))) {
+    if (token_is_own(w, given)) {
         *ret_user = STR("cairn");
         found = true;
     }

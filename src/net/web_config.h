@@ -16,7 +16,7 @@ MUST_USE enum err web_config_load(const char *path, struct web_config **ret_conf
 void web_config_free(struct web_config *w);
 bool web_config_tls(const struct web_config *w); /* false for NULL */
 /* A bearer token, new in every process, with which its own roles come in: a role that scrapes itself knows no
- * password. Empty for NULL. Lives as long as w. */
+ * password and has no client certificate. Empty for NULL. Lives as long as w. */
 struct str web_config_own_token(const struct web_config *w);
 
 #endif

@@ -90,6 +90,8 @@ MUST_USE enum err web_file_read(const char *path, struct buf *ret_text, struct e
  * wrong); UNAVAILABLE when a password must be hashed and the caller may not block. */
 MUST_USE enum err web_auth(const struct web_config *w, struct arena *a, struct str authorization,
                            bool may_block, struct str *ret_user);
+/* Whether it is this process's own token: its roles need no client certificate for each other either. */
+bool web_auth_own(const struct web_config *w, struct str authorization);
 /* Takes a token of the rate limit. LIMIT when there is none, INVALID when the file is wrong. */
 MUST_USE enum err web_rate(const struct web_config *w);
 void web_headers(const struct web_config *w, struct MHD_Response *m);

@@ -1,10 +1,8 @@
 /* The web configuration file: TLS, passwords, tokens, headers, and mending it while the server runs. */
 #include <crypt.h>
-#include <gnutls/abstract.h>
-#include <gnutls/x509.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "../certificate.h"
 #include "../harness.h"
 #include "net/http_client.h"
 #include "net/http_config.h"
@@ -33,19 +31,9 @@ struct world {
     char dir[200], file[256];
 };
 
-static bool write_file(const struct world *w, const char *name, const char *text, size_t n)
-{
-    char path[256], fresh[300];
-    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, name);
-    (void)snprintf(fresh, sizeof(fresh), "%s.new", path); /* a new inode: the change is seen at once */
-    FILE *f = fopen(fresh, "w");
-    bool ok = f && fwrite(text, 1, n, f) == n;
-    return f && fclose(f) == 0 && ok && rename(fresh, path) == 0;
-}
-
 static bool write_text(const struct world *w, const char *name, const char *text)
 {
-    return write_file(w, name, text, strlen(text));
+    return certificate_file(w->dir, name, text, strlen(text));
 }
 
 static void world_init(struct world *w)
@@ -186,39 +174,9 @@ TEST(web_configuration_mistakes_are_named)
 
 /* -- TLS ------------------------------------------------------------------------------------------------- */
 
-/* A self-signed certificate for the name and 127.0.0.1, good as a CA of itself: NAME.crt and NAME.key. */
 static bool make_certificate(const struct world *w, const char *name, const char *dns)
 {
-    gnutls_x509_privkey_t key = NULL;
-    gnutls_x509_crt_t crt = NULL;
-    gnutls_datum_t pem = {0};
-    char file[64];
-    bool ok =
-        gnutls_x509_privkey_init(&key) == 0 && gnutls_x509_crt_init(&crt) == 0 &&
-        gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-                                     0) == 0 &&
-        gnutls_x509_crt_set_version(crt, 3) == 0 && gnutls_x509_crt_set_serial(crt, "\1", 1) == 0 &&
-        gnutls_x509_crt_set_activation_time(crt, time(NULL) - 60) == 0 &&
-        gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600) == 0 &&
-        gnutls_x509_crt_set_key(crt, key) == 0 && gnutls_x509_crt_set_ca_status(crt, 1) == 0 &&
-        gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, dns, (unsigned)strlen(dns)) == 0 &&
-        gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, dns, (unsigned)strlen(dns),
-                                             GNUTLS_FSAN_SET) == 0 &&
-        gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, "\x7f\0\0\1", 4,
-                                             GNUTLS_FSAN_APPEND) == 0 &&
-        gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0) == 0;
-    (void)snprintf(file, sizeof(file), "%s.crt", name);
-    ok = ok && gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem) == 0 &&
-         write_file(w, file, (const char *)pem.data, pem.size);
-    gnutls_free(pem.data);
-    pem.data = NULL;
-    (void)snprintf(file, sizeof(file), "%s.key", name);
-    ok = ok && gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem) == 0 &&
-         write_file(w, file, (const char *)pem.data, pem.size);
-    gnutls_free(pem.data);
-    gnutls_x509_crt_deinit(crt);
-    gnutls_x509_privkey_deinit(key);
-    return ok;
+    return certificate_make(w->dir, name, dns);
 }
 
 TEST(tls_with_a_certificate_that_is_renewed)
@@ -267,6 +225,13 @@ TEST(client_certificates)
                    path);
     CHECK(client_config(&w, "tls_config: {ca_file: server.crt}"));
     CHECK_EQ(ask(&w, "/healthy"), 403);
+    CHECK(client_config(&w, "tls_config: {ca_file: server.crt}\nauthorization: {credentials: wrong}"));
+    CHECK_EQ(ask(&w, "/healthy"), 403);
+    char own[128]; /* the process's own roles come in by its token */
+    (void)snprintf(own, sizeof(own), "tls_config: {ca_file: server.crt}\nauthorization: {credentials: %.*s}",
+                   STR_FMT(web_config_own_token(w.web)));
+    CHECK(client_config(&w, own));
+    CHECK_EQ(ask(&w, "/healthy"), 200);
     CHECK(client_config(
         &w, "tls_config: {ca_file: server.crt, cert_file: stranger.crt, key_file: stranger.key}"));
     CHECK(ask(&w, "/healthy") != 200);
