@@ -1,6 +1,8 @@
-/* Asking a data source over HTTP, with the credentials it was given: basic auth and extra headers out of
- * jsonData and secureJsonData, as Grafana keeps them. */
+/* Asking a data source over HTTP, with the credentials it was given: basic auth, extra headers, a client
+ * certificate and whom to trust, out of jsonData and secureJsonData, as Grafana keeps them. */
 #include "api/grafana/source_int.h"
+#include "codec/yaml.h"
+#include "net/http_config.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -60,16 +62,57 @@ static void add_custom(const struct json_value *data, const struct json_value *s
     }
 }
 
+static void add_text(struct json_writer *w, const char *key, struct str value)
+{
+    if (value.n) {
+        json_key(w, key);
+        json_str(w, value);
+    }
+}
+
+/* tlsAuth, tlsAuthWithCACert and tlsSkipVerify as a http_client_config; NULL when none of them is on. */
+static enum err tls_config(struct call *c, const struct data_source *ds, const struct json_value *data,
+                           const struct json_value *secrets, struct http_client_config **ret_config)
+{
+    bool auth = member_bool(data, "tlsAuth"), ca = member_bool(data, "tlsAuthWithCACert");
+    bool skip = member_bool(data, "tlsSkipVerify");
+    struct buf b AUTO_BUF = {0};
+    struct json_writer w = json_writer(&b);
+    const struct yaml_node *root = NULL;
+    struct str name = arena_printf(c->a, "data source %.*s", STR_FMT(ds->name));
+    if (!auth && !ca && !skip) {
+        return ERR_OK;
+    }
+    json_object_begin(&w);
+    json_key(&w, "follow_redirects");
+    json_bool(&w, false);
+    json_key(&w, "tls_config");
+    json_object_begin(&w);
+    json_key(&w, "insecure_skip_verify");
+    json_bool(&w, skip);
+    add_text(&w, "server_name", member_str(data, "serverName"));
+    add_text(&w, "ca", ca ? member_str(secrets, "tlsCACert") : STR(""));
+    add_text(&w, "cert", auth ? member_str(secrets, "tlsClientCert") : STR(""));
+    add_text(&w, "key", auth ? member_str(secrets, "tlsClientKey") : STR(""));
+    json_object_end(&w);
+    json_object_end(&w);
+    enum err e = !name.p ? arena_err(c->a) : b.err;
+    e = e ? e : yaml_parse(c->a, buf_view(&b), name.p, &root, &c->info);
+    return e ? e : http_config_parse(root, ret_config, &c->info);
+}
+
 enum err source_ask(struct call *c, const struct data_source *ds, const struct source_request *q,
                     struct http_answer *ret_answer)
 {
     const struct json_value *data = NULL, *secrets = NULL;
+    struct http_client_config *tls = NULL;
     struct headers h = {.n = 0};
     enum err e = json_parse(c->a, ds->json_data, &data, &c->info);
     e = e ? e : json_parse(c->a, ds->secrets, &secrets, &c->info);
     if (!e && ds->basic_auth) {
         e = add_basic(c, ds, secrets, &h);
     }
+    e = e ? e : tls_config(c, ds, data, secrets, &tls);
     if (e) {
         return e;
     }
@@ -89,8 +132,11 @@ enum err source_ask(struct call *c, const struct data_source *ds, const struct s
                              .header_count = h.n,
                              .body = q->body,
                              .response_bytes_max = q->response_bytes_max,
+                             .config = tls,
                              .accept_compressed = true};
-    return url.p ? http_client_do(c->api->client, &call, ret_answer, &c->info) : arena_err(c->a);
+    e = url.p ? http_client_do(c->api->client, &call, ret_answer, &c->info) : arena_err(c->a);
+    http_config_free(tls);
+    return e;
 }
 
 void source_encode(struct buf *b, struct str text)

@@ -3,10 +3,13 @@
 #include <string.h>
 
 #include "api/grafana/grafana_api.h"
+#include "certificate.h"
 #include "codec/json.h"
 #include "dashboards/data_sources.h"
 #include "dashboards/users.h"
+#include "disk/file.h"
 #include "harness.h"
+#include "net/web_config.h"
 
 /* -- the stage ------------------------------------------------------------------------------------------- */
 
@@ -234,6 +237,73 @@ TEST(the_proxy_passes_questions_on_with_the_sources_password_and_nothing_else)
     r = ask(&s, "GET", "/api/datasources/uid/p/health", VIEWER, "");
     CHECK(r.status == 200 && says(r, "\"status\":\"OK\""));
     stage_close(&s);
+}
+
+/* The file as a JSON string. */
+static struct str pem(struct stage *s, const char *dir, const char *name)
+{
+    char path[600];
+    struct buf text AUTO_BUF = {0}, quoted AUTO_BUF = {0};
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (file_load(path, &text, NULL) == ERR_OK) {
+        json_quote(&quoted, buf_view(&text));
+    }
+    return arena_str(&s->a, buf_view(&quoted));
+}
+
+static int ask_over_tls(struct stage *s, const char *settings, const char *secrets)
+{
+    struct str body = arena_printf(&s->a,
+                                   "{\"name\":\"T\",\"uid\":\"t\",\"type\":\"prometheus\",\"url\":\"%s\","
+                                   "\"access\":\"proxy\",\"jsonData\":%s,\"secureJsonData\":%s}",
+                                   s->source_url, settings, secrets);
+    (void)ask(s, "DELETE", "/api/datasources/uid/t", ADMIN, "");
+    return ask(s, "POST", "/api/datasources", ADMIN, body.p).status == 200
+               ? ask(s, "GET", "/api/datasources/proxy/uid/t/api/v1/query?query=up", VIEWER, "").status
+               : 0;
+}
+
+TEST(a_source_is_shown_a_certificate_and_shows_one)
+{
+    struct stage s;
+    struct err_info info = {0};
+    struct web_config *web = NULL;
+    struct http_server *plain;
+    const char *dir = test_dir();
+    char path[600];
+    static const char yaml[] =
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: "
+        "client.crt, client_auth_type: RequireAndVerifyClientCert}\n";
+    CHECK(stage_open(&s, "tls"));
+    CHECK(certificate_make(dir, "server", "server.example") &&
+          certificate_make(dir, "client", "client.example") &&
+          certificate_file(dir, "web.yml", yaml, sizeof(yaml) - 1));
+    (void)snprintf(path, sizeof(path), "%s/web.yml", dir);
+    CHECK_OK(web_config_load(path, &web, &info));
+    struct http_server_options o = {.role = "source", .listen_address = STR("127.0.0.1:0"), .web = web};
+    plain = s.source;
+    CHECK_OK(http_server_start(&o, &s.source, &info));
+    CHECK_OK(http_server_routes(s.source, source_routes, ARRAY_LEN(source_routes), NULL));
+    (void)snprintf(s.source_url, sizeof(s.source_url), "https://127.0.0.1:%u", http_server_port(s.source));
+    struct str ca = arena_printf(&s.a, "{\"tlsCACert\":%s}", pem(&s, dir, "server.crt").p);
+    struct str all = arena_printf(&s.a, "{\"tlsCACert\":%s,\"tlsClientCert\":%s,\"tlsClientKey\":%s}",
+                                  pem(&s, dir, "server.crt").p, pem(&s, dir, "client.crt").p,
+                                  pem(&s, dir, "client.key").p);
+    CHECK_EQ(ask_over_tls(&s, "{}", "{}"), 502); /* an unknown authority */
+    CHECK_EQ(ask_over_tls(&s, "{\"tlsAuthWithCACert\":true}", ca.p), 403);
+    CHECK_EQ(ask_over_tls(&s, "{\"tlsAuthWithCACert\":true,\"tlsAuth\":true}", all.p), 200);
+    CHECK_EQ(ask_over_tls(&s, "{\"tlsSkipVerify\":true,\"tlsAuth\":true}", all.p), 200);
+    CHECK_EQ(ask_over_tls(&s, "{\"tlsSkipVerify\":true}", all.p), 403);
+    CHECK_EQ(ask_over_tls(&s,
+                          "{\"tlsAuthWithCACert\":true,\"tlsAuth\":true,\"serverName\":\"server.example\"}",
+                          all.p),
+             200);
+    CHECK_EQ(ask_over_tls(
+                 &s, "{\"tlsAuthWithCACert\":true,\"tlsAuth\":true,\"serverName\":\"other.example\"}", all.p),
+             502);
+    http_server_stop(plain, 1000);
+    stage_close(&s);
+    web_config_free(web);
 }
 
 TEST(a_source_that_runs_in_this_process_is_asked_without_a_socket)
