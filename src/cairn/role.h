@@ -28,9 +28,10 @@ struct services {
     struct metric_sink *metric_sink;
     struct log_source *log_source;
     struct log_sink *log_sink;
-    bool demo;               /* the sample application runs in this process */
-    struct str demo_address; /* "127.0.0.1:5000" */
-    struct str demo_log;     /* path of its log */
+    bool demo;                                 /* the sample application runs in this process */
+    struct str demo_address;                   /* "127.0.0.1:5000" */
+    struct str demo_log;                       /* path of its log */
+    struct str demo_environment, demo_version; /* labels of flask_app_info */
 };
 
 enum {

@@ -56,6 +56,8 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
     }
     demo_options_init(&o);
     o.log_path = s->services.demo_log.p;
+    o.environment = s->services.demo_environment.p;
+    o.version = s->services.demo_version.p;
     o.web = s->web;
     enum err e = address_split(address, host, &o, reterr_info);
     mem_free(address);

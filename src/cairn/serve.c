@@ -31,6 +31,10 @@ static const struct flag common_flags[] = {
     {"demo", FLAG_BOOL, offsetof(struct settings, demo), "", "run the sample application, with traffic"},
     {"demo-log", FLAG_STR, offsetof(struct settings, demo_log), "/var/log/app.log",
      "the sample application's log"},
+    {"demo-environment", FLAG_STR, offsetof(struct settings, demo_environment), "production",
+     "label of the sample application's flask_app_info"},
+    {"demo-version", FLAG_STR, offsetof(struct settings, demo_version), "1.0.0",
+     "label of the sample application's flask_app_info"},
     {"durability", FLAG_STR, offsetof(struct settings, durability), "interval",
      "what an acknowledgement promises: async, os, interval or sync"},
     {"memory", FLAG_SIZE, offsetof(struct settings, memory), "",
@@ -244,6 +248,8 @@ static enum err settings_apply(struct run *run, struct err_info *reterr_info)
     s->listen = set->listen;
     s->memory_bytes = set->memory;
     s->services.demo_log = set->demo_log;
+    s->services.demo_environment = set->demo_environment;
+    s->services.demo_version = set->demo_version;
     for (size_t i = 0; i < run->role_count; i++) {
         for (size_t k = 0; k < n; k++) {
             if (table[k] == run->roles[i]->ops) {
@@ -421,7 +427,9 @@ int command_serve(int argc, char **argv)
                               .durability = STR("interval"),
                               .log_level = STR("info"),
                               .log_format = STR("logfmt"),
-                              .demo_log = STR("/var/log/app.log")}};
+                              .demo_log = STR("/var/log/app.log"),
+                              .demo_environment = STR("production"),
+                              .demo_version = STR("1.0.0")}};
     struct err_info info = {0};
     struct flag_set sets[SETS_MAX];
     struct arena memory AUTO_ARENA = {0}; /* of what the front door says */

@@ -23,8 +23,9 @@ struct front_door {
     struct err_info *info;
 };
 
-static const char *const shared_keys[] = {"roles",      "data", "listen",   "durability", "memory",
-                                          "web_config", "demo", "demo_log", "log_level",  "log_format"};
+static const char *const shared_keys[] = {
+    "roles", "data",     "listen",           "durability",   "memory",    "web_config",
+    "demo",  "demo_log", "demo_environment", "demo_version", "log_level", "log_format"};
 
 static enum err keys_check(const struct yaml_node *root, struct err_info *info)
 {
@@ -144,8 +145,14 @@ static enum err shared_read(struct front_door *f, const struct yaml_node *root)
     const struct {
         const char *key;
         struct str *to;
-    } texts[] = {{"data", &s->data},         {"durability", &s->durability}, {"web_config", &s->web_config},
-                 {"demo_log", &s->demo_log}, {"log_level", &s->log_level},   {"log_format", &s->log_format}};
+    } texts[] = {{"data", &s->data},
+                 {"durability", &s->durability},
+                 {"web_config", &s->web_config},
+                 {"demo_log", &s->demo_log},
+                 {"demo_environment", &s->demo_environment},
+                 {"demo_version", &s->demo_version},
+                 {"log_level", &s->log_level},
+                 {"log_format", &s->log_format}};
     enum err e = roles_read(f, yaml_get(root, "roles"));
     e = e ? e : listen_read(f, yaml_get(root, "listen"));
     for (size_t i = 0; !e && i < ARRAY_LEN(texts); i++) {

@@ -13,7 +13,7 @@ enum {
 struct settings {
     struct str config_file, role, data, listen, durability, web_config, log_level, log_format;
     bool demo, help, check;
-    struct str demo_log;
+    struct str demo_log, demo_environment, demo_version;
     uint64_t memory;
     struct str addresses[ROLES_MAX], configs[ROLES_MAX]; /* in the order of the table of roles */
 };
