@@ -70,6 +70,9 @@ put 0644 deploy/systemd/cairn.tmpfiles usr/lib/tmpfiles.d/cairn.conf
 put 0644 deploy/packages/cairn/default etc/default/cairn
 put 0600 deploy/packages/cairn/backup etc/default/cairn-backup # may hold the keys of a bucket
 put 0644 deploy/systemd/cairn-backup.timer lib/systemd/system/cairn-backup.timer
+for role in metrics logs dashboards; do
+    put 0644 deploy/systemd/cairn-$role.socket lib/systemd/system/cairn-$role.socket
+done
 put 0644 docs/backup.md usr/share/doc/cairn/backup.md
 put 0644 README.md usr/share/doc/cairn/README.md
 put 0644 LICENSE usr/share/doc/cairn/copyright

@@ -44,8 +44,10 @@ for unit in "$root"/lib/systemd/system/*.service; do
     check "$name: systemd-analyze verify" sh -c "SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no '$work/${name/@./@metrics.}'"
     check "$name scores at most 1.5" score "$work/${name/@./@metrics.}"
 done
-check "cairn-backup.timer: systemd-analyze verify" sh -c "cp '$root/lib/systemd/system/cairn-backup.timer' '$work/' &&
-    SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no '$work/cairn-backup.timer'"
+for unit in cairn-backup.timer cairn-metrics.socket cairn-logs.socket cairn-dashboards.socket; do
+    check "$unit: systemd-analyze verify" sh -c "cp '$root/lib/systemd/system/$unit' '$work/' &&
+        SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no '$work/$unit'"
+done
 for script in deploy/packages/*/postinst deploy/packages/*/prerm deploy/packages/*/postrm deploy/packages/cairn-compat/cairn-compat; do
     check "$script" sh -n "$script"
     if command -v shellcheck >/dev/null; then
