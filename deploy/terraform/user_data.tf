@@ -16,28 +16,28 @@ locals {
   file_datasources = templatefile("${path.module}/templates/datasources.yml.tftpl", {
     prometheus = try(local.host.prometheus, join("", module.metrics[*].private_ip))
     loki       = try(local.host.loki, join("", module.logs[*].private_ip))
-    scheme     = local.scheme
+    tls        = local.tls
   })
-  flask_flags = "--environment=${var.environment} --app-version=${var.app_version}"
+  flask_flags = "--demo-environment=${var.environment} --demo-version=${var.app_version}"
   app_readme  = "Cairn's sample application stands here (flask-app.service); its log is /var/log/app.log.\n"
 
-  # With TLS every listener reads the certificate that the bootstrap fetched.
+  # With TLS every listener reads the certificate that the bootstrap fetched; Loki and Prometheus let in only who shows one of the same CA.
   web_flag     = local.tls ? " --web.config.file=/etc/cairn/web.yml" : ""
   web_file     = "tls_server_config:\n  cert_file: /etc/cairn/tls/certificate.pem\n  key_file: /etc/cairn/tls/key.pem\n"
-  files_common = local.tls ? { "/etc/cairn/web.yml" = local.web_file } : {}
-  flask_unit   = "[Service]\nExecStart=\nExecStart=/usr/bin/cairn serve --role=demo --listen=0.0.0.0 --demo-log=/var/log/app.log --data=/var/lib/flask-app${local.web_flag}\n"
+  files_pages  = local.tls ? { "/etc/cairn/web.yml" = local.web_file } : {}
+  files_stores = local.tls ? { "/etc/cairn/web.yml" = "${local.web_file}  client_ca_file: /etc/cairn/tls/ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n" } : {}
 
-  files_logs = merge(local.files_common, { "/etc/loki/config.yml" = local.file_loki }, local.tls ? { "/etc/default/loki" = "ARGS=\"${trimspace(local.web_flag)}\"\n" } : {})
-  files_app = merge(local.files_common, local.tls ? { "/etc/systemd/system/flask-app.service.d/tls.conf" = local.flask_unit, "/etc/default/promtail" = "ARGS=\"${trimspace(local.web_flag)}\"\n" } : {}, {
+  files_logs = merge(local.files_stores, { "/etc/loki/config.yml" = local.file_loki }, local.tls ? { "/etc/default/loki" = "ARGS=\"${trimspace(local.web_flag)}\"\n" } : {})
+  files_app = merge(local.files_pages, local.tls ? { "/etc/default/promtail" = "ARGS=\"${trimspace(local.web_flag)}\"\n" } : {}, {
     "/etc/promtail/config.yml" = local.file_promtail
-    "/etc/default/flask-app"   = "ARGS=\"${local.flask_flags}\"\n"
+    "/etc/default/flask-app"   = "ARGS=\"${local.flask_flags}${local.web_flag}\"\n"
     "/opt/flask-app/README"    = local.app_readme
   })
-  files_metrics = merge(local.files_common, {
+  files_metrics = merge(local.files_stores, {
     "/etc/prometheus/prometheus.yml" = local.file_prometheus
     "/etc/default/prometheus"        = "ARGS=\"--storage.tsdb.retention.time=${var.metrics_retention}${local.web_flag}\"\n"
   })
-  files_dashboards = merge(local.files_common, {
+  files_dashboards = merge(local.files_pages, {
     "/etc/grafana/grafana.ini"                              = file("${path.module}/templates/grafana.ini")
     "/etc/grafana/provisioning/datasources/datasources.yml" = local.file_datasources
     "/etc/grafana/provisioning/dashboards/dashboards.yml"   = file("${path.module}/templates/dashboards.yml")
@@ -48,7 +48,7 @@ locals {
     # One service in the place of five: it writes where each of them did.
     "/etc/systemd/system/cairn.service.d/places.conf" = "[Service]\nReadWritePaths=-/var/log/app.log -/var/lib/loki -/var/lib/promtail -/var/lib/grafana\n"
     "/etc/default/cairn" = join("", ["CAIRN_FLAGS=\"", join(" ", [
-      "--listen=0.0.0.0 --demo --demo-address=0.0.0.0:5000 --demo-log=/var/log/app.log --metrics-config=/etc/prometheus/prometheus.yml",
+      "--listen=0.0.0.0 --demo --demo-address=0.0.0.0:5000 --demo-log=/var/log/app.log", local.flask_flags, "--metrics-config=/etc/prometheus/prometheus.yml",
       "--logs-config=/etc/loki/config.yml --agent-config=/etc/promtail/config.yml --dashboards-config=/etc/grafana/grafana.ini",
     ]), "\"\n"])
   })
@@ -64,6 +64,7 @@ locals {
     secret          = local.tls ? var.tls_secret_arn : ""
     mirror          = var.debian_mirror == null ? "" : var.debian_mirror
     region          = data.aws_region.here.region
+    domain          = data.aws_partition.here.dns_suffix
   }
   user_data_logs       = templatefile("${path.module}/templates/cloud-init.yml.tftpl", { files = local.files_logs, script = templatefile("${path.module}/templates/bootstrap.sh.tftpl", merge(local.boot, { role = "logs", units = "loki", parameter = "" })) })
   user_data_app        = templatefile("${path.module}/templates/cloud-init.yml.tftpl", { files = local.files_app, script = templatefile("${path.module}/templates/bootstrap.sh.tftpl", merge(local.boot, { role = "app", units = "flask-app promtail", parameter = "" })) })

@@ -115,7 +115,7 @@ variable "private_zone" {
 }
 
 variable "tls_secret_arn" {
-  description = "ARN of a Secrets Manager secret {\"ca\": PEM, \"certificate\": PEM, \"key\": PEM} for *.private_zone: every port then speaks TLS only, and the nodes trust that CA. Null: plain http."
+  description = "ARN of a Secrets Manager secret {\"ca\": PEM, \"certificate\": PEM, \"key\": PEM} for *.private_zone: every port then speaks TLS only, the nodes trust that CA, and Loki and Prometheus let in only who shows a certificate of it. Null: plain http."
   type        = string
   default     = null
   validation {

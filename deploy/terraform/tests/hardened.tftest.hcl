@@ -4,7 +4,7 @@ mock_provider "aws" {
     defaults = { region = "eu-north-1" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
 }
 
@@ -57,6 +57,10 @@ run "hardened" {
   assert {
     condition     = alltrue([for r, d in output.user_data : strcontains(d, "/etc/cairn/web.yml") && !can(regex("http://(loki|prometheus|flask|localhost)", d))])
     error_message = "A node speaks plain http to another."
+  }
+  assert {
+    condition     = [for r, d in output.user_data : r if strcontains(d, "RequireAndVerifyClientCert")] == ["logs", "metrics"]
+    error_message = "Loki and Prometheus let in who shows no certificate."
   }
   assert {
     condition     = strcontains(output.user_data["app"], "https://loki.cairn.internal:3100/loki/api/v1/push") && strcontains(output.user_data["metrics"], "flask.cairn.internal:5000") && strcontains(output.user_data["dashboards"], "https://prometheus.cairn.internal:9090")
