@@ -5,7 +5,7 @@ SHELL := /bin/sh
 DATA ?= $(CURDIR)/build/data
 
 .PHONY: all build run test lint bench fuzz soak clean ui deb image dist cross test-deploy test-backup-long test-boot install-run install-test install-rivals install-cross \
-	install-boot
+	install-boot install-vm test-boot-qemu
 
 all: build
 
@@ -17,6 +17,8 @@ install-cross:
 	@tools/install.sh run cross
 install-boot:
 	@tools/install.sh run test cross boot
+install-vm:
+	@tools/install.sh run test cross boot vm
 install-rivals:
 	@tools/install.sh run test rivals
 
@@ -80,3 +82,7 @@ test-deploy: install-test build
 # Long, and needs root: the packages and the user data in a Debian 12 that boots.
 test-boot: install-boot deb
 	@tests/deploy/boot.sh
+
+# The same with a kernel of its own, in qemu; needs root and /dev/kvm.
+test-boot-qemu: install-vm deb
+	@tests/deploy/boot.sh kernel

@@ -4,6 +4,8 @@
   packages   installed by hand: services under their own and the originals' names, reload, watchdog, upgrades, purge, reboot
   single     one node from the rendered user data, run by the real cloud-init
   classic    four nodes from the rendered user data, booted in the wrong order
+  hardened   the four of classic-hardened: behind its security groups, in reverse order, secrets from AWS (aws.py answers for it)
+  kernel     single in qemu, on a kernel of its own and 448 MB: swap, updates, a power cut; only when named
   failures   a full disk, a wrong checksum, a broken package, no archive: a message on the console, and another try at the next boot
 
 Usage: boot.py [NAME...]     PACKAGES names the folder of the packages (build/packages)
@@ -17,65 +19,20 @@ import shutil
 import sys
 import tempfile
 import time
-import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/lib")
-from machine import MIRROR_PORT, NETWORK, SERVER, Archive, Machine, Mirror, Network, base_make, sh  # noqa: E402
+from boot_hardened import scenario_hardened  # noqa: E402
+from boot_kernel import scenario_kernel  # noqa: E402
+from machine import Archive, Machine, Mirror, Network, base_make, sh  # noqa: E402
+from nodes import HOSTS, package, packages_publish, put, query, quiet, ready, render, version  # noqa: E402
 from stack import Cases  # noqa: E402
 
-PACKAGES = os.environ.get("PACKAGES", f"{ROOT}/build/packages")
-ARCH = sh("dpkg", "--print-architecture").stdout.strip()
 ALIASES = ["prometheus", "loki", "promtail", "grafana-server", "flask-app"]
-HOSTS = {"logs": 11, "app": 12, "metrics": 13, "dashboards": 14}
-URLS = [f"https://{SERVER}:{MIRROR_PORT}/gone", f"https://{SERVER}:{MIRROR_PORT}/here"]
-
-
-def package(name, version=None):
-    """(file name, bytes) of a built package; with a version, the same package under that version."""
-    found = [f for f in os.listdir(PACKAGES) if re.match(rf"{name}_.*_({ARCH}|all)\.deb$", f)]
-    if len(found) != 1:
-        raise RuntimeError(f"{PACKAGES} holds {found or 'no package'} for {name}; run make deb")
-    path = f"{PACKAGES}/{found[0]}"
-    if not version:
-        return found[0], open(path, "rb").read()
-    with tempfile.TemporaryDirectory() as folder:
-        sh("dpkg-deb", "-R", path, f"{folder}/tree")
-        control = f"{folder}/tree/DEBIAN/control"
-        text = open(control, encoding="utf-8").read()
-        open(control, "w", encoding="utf-8").write(re.sub(r"(?m)^Version: .*$", f"Version: {version}", text))
-        sh("dpkg-deb", "--root-owner-group", "-b", f"{folder}/tree", f"{folder}/new.deb")
-        return re.sub(r"_[^_]*_", f"_{version}_", found[0]), open(f"{folder}/new.deb", "rb").read()
-
-
-def version():
-    return package("cairn")[0].split("_")[1]
 
 
 # -- packages installed by hand
-
-def put(m, *packages):
-    names = []
-    for name, data in packages:
-        with open(f"{m.root}/root/{name}", "wb") as f:
-            f.write(data)
-        names.append(f"/root/{name}")
-    return m.run("apt-get", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "install", *names, check=False)
-
-
-def query(m, expression, port=9090):
-    status, text = m.get(port, "/api/v1/query?query=" + urllib.parse.quote(expression))
-    return json.loads(text)["data"]["result"] if status == 200 else []
-
-
-def quiet(m):
-    """The machine is up and no unit has failed."""
-    failed = m.out("systemctl", "--failed", "--plain", "--no-legend")
-    if failed:
-        print(f"failed units of {m.name}: {failed}\n{m.journal(failed.split()[0])[-1500:]}")
-    return m.state() == "running" and not failed
-
 
 def services(c, m):
     m.run("apt-get", "update")
@@ -123,6 +80,22 @@ def watchdog(c, m):
     m.run("systemctl", "daemon-reload")
 
 
+def sockets(c, m):
+    """The ports belong to systemd: nobody is refused while the service is down, and whoever comes starts it."""
+    names = ["cairn-metrics.socket", "cairn-logs.socket", "cairn-dashboards.socket"]
+    before = query(m, "sum(up)")
+    m.run("systemctl", "stop", "cairn")
+    m.run("systemctl", "enable", "--now", *names)
+    c.check("the service is down, its sockets are up", not m.active("cairn") and all(m.active(n) for n in names))
+    c.check("a question starts it and is answered", before and '"value"' in m.out("cairn", "query", "--format=json", "vector(1)") and m.active("cairn"))
+    c.check("on the socket's address, not on --listen's", m.get(9090, "/-/ready")[0] == 0)
+    done = m.run("sh", "-c", "systemctl restart --no-block cairn; for i in 1 2 3 4 5 6 7 8 9 10; do cairn query 'vector(1)' || exit 1; done", check=False)
+    c.check("no question is refused during a restart", done.returncode == 0, done.stdout + done.stderr)
+    m.run("systemctl", "disable", "--now", *names)
+    m.run("systemctl", "restart", "cairn")
+    c.run("without them it listens itself", m.wait_for, "an answer", lambda: m.get(9090, "/-/ready")[0] == 200)
+
+
 def upgrades(c, m):
     config = f"{m.root}/etc/prometheus/prometheus.yml"
     good = open(config, encoding="utf-8").read()
@@ -161,7 +134,10 @@ def reboot_and_purge(c, m):
     c.check("and keeps the data", os.path.isdir(f"{m.root}/var/lib/cairn/metrics"))
     c.check("and leaves no unit", not os.path.lexists(f"{m.root}/etc/systemd/system/prometheus.service"))
     put(m, package("cairn"))
-    c.run("installed again it has the data", m.wait_for, "old samples", lambda: query(m, f"count_over_time(up[1h] @ {start})"))
+    # As installed it listens on loopback, so the question is asked inside.
+    c.run("installed again it has the data", m.wait_for, "old samples",
+          lambda: '"value"' in m.out("cairn", "query", "--format=json", f"count_over_time(up[1h] @ {start})"))
+    c.check("and nobody outside reaches it", m.get(9090, "/-/ready")[0] == 0)
     m.run("apt-get", "-y", "purge", "cairn", env={"CAIRN_PURGE_DATA": "yes"})
     c.check("a purge that was asked to takes the data too", not os.path.exists(f"{m.root}/var/lib/cairn"))
     c.check("the machine is as it was", quiet(m))
@@ -195,74 +171,41 @@ def backups(c, m):
 def scenario_packages(c, network, base):
     with Machine(network, base, "packages", 10) as m:
         m.start()
-        for part in (services, backups, watchdog, upgrades, reboot_and_purge):
+        for part in (services, backups, watchdog, sockets, upgrades, reboot_and_purge):
             c.run(part.__name__, part, c, m)
 
 
 # -- rendered user data
 
-def hcl(value):
-    return json.dumps(value)
+PLAIN = ['topology = "classic"', 'topology = "single"']
 
 
-def render(work, sums):
-    """The user data of every role, as terraform makes them for these packages; role -> text."""
-    tree = f"{work}/tf"
-    shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(f"{ROOT}/deploy/terraform", tree)
-    overrides = "".join(f'override_resource {{\n  target = module.{role}[0].aws_instance.this\n  values = {{ private_ip = "{NETWORK}.{host}" }}\n}}\n'
-                        for role, host in HOSTS.items())
-    text = f"""mock_provider "aws" {{}}
-{overrides}
-variables {{
-  allowed_ssh_cidr = "203.0.113.7/32"
-  allowed_web_cidr = "198.51.100.0/24"
-  architecture     = {hcl(ARCH)}
-  instance_type    = {hcl("t4g.micro" if ARCH == "arm64" else "t3.micro")}
-  package_version  = {hcl(version())}
-  package_urls     = {{ {ARCH} = {hcl(URLS)} }}
-  package_sha256   = {{ {ARCH} = {{ cairn = {hcl(sums[0])}, compat = {hcl(sums[1])} }} }}
-}}
-run "classic" {{
-  command = apply
-  variables {{ topology = "classic" }}
-}}
-run "single" {{
-  command = apply
-}}
-"""
-    shutil.rmtree(f"{tree}/tests")
-    os.makedirs(f"{tree}/tests")
-    open(f"{tree}/tests/boot.tftest.hcl", "w", encoding="utf-8").write(text)
-    env = {k: v for k, v in os.environ.items() if k != "TF_CLI_CONFIG_FILE"}
-    env.update(TF_DISABLE_PLUGIN_TLS="1", CHECKPOINT_DISABLE="1")
-    sh(f"{ROOT}/tests/deploy/stub/install.sh", f"{work}/plugins")
-    sh("terraform", "init", "-no-color", "-input=false", f"-plugin-dir={work}/plugins", cwd=tree, env=env)
-    done = sh("terraform", "test", "-json", "-verbose", cwd=tree, env=env)
-    out = {}
-    for line in done.stdout.splitlines():
-        state = json.loads(line).get("test_state")
-        if state:
-            out.update(state["outputs"]["user_data"]["value"])
-    return out
+def lines(loki):
+    status, text = loki.get(3100, "/loki/api/v1/query_range?query=%7Bjob%3D%22flask-app%22%7D&limit=5")
+    return status == 200 and json.loads(text)["data"]["result"]
 
 
-def packages_publish():
-    Mirror.files.clear()
-    sums = []
-    for name in ("cairn", "cairn-compat"):
-        file, data = package(name)
-        Mirror.files[f"/here/{file}"] = data
-        sums.append(hashlib.sha256(data).hexdigest())
-    return sums
+def dashboard_sees(m, uid_of, expression):
+    """A query through the dashboards node, as a panel makes it."""
+    password = m.out("cat", "/var/lib/grafana/initial-admin-password").split()[-1]
+    login = {"Authorization": "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()}
+    status, text = m.get(3000, f"/api/datasources/name/{uid_of}", headers=login)
+    if status != 200:
+        return False
+    uid = json.loads(text)["uid"]
+    status, text = m.get(3000, f"/api/datasources/proxy/uid/{uid}{expression}", headers=login)
+    return status == 200 and json.loads(text)["data"]["result"]
 
 
-def ready(m, seconds=420):
-    return m.wait_for("READY or FAILED on the console", lambda: re.search(r"cairn-bootstrap: (READY|FAILED)[^\r\n]*", m.console()), seconds).group(0)
+def arrives(app, loki):
+    mark = f"/missing-{time.time_ns()}"
+    app.get(5000, mark)
+    status, text = loki.get(3100, "/loki/api/v1/query_range?query=%7Bjob%3D%22flask-app%22%7D&limit=1&start=" + str(time.time_ns() - 2 * 10**9))
+    return status == 200 and json.loads(text)["data"]["result"]
 
 
 def scenario_single(c, network, base):
-    data = render(network.work, packages_publish())
+    data = render(network.work, packages_publish(), PLAIN)["user_data"]
     with Machine(network, base, "single", 20) as m:
         m.user_data(data["all"])
         started = time.monotonic()
@@ -301,25 +244,8 @@ def scenario_single(c, network, base):
         c.check("no unit has failed after the reboot", quiet(m))
 
 
-def lines(loki):
-    status, text = loki.get(3100, "/loki/api/v1/query_range?query=%7Bjob%3D%22flask-app%22%7D&limit=5")
-    return status == 200 and json.loads(text)["data"]["result"]
-
-
-def dashboard_sees(m, uid_of, expression):
-    """A query through the dashboards node, as a panel makes it."""
-    password = m.out("cat", "/var/lib/grafana/initial-admin-password").split()[-1]
-    login = {"Authorization": "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()}
-    status, text = m.get(3000, f"/api/datasources/name/{uid_of}", headers=login)
-    if status != 200:
-        return False
-    uid = json.loads(text)["uid"]
-    status, text = m.get(3000, f"/api/datasources/proxy/uid/{uid}{expression}", headers=login)
-    return status == 200 and json.loads(text)["data"]["result"]
-
-
 def scenario_classic(c, network, base):
-    data = render(network.work, packages_publish())
+    data = render(network.work, packages_publish(), PLAIN)["user_data"]
     machines = {role: Machine(network, base, role, host) for role, host in HOSTS.items()}
     entered = []
     try:
@@ -356,13 +282,6 @@ def scenario_classic(c, network, base):
             m.__exit__()
 
 
-def arrives(app, loki):
-    mark = f"/missing-{time.time_ns()}"
-    app.get(5000, mark)
-    status, text = loki.get(3100, "/loki/api/v1/query_range?query=%7Bjob%3D%22flask-app%22%7D&limit=1&start=" + str(time.time_ns() - 2 * 10**9))
-    return status == 200 and json.loads(text)["data"]["result"]
-
-
 def broken_upgrade(c, m):
     """The originals' units are guarded as cairn.service is."""
     config = f"{m.root}/etc/prometheus/prometheus.yml"
@@ -379,7 +298,7 @@ def broken_upgrade(c, m):
 
 def scenario_failures(c, network, base):
     sums = packages_publish()
-    data = render(network.work, sums)
+    data = render(network.work, sums, PLAIN)["user_data"]
     good = dict(Mirror.files)
     with Machine(network, base, "failures", 30, disk_mb=1500) as m:
         m.user_data(data["all"])
@@ -430,13 +349,14 @@ def scenario_failures(c, network, base):
         c.check("no unit has failed", quiet(m))
 
 
-SCENARIOS = {"packages": scenario_packages, "single": scenario_single, "classic": scenario_classic, "failures": scenario_failures}
+SCENARIOS = {"packages": scenario_packages, "single": scenario_single, "classic": scenario_classic, "hardened": scenario_hardened,
+             "failures": scenario_failures, "kernel": scenario_kernel}
 
 
 def main():
-    wanted = sys.argv[1:] or list(SCENARIOS)
+    wanted = sys.argv[1:] or [name for name in SCENARIOS if name != "kernel"]
     if not shutil.which("terraform") and wanted != ["packages"]:
-        print("skipped: single, classic and failures need a terraform binary to render the user data")
+        print("skipped: all but packages need a terraform binary to render the user data")
         wanted = ["packages"]
     base = f"{ROOT}/build/boot/base"
     base_make(base)

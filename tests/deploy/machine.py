@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.request
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NETWORK = "10.231.77"
 SERVER = f"{NETWORK}.1"
 ARCHIVE_PORT, MIRROR_PORT = 3142, 8443
