@@ -1,5 +1,6 @@
-/* Bump allocator. Blocks double from 4 KiB to 1 MiB; a larger request gets a block of its own.
- * Invariant: used_bytes equals the sum of block sizes and is what the budget was charged with. */
+/* Bump allocator. Blocks double from 4 KiB to 1 MiB (with a pool the last steps are one); a larger request
+ * gets a block of its own. Invariant: used_bytes equals the sum of block sizes and is what the budget was
+ * charged with. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -11,6 +12,8 @@
 enum {
     BLOCK_BYTES_MIN = 4096,
     BLOCK_BYTES_MAX = 1 << 20,
+    BLOCK_BYTES_UNPOOLED_MAX = 32 << 10, /* with a pool, what is larger has the size of its blocks: their
+                                            pages are there already */
     ALIGN = 16,
     GIVE_BACK_BYTES = 32 << 20, /* an arena of this size was filled for longer than giving back takes */
 };
@@ -151,7 +154,8 @@ static bool charge(struct arena *a, size_t size_bytes)
 static bool grow(struct arena *a, size_t need)
 {
     size_t size = a->head ? a->head->size_bytes * 2 : BLOCK_BYTES_MIN;
-    size = size > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : size;
+    bool pooled = a->budget && a->budget->pool;
+    size = size > (pooled ? BLOCK_BYTES_UNPOOLED_MAX : BLOCK_BYTES_MAX) ? BLOCK_BYTES_MAX : size;
     size_t floor = need + sizeof(struct arena_block) + ALIGN;
     size = size < floor ? floor : size;
     if (a->limit_bytes && size > a->limit_bytes - a->used_bytes) {

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "api/prom/query_gate.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cairn/role_metrics_int.h"
@@ -73,6 +74,13 @@ static enum err external_url(struct metrics_role *m, struct err_info *info)
     return m->external_url ? ERR_OK : err_set(info, ERR_OOM, "out of memory");
 }
 
+/* Threads for queries: as many as may run at once, and some in which the next in turn wait. */
+static unsigned query_workers(const struct metrics_role *m)
+{
+    uint64_t n = m->f.concurrency + QUERY_WORKERS_WAITING;
+    return n < QUERY_WORKERS_MAX ? (unsigned)n : QUERY_WORKERS_MAX;
+}
+
 static enum err serve_start(struct metrics_role *m, struct str address, struct err_info *info)
 {
     static const char *const pages[] = {"/query",  "/targets", "/service-discovery", "/rules",
@@ -85,6 +93,7 @@ static enum err serve_start(struct metrics_role *m, struct str address, struct e
                                     .listen_address = address,
                                     .web = m->web ? m->web : m->serve->web,
                                     .connections_max = (unsigned)m->f.connections_max,
+                                    .query_workers = query_workers(m),
                                     .path_prefix = m->f.route_prefix,
                                     .cors_origin = m->f.cors_origin,
                                     .on_done = metrics_self_request,
@@ -240,6 +249,7 @@ static void api_fill(struct metrics_role *m)
     a->series_cache = m->series_cache;
     a->range_cache = m->range_cache;
     a->query_memory = m->query_memory;
+    a->gate = m->query_gate;
     a->scrape = m->scrape;
     a->promql =
         (struct promql_options){.lookback_ms = m->f.lookback_ms,
@@ -296,7 +306,8 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     e = e ? e : store_open(m, c, reterr_info);
     e = e ? e : snapshot_dir(m, reterr_info);
     if (!e && (series_cache_new(&m->series_cache) || range_cache_new(RANGE_CACHE_BYTES, &m->range_cache) ||
-               arena_pool_new(QUERY_POOL_BYTES, &m->query_memory))) {
+               arena_pool_new(QUERY_POOL_BYTES, &m->query_memory) ||
+               (m->f.concurrency && query_gate_new((unsigned)m->f.concurrency, &m->query_gate)))) {
         e = err_set(reterr_info, ERR_OOM, "no memory for the metrics role");
     }
     e = e ? e : metrics_scrape_start(m, c, reterr_info);
@@ -363,6 +374,7 @@ static void stop(struct role *r)
     series_cache_free(m->series_cache);
     range_cache_free(m->range_cache);
     arena_pool_free(m->query_memory);
+    query_gate_free(m->query_gate);
     web_config_free(m->web);
     metrics_self_free(m->self);
     for (size_t i = 0; i < m->api.flag_count; i++) {

@@ -25,7 +25,9 @@ enum {
     QUERY_MEMORY_BYTES_MIN = 64 << 20,
     QUERY_MEMORY_BYTES_MAX = 1 << 30,
     RANGE_CACHE_BYTES = 8 << 20, /* a few hundred panels; small beside the head of a small machine */
-    QUERY_POOL_BYTES = 8 << 20   /* a panel of a thousand series: larger ones ask the system for the rest */
+    QUERY_POOL_BYTES = 8 << 20,  /* a panel of a thousand series: larger ones ask the system for the rest */
+    QUERY_WORKERS_MAX = 128,     /* threads cost little, but not nothing */
+    QUERY_WORKERS_WAITING = 4
 };
 
 /* Values of Prometheus' flags. */
@@ -65,6 +67,7 @@ struct metrics_role {
     struct series_cache *series_cache; /* of remote write */
     struct range_cache *range_cache;   /* of range queries */
     struct arena_pool *query_memory;   /* blocks they use again */
+    struct query_gate *query_gate;     /* NULL when --query.max-concurrency is 0 */
     struct scrape_manager *scrape;
     struct metrics_self *self;
     struct mutex remotes_lock; /* guards the next two */

@@ -40,7 +40,7 @@ static void run_on_worker(struct http_req *f)
     struct http_req *root = f->root;
     http_req_detach(root);
     root->may_block = true;
-    if (pool_submit(f->server->pool, run, f) != ERR_OK) {
+    if (pool_submit(http_req_pool(f), run, f) != ERR_OK) {
         http_req_refuse(f, 503, "all workers are busy and the queue is full, try again\n");
         http_req_answer_refusal(f);
         http_req_unref(root);

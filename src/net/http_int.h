@@ -120,7 +120,7 @@ struct http_server {
     struct http_server_options options; /* strings in `arena` */
     struct arena arena;
     struct MHD_Daemon *daemon;
-    struct pool *pool;
+    struct pool *pool, *queries; /* the second: NULL unless there are query_workers */
     unsigned port;
     struct str address; /* as bound, for messages */
     struct mutex routes_lock;
@@ -154,6 +154,8 @@ MUST_USE enum err http_params_add(struct http_req *r, struct arena *a, struct st
 void http_bindings_free(struct http_server *s);
 
 /* http_request.c */
+/* Whose threads run the request's handler. */
+struct pool *http_req_pool(const struct http_req *r);
 struct str http_header_of(const struct http_req *r, const char *name);
 /* Finds the route and what speaks against running it; then the parameters of the query. */
 void http_req_route(struct http_req *r);

@@ -131,6 +131,13 @@ void http_req_route(struct http_req *r)
     }
 }
 
+struct pool *http_req_pool(const struct http_req *r)
+{
+    const struct http_server *s = r->server;
+    bool query = r->binding && (r->binding->route->flags & HTTP_QUERY);
+    return query && s->queries ? s->queries : s->pool;
+}
+
 const char *http_req_route_name(const struct http_req *r)
 {
     if (!r->binding) {

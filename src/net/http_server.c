@@ -217,7 +217,7 @@ static enum MHD_Result dispatch(struct http_req *r)
     atomic_fetch_add(&r->owners, 1);
     MHD_suspend_connection(r->connection);
     http_watch_wake(s);
-    if (pool_submit(s->pool, work, r) != ERR_OK) {
+    if (pool_submit(http_req_pool(r), work, r) != ERR_OK) {
         http_req_refuse(r, 503, "all workers are busy and the queue is full, try again\n");
         http_req_answer_refusal(r);
         http_req_finish(r);
@@ -301,6 +301,7 @@ static void server_free(struct http_server *s)
 {
     http_bindings_free(s);
     pool_free(s->pool);
+    pool_free(s->queries);
     regex_free(s->cors);
     if (s->wake_fd >= 0) {
         (void)close(s->wake_fd);
@@ -373,6 +374,9 @@ static enum err server_open(struct http_server *s, struct err_info *info)
     s->port = http_bound(fd, bound, sizeof(bound));
     s->address = arena_str(&s->arena, str_c(bound));
     e = s->address.p ? pool_new(o->role, o->workers, o->queue_max, &s->pool) : ERR_OOM;
+    if (e == ERR_OK && o->query_workers) {
+        e = pool_new(o->role, o->query_workers, o->queue_max, &s->queries);
+    }
     s->daemon = e == ERR_OK ? start_daemon(s, fd) : NULL;
     if (!s->daemon) {
         (void)close(fd);
@@ -495,6 +499,9 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     }
     http_ws_hang_up(s);
     pool_stop(s->pool); /* handlers end: they see `canceled` */
+    if (s->queries) {
+        pool_stop(s->queries);
+    }
     MHD_stop_daemon(s->daemon);
     if (fd >= 0) {
         (void)close(fd);

@@ -27,6 +27,7 @@ enum http_route_flags {
     HTTP_NO_AUTH = 1 << 2,       /* served without authentication (health) */
     HTTP_RAW_BODY = 1 << 3,      /* the body is not decompressed */
     HTTP_WHILE_LOADING = 1 << 4, /* served while http_server_set_loading is in force */
+    HTTP_QUERY = 1 << 6,         /* may take long: runs on threads apart, so that nobody else waits for it */
     HTTP_CORS = 1 << 5           /* other origins that cors_origin allows may read the answers */
 };
 
@@ -51,6 +52,7 @@ struct http_server_options {
     int listen_fd;             /* > 0: an already bound socket (socket activation); address is then ignored */
     unsigned network_threads;  /* 0 = one */
     unsigned workers;          /* 0 = processors, at least 4 */
+    unsigned query_workers;    /* threads for HTTP_QUERY; 0 = they run on the workers */
     unsigned queue_max;        /* 0 = 256 requests waiting for a worker */
     unsigned connections_max;  /* 0 = 512 */
     unsigned idle_timeout_s;   /* 0 = 300 (Prometheus' web.read-timeout) */

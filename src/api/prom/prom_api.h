@@ -18,6 +18,7 @@ struct rule_set;
 struct scrape_manager;
 struct series_cache;
 struct range_cache;
+struct query_gate;
 struct prom_notifier;
 
 struct prom_flag {
@@ -38,7 +39,8 @@ struct prom_api {
     int64_t query_timeout_ms;    /* 2 minutes unless told */
     uint64_t query_samples_max;  /* 50,000,000 unless told */
     size_t query_memory_bytes;   /* of one query */
-    unsigned query_concurrency;  /* 20 unless told; more wait for their turn */
+    unsigned query_concurrency;  /* as told: 20 unless told */
+    struct query_gate *gate;     /* lets so many in, more wait for their turn; may be NULL */
     size_t write_body_bytes_max; /* decompressed remote write; 32 MiB unless told */
     bool remote_write;           /* accept remote write */
     bool otlp_asked;             /* for the OTLP receiver, which there is not */

@@ -24,6 +24,7 @@ struct prom_call {
     struct buf out;
     struct json_writer w;
     ts_ms now;
+    double queue_seconds; /* that the query waited for its turn */
 };
 
 void prom_call_begin(struct prom_call *c, struct prom_api *api, struct http_req *r);

@@ -1,5 +1,6 @@
 /* /query, /query_range, /query_exemplars, /format_query, /parse_query. */
 #include "api/prom/prom_call.h"
+#include "api/prom/query_gate.h"
 #include "api/prom/result_json.h"
 #include "base/thread.h"
 #include "codec/num.h"
@@ -80,8 +81,8 @@ static void json_stats(struct prom_call *c, const struct promql_result *r, doubl
     json_seconds(w, "resultSortTime", 0);
     json_seconds(w, "queryPreparationTime", 0);
     json_seconds(w, "innerEvalTime", seconds);
-    json_seconds(w, "execQueueTime", 0);
-    json_seconds(w, "execTotalTime", seconds);
+    json_seconds(w, "execQueueTime", c->queue_seconds);
+    json_seconds(w, "execTotalTime", c->queue_seconds + seconds);
     json_object_end(w);
     json_key(w, "samples");
     json_object_begin(w);
@@ -139,6 +140,28 @@ static void send_result(struct prom_call *c, const struct promql_result *r, size
     prom_call_send_annotated(c, warnings, count, r->infos, r->info_count);
 }
 
+/* Counts the query and waits for its turn. */
+static enum err begin(struct prom_call *c, int64_t *ret_started_ns)
+{
+    int64_t asked = clock_mono_ns(clock_real());
+    atomic_fetch_add(&c->api->queries_running, 1);
+    enum err e = c->api->gate ? query_gate_enter(c->api->gate, &c->q, &c->info) : ERR_OK;
+    *ret_started_ns = clock_mono_ns(clock_real());
+    c->queue_seconds = (double)(*ret_started_ns - asked) / (double)NS_PER_S;
+    if (e != ERR_OK) {
+        atomic_fetch_sub(&c->api->queries_running, 1);
+    }
+    return e;
+}
+
+static void end(struct prom_call *c)
+{
+    if (c->api->gate) {
+        query_gate_leave(c->api->gate);
+    }
+    atomic_fetch_sub(&c->api->queries_running, 1);
+}
+
 static void query(struct prom_call *c)
 {
     struct go_time at = {c->now / MS_PER_S, c->now % MS_PER_S * NS_PER_MS};
@@ -149,11 +172,15 @@ static void query(struct prom_call *c)
         !engine_options(c, &o)) {
         return;
     }
-    int64_t started = clock_mono_ns(clock_real());
-    atomic_fetch_add(&c->api->queries_running, 1);
-    enum err e = promql_instant(&o, c->api->source, &c->q, http_req_param(c->r, "query"),
-                                go_time_engine_ms(at), &c->query_arena, &r, &c->info);
-    atomic_fetch_sub(&c->api->queries_running, 1);
+    int64_t started = 0;
+    enum err e = begin(c, &started);
+    if (e) {
+        prom_call_error(c, e);
+        return;
+    }
+    e = promql_instant(&o, c->api->source, &c->q, http_req_param(c->r, "query"), go_time_engine_ms(at),
+                       &c->query_arena, &r, &c->info);
+    end(c);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");
     } else if (e) {
@@ -223,17 +250,21 @@ static void query_range(struct prom_call *c)
         prom_call_error(c, err_set(&c->info, ERR_EXECUTION, "the step is shorter than a millisecond"));
         return;
     }
-    int64_t started = clock_mono_ns(clock_real());
-    atomic_fetch_add(&c->api->queries_running, 1);
+    int64_t started = 0;
+    enum err e = begin(c, &started);
+    if (e) {
+        prom_call_error(c, e);
+        return;
+    }
     struct str expr = http_req_param(c->r, "query");
     /* Whoever asks what the query costs gets the cost of the whole query. */
     bool cached = c->api->range_cache && !str_ieq(http_req_param(c->r, "nocache"), STR("1")) &&
                   http_req_param(c->r, "stats").n == 0;
-    enum err e = cached ? range_cache_query(c->api->range_cache, &o, c->api->source, &c->q, expr, p.start,
-                                            p.end, p.step_ms, &c->query_arena, &r, &c->info)
-                        : promql_range(&o, c->api->source, &c->q, expr, p.start, p.end, p.step_ms,
-                                       &c->query_arena, &r, &c->info);
-    atomic_fetch_sub(&c->api->queries_running, 1);
+    e = cached ? range_cache_query(c->api->range_cache, &o, c->api->source, &c->q, expr, p.start, p.end,
+                                   p.step_ms, &c->query_arena, &r, &c->info)
+               : promql_range(&o, c->api->source, &c->q, expr, p.start, p.end, p.step_ms, &c->query_arena, &r,
+                              &c->info);
+    end(c);
     if (e == ERR_INVALID) {
         prom_call_bad_parameter(c, "query");
     } else if (e) {
@@ -366,8 +397,9 @@ PROM_ROUTE(parse_query)
 struct prom_routes prom_routes_query(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/api/v1/query", query_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX, NULL},
-        {"GET|POST", "/api/v1/query_range", query_range_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX, NULL},
+        {"GET|POST", "/api/v1/query", query_route, HTTP_CORS | HTTP_FORM | HTTP_QUERY, FORM_BYTES_MAX, NULL},
+        {"GET|POST", "/api/v1/query_range", query_range_route, HTTP_CORS | HTTP_FORM | HTTP_QUERY,
+         FORM_BYTES_MAX, NULL},
         {"GET|POST", "/api/v1/query_exemplars", query_exemplars_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX,
          NULL},
         {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX, NULL},

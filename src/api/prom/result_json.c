@@ -128,7 +128,7 @@ enum {
     CHUNK_POINTS = 64
 };
 
-/* How the points of a row begin. Rows that have a point at every step share their times. */
+/* How points begin, for some times. */
 struct time_texts {
     const ts_ms *ts;
     size_t n, cap;
@@ -138,12 +138,15 @@ struct time_texts {
     } * texts;
 };
 
+/* Rows without gaps share the times of the grid; others have theirs. */
+struct row_times {
+    const struct promql_result *r;
+    struct time_texts grid, own;
+};
+
 static bool texts_make(struct time_texts *t, const ts_ms *ts, size_t n)
 {
     struct buf b AUTO_BUF = {0};
-    if (t->ts == ts && t->n == n) {
-        return true;
-    }
     t->ts = NULL;
     if (vec_reserve((void **)&t->texts, &t->cap, n, sizeof(*t->texts))) {
         return false;
@@ -164,18 +167,33 @@ static bool texts_make(struct time_texts *t, const ts_ms *ts, size_t n)
     return true;
 }
 
+/* The texts for the row's times; NULL without memory. */
+static const struct time_text *row_texts(struct row_times *t, const struct promql_series *s)
+{
+    const struct promql_result *r = t->r;
+    uintptr_t at = (uintptr_t)s->ts, begin = (uintptr_t)r->grid, end = (uintptr_t)(r->grid + r->grid_count);
+    if (r->grid_count == 0 || at < begin || at >= end) {
+        return texts_make(&t->own, s->ts, s->n) ? t->own.texts : NULL;
+    }
+    if (t->grid.ts != r->grid && !texts_make(&t->grid, r->grid, r->grid_count)) {
+        return NULL;
+    }
+    return t->grid.texts + (s->ts - r->grid);
+}
+
 /* All points of a row of floats. */
-static void json_floats(struct json_writer *w, const struct promql_series *s, struct time_texts *t)
+static void json_floats(struct json_writer *w, const struct promql_series *s, struct row_times *t)
 {
     struct buf *b = w->b;
-    if (!texts_make(t, s->ts, s->n)) {
+    const struct time_text *texts = s->n ? row_texts(t, s) : NULL;
+    if (s->n && !texts) {
         b->err = b->err ? b->err : ERR_OOM;
         return;
     }
     for (size_t i = 0; i < s->n;) {
         char *p = buf_tail(b, CHUNK_POINTS * (TIME_BYTES + NUM_API_BYTES_MAX) + NUM_F64_BYTES_MAX), *from = p;
         for (size_t end = i + CHUNK_POINTS; p && i < end && i < s->n; i++) {
-            const struct time_text *text = &t->texts[i];
+            const struct time_text *text = &texts[i];
             memcpy(p, text->text, sizeof(text->text));
             p += text->n;
             p += num_f64_api_format(p, s->values[i]);
@@ -192,7 +210,7 @@ static void json_floats(struct json_writer *w, const struct promql_series *s, st
 
 /* -- rows ------------------------------------------------------------------------------------------------ */
 
-static void json_matrix_row(struct json_writer *w, const struct promql_series *s, struct time_texts *t)
+static void json_matrix_row(struct json_writer *w, const struct promql_series *s, struct row_times *t)
 {
     size_t histograms = 0;
     for (size_t i = 0; s->histograms && i < s->n; i++) {
@@ -249,7 +267,7 @@ void json_promql_result(struct json_writer *w, const struct promql_result *r, si
         return;
     }
     size_t n = series_max && series_max < r->series_count ? series_max : r->series_count;
-    struct time_texts t = {0};
+    struct row_times t = {.r = r};
     json_array_begin(w);
     for (size_t i = 0; i < n; i++) {
         if (r->kind == PROMQL_VECTOR) {
@@ -258,6 +276,7 @@ void json_promql_result(struct json_writer *w, const struct promql_result *r, si
             json_matrix_row(w, &r->series[i], &t);
         }
     }
-    mem_free(t.texts);
+    mem_free(t.grid.texts);
+    mem_free(t.own.texts);
     json_array_end(w);
 }

@@ -9,6 +9,7 @@
 #include "metrics/promql/kahan.h"
 #include "metrics/promql/quantile.h"
 #include "metrics/promql/rows.h"
+#include "metrics/promql/stream.h"
 #include "metrics/promql/vector_fns.h"
 
 struct group_key {
@@ -274,6 +275,39 @@ static enum err fold(struct eval *e, const struct node *n, const struct value *v
     return err;
 }
 
+static bool any_histograms(const struct value *v)
+{
+    bool any = false;
+    for (size_t k = 0; k < v->n; k++) {
+        any |= v->s[k].h != NULL;
+    }
+    return any;
+}
+
+/* The same over whole columns, of floats. */
+static enum err fold_columns(struct eval *e, const struct node *n, const struct value *v,
+                             const struct grouping *g, struct value *out)
+{
+    struct stream_group *groups = arena_zarray(e->a, g->n + 1, sizeof(*groups));
+    bool *drops = arena_zarray(e->a, g->n + 1, sizeof(*drops));
+    enum err err = groups && drops ? ERR_OK : eval_no_memory(e);
+    for (size_t i = 0; i < g->n && !err; i++) {
+        groups[i].labels = g->keys[i];
+        err = stream_group_init(e, n->aggregate, &groups[i]);
+    }
+    for (size_t k = 0; k < v->n && !err; k++) {
+        stream_group_fold(e, n->aggregate, &groups[g->of[k]], v->s[k].v, v->s[k].has);
+        drops[g->of[k]] |= v->s[k].drops_name;
+    }
+    for (size_t i = 0; i < g->n && !err; i++) {
+        struct series row = {0};
+        err = stream_group_finish(e, n->aggregate, &groups[i], &row);
+        row.drops_name = drops[i];
+        err = err ? err : value_push(e, out, &row);
+    }
+    return err;
+}
+
 /* -- quantile -------------------------------------------------------------------------------------------- */
 
 static void check_quantile(struct eval *e, const struct node *n, const double *q)
@@ -511,6 +545,9 @@ enum err eval_aggregate(struct eval *e, const struct node *n, struct value *ret_
     case AGG_QUANTILE:
         return quantiles(e, n, &v, &g, param.scalar, ret_value);
     default:
+        if (!e->options->plain && n->aggregate <= AGG_GROUP && !any_histograms(&v)) {
+            return fold_columns(e, n, &v, &g, ret_value);
+        }
         return fold(e, n, &v, &g, ret_value);
     }
 }

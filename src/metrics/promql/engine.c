@@ -67,28 +67,42 @@ static int compare_series(const void *a, const void *b)
     return labels_cmp(((const struct promql_series *)a)->labels, ((const struct promql_series *)b)->labels);
 }
 
-/* The times of all steps, for the rows that have a point at each; made when first asked for. */
+/* The times of all steps, for the rows without gaps; made when first asked for. */
 struct step_times {
     ts_ms *all;
 };
 
-/* The row's columns without the steps that have no point. Values are packed in place. */
+static enum err times_make(struct eval *e, struct step_times *times)
+{
+    if (times->all) {
+        return ERR_OK;
+    }
+    times->all = arena_array(e->a, e->steps, sizeof(*times->all));
+    for (size_t i = 0; times->all && i < e->steps; i++) {
+        times->all[i] = step_time(e, i);
+    }
+    return times->all ? ERR_OK : eval_no_memory(e);
+}
+
+/* The row's columns without the steps that have no point. Points side by side stay where they are, others are
+ * packed in place. */
 static enum err pack_row(struct eval *e, const struct series *s, size_t points, struct step_times *times,
                          struct promql_series *out)
 {
-    bool whole = points == e->steps;
-    ts_ms *ts = whole && times->all ? times->all : arena_array(e->a, points, sizeof(*ts));
-    size_t at = 0;
+    size_t first = (size_t)((const uint8_t *)memchr(s->has, 1, e->steps) - s->has), at = 0;
+    *out = (struct promql_series){.labels = s->labels, .n = points};
+    if (points <= e->steps - first && column_whole(s->has + first, points)) {
+        enum err err = times_make(e, times);
+        out->ts = times->all + first;
+        out->values = s->v + first;
+        out->histograms = s->h ? s->h + first : NULL;
+        return err;
+    }
+    ts_ms *ts = arena_array(e->a, points, sizeof(*ts));
     if (!ts) {
         return eval_no_memory(e);
     }
-    *out = (struct promql_series){
-        .labels = s->labels, .n = points, .ts = ts, .values = s->v, .histograms = s->h};
-    if (whole && times->all) {
-        return ERR_OK;
-    }
-    times->all = whole ? ts : times->all;
-    for (size_t i = 0; i < e->steps; i++) {
+    for (size_t i = first; i < e->steps; i++) {
         if (!s->has[i]) {
             continue;
         }
@@ -99,6 +113,9 @@ static enum err pack_row(struct eval *e, const struct series *s, size_t points, 
         }
         at++;
     }
+    out->ts = ts;
+    out->values = s->v;
+    out->histograms = s->h;
     return ERR_OK;
 }
 
@@ -123,6 +140,8 @@ static enum err rows_of(struct run *r, const struct value *v, bool by_labels, st
     }
     out->series = rows;
     out->series_count = n;
+    out->grid = times.all;
+    out->grid_count = times.all ? e->steps : 0;
     return ERR_OK;
 }
 

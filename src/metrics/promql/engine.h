@@ -45,6 +45,8 @@ struct promql_result {
     enum promql_kind kind;
     const struct promql_series *series; /* in the order to be shown */
     size_t series_count;
+    const ts_ms *grid; /* the times of all steps, where series without gaps have theirs; may be NULL */
+    size_t grid_count;
     double scalar;
     struct str string;
     ts_ms ts;                           /* of scalar and string */

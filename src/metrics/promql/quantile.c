@@ -72,16 +72,40 @@ double quantile_zero(double q, const double *v, size_t n, double found)
     return found;
 }
 
+/* By insertion; NaN first. */
+static void sort_few(double *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        double x = v[i];
+        size_t at = i;
+        while (at > 0 && (x < v[at - 1] || (isnan(x) && !isnan(v[at - 1])))) {
+            v[at] = v[at - 1];
+            at--;
+        }
+        v[at] = x;
+    }
+}
+
 bool quantile_of(double q, const double *v, size_t n, double *ret_v)
 {
-    double *copy = mem_array(n, sizeof(*copy));
-    if (!copy) {
-        return false;
+    enum {
+        FEW = 48
+    };
+    double few[FEW];
+    if (n <= FEW) {
+        memcpy(few, v, n * sizeof(*few));
+        sort_few(few, n);
+        *ret_v = quantile_sorted(q, few, n);
+    } else {
+        double *copy = mem_array(n, sizeof(*copy));
+        if (!copy) {
+            return false;
+        }
+        memcpy(copy, v, n * sizeof(*copy));
+        qsort(copy, n, sizeof(*copy), compare);
+        *ret_v = quantile_sorted(q, copy, n);
+        mem_free(copy);
     }
-    memcpy(copy, v, n * sizeof(*copy));
-    qsort(copy, n, sizeof(*copy), compare);
-    *ret_v = quantile_sorted(q, copy, n);
-    mem_free(copy);
     if (*ret_v == 0) {
         *ret_v = quantile_zero(q, v, n, *ret_v);
     }

@@ -478,7 +478,8 @@ static enum err range_stored(struct range_job *j, const struct node *n)
     uint64_t before = e->usage->current;
     enum err err = select_open(e, s, n->range_ms + (s->anchored || s->smoothed ? lookback : 0),
                                s->smoothed ? lookback : 0, &cursor);
-    while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
+    while (!err && !(j->sink && *j->sink->ret_other) &&
+           (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
         if (!b.clock || b.clock != j->clock_number) {
             bounds_find(j, b.ts, b.ts_count, &j->clock);
             j->clock_number = b.clock;

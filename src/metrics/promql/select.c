@@ -353,7 +353,8 @@ static enum err select_rows(struct instant_job *j)
     bool smoothed = j->smoothed = n->smoothed && j->what == SELECT_VALUE;
     int64_t back = e->options->lookback_ms;
     enum err err = select_open(e, n, back, smoothed ? back : 0, &cursor);
-    while (!err && (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
+    while (!err && !(j->sink && *j->sink->ret_other) &&
+           (err = e->source->ops->next(cursor, &b, e->info)) == ERR_OK) {
         if (!b.clock || b.clock != clock) {
             count_until(b.ts, b.ts_count, times, e->steps, j->ends);
             clock = b.clock;

@@ -32,10 +32,8 @@ static enum err grow_table(struct stream *s)
     return ERR_OK;
 }
 
-static enum err group_columns(struct stream *s, struct stream_group *g)
+enum err stream_group_init(struct eval *e, enum aggregate_op op, struct stream_group *g)
 {
-    struct eval *e = s->e;
-    enum aggregate_op op = s->n->aggregate;
     bool sums = op == AGG_SUM || op == AGG_AVG, counts = op == AGG_AVG || op == AGG_COUNT;
     bool values = sums || op == AGG_MIN || op == AGG_MAX;
     g->state = arena_zarray(e->a, e->steps, 1);
@@ -69,7 +67,7 @@ enum err stream_add_group(struct stream *s, struct labels labels, uint64_t hash,
 {
     struct eval *e = s->e;
     struct stream_group g = {.labels = labels, .hash = hash, .order = UINT64_MAX};
-    enum err err = group_columns(s, &g);
+    enum err err = stream_group_init(e, s->n->aggregate, &g);
     if (err ||
         arena_reserve(e->a, (void **)&s->groups, &s->group_cap, s->group_count + 1, sizeof(*s->groups))) {
         return eval_no_memory(e);
@@ -263,6 +261,20 @@ static void fold_points(enum aggregate_op op, struct stream_group *g, const doub
     }
 }
 
+void stream_group_fold(const struct eval *e, enum aggregate_op op, struct stream_group *g, const double *v,
+                       const uint8_t *has)
+{
+    struct span at;
+    bool side_by_side = row_span(has, e->steps, &at);
+    if (!side_by_side || !fold_span(e->columns, op, g, v, at)) {
+        fold_points(op, g, v, has, e->steps);
+        if (side_by_side && g->a && op != AGG_AVG) {
+            grow_span(g, at);
+        }
+    }
+    g->begun = true;
+}
+
 /* avg divides sum and compensation apart, so that its last digit depends on the order of series. */
 static bool in_order(const struct stream_group *g, uint64_t order)
 {
@@ -283,7 +295,6 @@ static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const 
 {
     struct stream *s = ctx;
     struct stream_group *g = NULL;
-    size_t steps = s->e->steps;
     enum err err = group_of(s, stored, &g);
     if (err) {
         return err;
@@ -296,15 +307,7 @@ static enum err fold_row(void *ctx, struct labels stored, uint64_t order, const 
     if (err) {
         return err;
     }
-    struct span at;
-    bool side_by_side = row_span(has, steps, &at);
-    if (!side_by_side || !fold_span(s->e->columns, s->n->aggregate, g, v, at)) {
-        fold_points(s->n->aggregate, g, v, has, steps);
-        if (side_by_side && g->a && s->n->aggregate != AGG_AVG) {
-            grow_span(g, at);
-        }
-    }
-    g->begun = true;
+    stream_group_fold(s->e, s->n->aggregate, g, v, has);
     g->last_order = order + 1;
     return ERR_OK;
 }
@@ -331,13 +334,11 @@ void stream_settle(struct stream_group *g)
     g->whole_rows = 0;
 }
 
-/* The group's columns become those of its result. */
-static enum err finish_group(struct stream *s, struct stream_group *g, struct value *out)
+enum err stream_group_finish(struct eval *e, enum aggregate_op op, struct stream_group *g,
+                             struct series *ret_row)
 {
-    struct eval *e = s->e;
     stream_settle(g);
-    struct series row = {
-        .labels = g->labels, .v = g->a ? g->a : g->n, .has = g->state, .drops_name = s->drops_name};
+    struct series row = {.labels = g->labels, .v = g->a ? g->a : g->n, .has = g->state};
     if (!row.v) {
         row.v = arena_array(e->a, e->steps, sizeof(*row.v));
     }
@@ -345,17 +346,18 @@ static enum err finish_group(struct stream *s, struct stream_group *g, struct va
         return eval_no_memory(e);
     }
     for (size_t i = 0; i < e->steps; i++) {
-        if (s->n->aggregate == AGG_SUM && g->state[i]) {
+        if (op == AGG_SUM && g->state[i]) {
             row.v[i] += g->c[i];
-        } else if (s->n->aggregate == AGG_AVG && g->state[i]) {
+        } else if (op == AGG_AVG && g->state[i]) {
             struct kahan_mean m = {{g->a[i], g->c[i]}, g->n[i], g->state[i] == 2};
             row.v[i] = kahan_mean(&m);
-        } else if (s->n->aggregate == AGG_GROUP) {
+        } else if (op == AGG_GROUP) {
             row.v[i] = 1;
         }
         row.has[i] = g->state[i] != 0;
     }
-    return value_push(e, out, &row);
+    *ret_row = row;
+    return ERR_OK;
 }
 
 static int compare_str(const void *a, const void *b)
@@ -462,7 +464,10 @@ enum err stream_aggregate(struct eval *e, const struct node *n, struct str *name
         qsort(s.groups, s.group_count, sizeof(*s.groups), s.unordered ? compare_first : compare_order);
     }
     for (size_t g = 0; g < s.group_count && !err; g++) {
-        err = finish_group(&s, &s.groups[g], ret_value);
+        struct series row = {0};
+        err = stream_group_finish(e, n->aggregate, &s.groups[g], &row);
+        row.drops_name = s.drops_name;
+        err = err ? err : value_push(e, ret_value, &row);
     }
     *ret_done = true;
     return err;

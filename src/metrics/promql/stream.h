@@ -41,6 +41,13 @@ MUST_USE enum err stream_find(struct stream *s, uint64_t hash, struct stream_gro
 MUST_USE enum err stream_add_group(struct stream *s, struct labels labels, uint64_t hash, uint32_t *slot,
                                    struct stream_group **ret_group);
 
+/* One group on its own, its labels given: its columns; a row of floats into them; what comes out. */
+MUST_USE enum err stream_group_init(struct eval *e, enum aggregate_op op, struct stream_group *g);
+void stream_group_fold(const struct eval *e, enum aggregate_op op, struct stream_group *g, const double *v,
+                       const uint8_t *has);
+MUST_USE enum err stream_group_finish(struct eval *e, enum aggregate_op op, struct stream_group *g,
+                                      struct series *ret_row);
+
 /* Rows that were only counted go into the columns. */
 void stream_settle(struct stream_group *g);
 

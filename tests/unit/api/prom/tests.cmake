@@ -1,1 +1,1 @@
-cairn_unit_test(NAME api/prom DEPS api/prom net labels codec base)
+cairn_unit_test(NAME api/prom DEPS api/prom net query labels codec base)
