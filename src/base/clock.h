@@ -23,6 +23,21 @@ struct clock {
     _Atomic int64_t mono_ns;
 };
 
+/* The first of n sorted times that is not before t; n when there is none. */
+static inline size_t ts_lower_bound(const ts_ms *ts, size_t n, ts_ms t)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (ts[mid] < t) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
 /* The machine's own clock. */
 struct clock *clock_real(void);
 void clock_fake_init(struct clock *c, ts_ns wall_ns);

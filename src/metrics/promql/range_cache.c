@@ -160,27 +160,13 @@ static struct entry *find(struct lookup *l)
     return useful ? e : NULL;
 }
 
-static size_t lower_bound(const ts_ms *ts, size_t n, ts_ms t)
-{
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (ts[mid] < t) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo;
-}
-
 /* -- joining --------------------------------------------------------------------------------------------- */
 
 /* The points of one series: those kept in [from, to], then the fresh ones. Either may be absent. */
 static enum err join_series(struct arena *a, const struct kept_series *k, const struct promql_series *fresh,
                             ts_ms from, ts_ms to, struct promql_series *out)
 {
-    size_t lo = k ? lower_bound(k->ts, k->n, from) : 0, hi = k ? lower_bound(k->ts, k->n, to + 1) : 0;
+    size_t lo = k ? ts_lower_bound(k->ts, k->n, from) : 0, hi = k ? ts_lower_bound(k->ts, k->n, to + 1) : 0;
     size_t n = hi - lo, m = fresh ? fresh->n : 0;
     ts_ms *ts = arena_array(a, n + m + 1, sizeof(*ts));
     double *values = arena_array(a, n + m + 1, sizeof(*values));
@@ -243,7 +229,7 @@ static bool keepable(const struct promql_result *r)
 
 static enum err copy_series(struct entry *e, const struct promql_series *s, ts_ms to)
 {
-    size_t n = lower_bound(s->ts, s->n, to + 1);
+    size_t n = ts_lower_bound(s->ts, s->n, to + 1);
     struct kept_series *k = &e->series[e->series_count];
     ts_ms *ts = arena_array(&e->memory, n + 1, sizeof(*ts));
     double *values = arena_array(&e->memory, n + 1, sizeof(*values));

@@ -151,25 +151,11 @@ static enum err series_add(struct prom_block_writer *w, const ts_ms *ts, const s
     return w->waiting.err;
 }
 
-static size_t lower_bound(const ts_ms *ts, size_t n, ts_ms t)
-{
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (ts[mid] < t) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo;
-}
-
 enum err prom_block_writer_add(struct prom_block_writer *w, const struct metric_batch *b, ts_ms from,
                                ts_ms to, struct err_info *reterr_info)
 {
-    size_t lo = lower_bound(b->ts, b->ts_count, from);
-    size_t hi = to == INT64_MAX ? b->ts_count : lower_bound(b->ts, b->ts_count, to + 1);
+    size_t lo = ts_lower_bound(b->ts, b->ts_count, from);
+    size_t hi = to == INT64_MAX ? b->ts_count : ts_lower_bound(b->ts, b->ts_count, to + 1);
     enum err e = ERR_OK;
     for (uint32_t i = 0; e == ERR_OK && i < b->series_count; i++) {
         const struct metric_series *s = &b->series[i];

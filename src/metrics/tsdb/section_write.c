@@ -279,20 +279,6 @@ static enum err chunk_write(struct section_writer *s, const struct span *p, size
     return ERR_OK;
 }
 
-static size_t lower_bound(const ts_ms *ts, size_t n, ts_ms t)
-{
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (ts[mid] < t) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo;
-}
-
 static enum err series_add(struct section_writer *s, struct labels ls, const struct span *p,
                            struct err_info *info)
 {
@@ -314,8 +300,8 @@ static enum err series_add(struct section_writer *s, struct labels ls, const str
 enum err section_writer_add(struct section_writer *s, const struct metric_batch *b, ts_ms from, ts_ms to,
                             struct err_info *info)
 {
-    size_t lo = lower_bound(b->ts, b->ts_count, from);
-    size_t hi = to == INT64_MAX ? b->ts_count : lower_bound(b->ts, b->ts_count, to + 1);
+    size_t lo = ts_lower_bound(b->ts, b->ts_count, from);
+    size_t hi = to == INT64_MAX ? b->ts_count : ts_lower_bound(b->ts, b->ts_count, to + 1);
     if (lo >= hi) {
         return ERR_OK;
     }
