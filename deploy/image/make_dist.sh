@@ -1,8 +1,8 @@
 #!/bin/sh
 # Everything a release consists of, from built programs: packages, the container image, the tarball for other distributions and the
-# list of what is inside, with their checksums. The same commit gives the same bytes.
+# lists of what is inside, with their checksums, signed when a key is named (sign.sh). The same commit gives the same bytes.
 #
-# Usage: deploy/image/make_dist.sh OUT PROGRAM...
+# Usage: [CAIRN_SIGN_MINISIGN=FILE] [CAIRN_SIGN_GPG=ID] deploy/image/make_dist.sh OUT PROGRAM...
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
@@ -19,7 +19,9 @@ for program in "$@"; do
     deploy/packages/make_deb.sh "$program" $arch "$out" >/dev/null
     deploy/image/make_tarball.py "$out" "$program" >/dev/null
     deploy/image/sbom.py "$program" "$out/cairn-$version-$arch.cdx.json" >/dev/null
+    deploy/image/spdx.py "$program" "$out/cairn-$version-$arch.spdx.json" >/dev/null
 done
 deploy/image/make_image.py "$out" "$@"
 (cd "$out" && sha256sum -- *.deb *.tar *.tar.gz *.json >SHA256SUMS)
 cat "$out/SHA256SUMS"
+deploy/image/sign.sh "$out"

@@ -4,6 +4,7 @@
 #include "agent/agent_int.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "disk/file.h"
 
 static enum err add_collectors(struct agent *a)
 {
@@ -106,6 +107,22 @@ static enum err replace_run(struct agent *a, struct agent_config *config, struct
     mutex_unlock(&a->lock);
     run_free(old);
     return ERR_OK;
+}
+
+enum err agent_positions_copy(struct agent *a, const char *path, struct err_info *reterr_info)
+{
+    struct buf text AUTO_BUF = {.size_bytes_max = POSITIONS_FILE_BYTES_MAX};
+    mutex_lock(&a->lock);
+    struct str file = a->run->config->positions_file;
+    char *from = mem_dup(file.p ? file.p : "", file.n); /* a reload lets go of the configuration */
+    mutex_unlock(&a->lock);
+    if (!from) {
+        return err_set(reterr_info, ERR_OOM, "no memory for a path");
+    }
+    enum err e = file_exists(from) ? file_load(from, &text, reterr_info) : ERR_NOT_FOUND;
+    e = e ? e : file_store(path, buf_view(&text), reterr_info);
+    mem_free(from);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 enum err agent_reload(struct agent *a, struct err_info *reterr_info)

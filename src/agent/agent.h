@@ -32,6 +32,10 @@ MUST_USE enum err agent_reload(struct agent *a, struct err_info *reterr_info);
 /* Everything agent_start would refuse of a configuration, without starting anything: stages, globs,
  * encodings. Errors: as there. */
 MUST_USE enum err agent_check(const struct agent_config *config, struct err_info *reterr_info);
+/* Writes the positions, as they were saved last, to a file of their own at `path`; nothing when there are
+ * none yet. What they say was read has been taken by where it goes, so a copy made before that is backed up
+ * loses no line. Any thread. Errors: IO, NO_SPACE, OOM. */
+MUST_USE enum err agent_positions_copy(struct agent *a, const char *path, struct err_info *reterr_info);
 /* Ends the inputs, delivers what is held for a few seconds, writes the positions. Accepts NULL. */
 void agent_stop(struct agent *a);
 /* Adds /ready, /metrics, /targets, /service-discovery, /config, /reload to the server, which must be stopped

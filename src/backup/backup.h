@@ -36,7 +36,8 @@ struct backup_progress {
 struct backup_source {
     const char *path;
     const char *root;
-    bool config; /* everything in it is kept, and links to files are followed */
+    bool config;        /* everything in it is kept, and links to files are followed */
+    struct str content; /* p not NULL: of a file called ROOT, in place of what is at the path */
 };
 
 /* Where the files of one root are restored to. */

@@ -5,11 +5,12 @@
 
 #include "backup/limits.h"
 
-#define FIRST_LINE "cairn-backup 2"
+#define FIRST_LINE "cairn-backup 3"
+#define FIRST_LINE_BEFORE "cairn-backup 2" /* the same without agent/ */
 #define FIRST_WORD STR("cairn-backup ")
 
 /* Where a path may begin. */
-static const char *const roots[] = {"metrics/", "logs/", "dashboards/", "config/"};
+static const char *const roots[] = {"metrics/", "logs/", "dashboards/", "agent/", "config/"};
 
 static bool part_valid(struct str part)
 {
@@ -182,7 +183,7 @@ static enum err end_read(struct str line, struct str before, struct str after, s
 static enum err head_read(struct str *rest, struct backup_list *l, struct err_info *info)
 {
     struct str first = str_cut(rest, '\n'), piece = str_cut(rest, '\n');
-    if (!str_eq_c(first, FIRST_LINE)) {
+    if (!str_eq_c(first, FIRST_LINE) && !str_eq_c(first, FIRST_LINE_BEFORE)) {
         return str_starts(first, FIRST_WORD)
                    ? err_set(info, ERR_UNSUPPORTED,
                              "the backup is of another form (%.*s); restore it with the Cairn that made it",

@@ -1,13 +1,13 @@
 /* What a backup holds: the list of its files and the pieces they are made of, and its text form.
  *
- *   cairn-backup 2
+ *   cairn-backup 3
  *   piece BYTES                          of a file in one object; the last piece of a file may be smaller
  *   file MODE SIZE NAME[,NAME...] PATH   sorted by path; MODE is octal; "-" for no piece
  *   end COUNT SHA256                     of everything before this line
  *
- * A path begins with its root: metrics/..., logs/..., dashboards/... of the data folder, or config/ and the
- * absolute path of a configuration file. A list that was read can be trusted as far as names go: none is
- * absolute, has "." or ".." or an empty part, or is there twice. Pure; any thread. */
+ * A path begins with its root: metrics/..., logs/..., dashboards/..., agent/... of the data folder, or
+ * config/ and the absolute path of a configuration file. A list that was read can be trusted as far as names
+ * go: none is absolute, has "." or ".." or an empty part, or is there twice. Pure; any thread. */
 #ifndef CAIRN_BACKUP_LIST_H
 #define CAIRN_BACKUP_LIST_H
 

@@ -11,7 +11,8 @@ static const char *const left_out[] = {"lock", "quarantine", "snapshots", "initi
 
 struct found {
     struct backup_file file;
-    const char *path; /* on disk */
+    const char *path;   /* on disk */
+    struct str content; /* p not NULL: in memory instead */
 };
 
 struct walk {
@@ -46,9 +47,20 @@ static enum err file_add(struct walk *w, const char *path, struct str key, const
         return err_set(info, e, "no memory for the list of files");
     }
     w->files[w->n++] = (struct found){
-        {.path = key, .size_bytes = (uint64_t)st->st_size, .mode = (unsigned)st->st_mode & 0777U}, path};
+        .file = {.path = key, .size_bytes = (uint64_t)st->st_size, .mode = (unsigned)st->st_mode & 0777U},
+        .path = path};
     w->bytes += (uint64_t)st->st_size;
     return ERR_OK;
+}
+
+static enum err content_add(struct walk *w, const struct backup_source *source, struct err_info *info)
+{
+    const struct stat st = {.st_size = (off_t)source->content.n, .st_mode = S_IRUSR | S_IWUSR};
+    enum err e = file_add(w, source->path, str_c(source->root), &st, info);
+    if (!e) {
+        w->files[w->n - 1].content = source->content;
+    }
+    return e;
 }
 
 static enum err folder_add(struct walk *w, const char *dir, struct str key, unsigned depth,
@@ -145,15 +157,15 @@ static enum err file_put(struct backup_store *to, struct arena *a, struct found 
 {
     struct file_map map = {0};
     struct buf names AUTO_BUF = {.size_bytes_max = LIST_BYTES_MAX};
-    enum err e = file_map(f->path, &map, info);
+    enum err e = f->content.p ? ERR_OK : file_map(f->path, &map, info);
     if (e) {
         return e;
     }
-    f->file.size_bytes = map.data.n;
-    for (size_t at = 0; at < map.data.n && !e; at += PIECE_BYTES) {
+    struct str all = f->content.p ? f->content : map.data;
+    f->file.size_bytes = all.n;
+    for (size_t at = 0; at < all.n && !e; at += PIECE_BYTES) {
         char name[BACKUP_HASH_CHARS + 1];
-        struct str bytes =
-            str_slice(map.data, at, map.data.n - at < PIECE_BYTES ? map.data.n : at + PIECE_BYTES);
+        struct str bytes = str_slice(all, at, all.n - at < PIECE_BYTES ? all.n : at + PIECE_BYTES);
         backup_piece_name(to->key, bytes, name);
         e = piece_put(to, str_c(name), bytes, result, info);
         buf_printf(&names, "%s%s", at ? "," : "", name);
@@ -211,7 +223,8 @@ enum err backup_write(struct backup_store *to, struct str name, const struct bac
     enum err e = name_free(to, name, reterr_info);
     for (size_t i = 0; i < source_count && !e; i++) {
         w.config = sources[i].config;
-        e = entry_add(&w, sources[i].path, str_c(sources[i].root), 0, reterr_info);
+        e = sources[i].content.p ? content_add(&w, &sources[i], reterr_info)
+                                 : entry_add(&w, sources[i].path, str_c(sources[i].root), 0, reterr_info);
     }
     sort_once(&w);
     arena_reset(&to->known_arena);

@@ -14,12 +14,13 @@ enum {
     BAR_CHARS = 30,
     BAR_EVERY_MS = 100,
     NAME_CHARS = 64,
-    HELP_BYTES_MAX = 16384
+    HELP_BYTES_MAX = 16384,
+    TARGETS_MAX = BACKUP_ROLES + 3 /* and the agent, the folder of all, the configuration */
 };
 
 struct backup_flags {
     struct backup_places places;
-    struct str store, name, key_file, new_key, endpoint, region, profile, ca_bundle, config_to;
+    struct str store, name, key_file, new_key, endpoint, region, profile, ca_bundle, config_to, agent_data;
     uint64_t keep;
     bool verify, list, unlock, help;
 };
@@ -44,6 +45,8 @@ static const struct flag backup_table[] = {
     {"metrics-data", FLAG_STR, AT(places.roles[0]), "DATA/metrics", "folder of the role metrics"},
     {"logs-data", FLAG_STR, AT(places.roles[1]), "DATA/logs", "folder of the role logs"},
     {"dashboards-data", FLAG_STR, AT(places.roles[2]), "DATA/dashboards", "folder of the role dashboards"},
+    {"positions", FLAG_STR, AT(places.positions), "DATA/agent/positions.yaml",
+     "the agent's positions file, where no running program tells"},
     {"config", FLAG_LIST, AT(places.config), "",
      "file or folder of configuration to keep too, besides those a running program says it reads"},
     {"name", FLAG_STR, AT(name), "", "name of the backup; the time unless told"},
@@ -64,6 +67,7 @@ static const struct flag restore_table[] = {
     {"logs-data", FLAG_STR, AT(places.roles[1]), "DATA/logs", "folder for the role logs alone"},
     {"dashboards-data", FLAG_STR, AT(places.roles[2]), "DATA/dashboards",
      "folder for the role dashboards alone"},
+    {"agent-data", FLAG_STR, AT(agent_data), "DATA/agent", "folder for the agent's positions.yaml alone"},
     {"config-to", FLAG_STR, AT(config_to), "",
      "folder to write the configuration files below, at their own paths; absent or empty"},
     {"verify", FLAG_BOOL, AT(verify), "", "only read the backup and compare"},
@@ -342,13 +346,16 @@ int command_backup(int argc, char **argv)
 /* -- restore --------------------------------------------------------------------------------------------- */
 
 /* A role's own folder goes before the folder of all. */
-static size_t targets_of(const struct backup_flags *f, struct backup_target targets[BACKUP_ROLES + 2])
+static size_t targets_of(const struct backup_flags *f, struct backup_target targets[TARGETS_MAX])
 {
     size_t n = 0;
     for (size_t i = 0; i < BACKUP_ROLES; i++) {
         if (f->places.roles[i].n) {
             targets[n++] = (struct backup_target){f->places.roles[i].p, backup_roles[i]};
         }
+    }
+    if (f->agent_data.n) {
+        targets[n++] = (struct backup_target){f->agent_data.p, "agent"};
     }
     if (f->places.data.n) {
         targets[n++] = (struct backup_target){f->places.data.p, NULL};
@@ -361,7 +368,7 @@ static size_t targets_of(const struct backup_flags *f, struct backup_target targ
 
 static int restore_files(const struct backup_flags *f, struct backup_store *store, struct str name)
 {
-    struct backup_target targets[BACKUP_ROLES + 2];
+    struct backup_target targets[TARGETS_MAX];
     struct backup_result r = {0};
     struct err_info info = {0};
     struct bar bar = {.word = "restored"};
@@ -418,7 +425,7 @@ int command_restore(int argc, char **argv)
 {
     struct backup_flags f = {0};
     const struct flag_set set = {"Flags", restore_table, ARRAY_LEN(restore_table), &f};
-    struct backup_target targets[BACKUP_ROLES + 2];
+    struct backup_target targets[TARGETS_MAX];
     struct open_store o = {0};
     struct err_info info = {0};
     size_t n = 0;

@@ -9,7 +9,7 @@
 
 enum {
     BACKUP_ROLES = 3,
-    BACKUP_SOURCES_MAX = 512
+    BACKUP_SOURCES_MAX = 65536
 };
 
 extern const char *const backup_roles[BACKUP_ROLES]; /* "metrics", "logs", "dashboards" */
@@ -17,6 +17,7 @@ extern const char *const backup_roles[BACKUP_ROLES]; /* "metrics", "logs", "dash
 struct backup_places {
     struct str data;                /* DATA; may be empty */
     struct str roles[BACKUP_ROLES]; /* folders of roles that are not DATA/<role>; may be empty */
+    struct str positions;           /* the agent's file; empty: DATA/agent/positions.yaml when it is there */
     struct flag_list config;        /* files and folders */
 };
 
@@ -31,8 +32,9 @@ struct backup_sources {
     int locks[BACKUP_ROLES];
     struct backup_program programs[BACKUP_ROLES];
     size_t program_count;
-    struct backup_source rows[BACKUP_SOURCES_MAX];
-    size_t n;
+    struct backup_source *rows; /* in the arena */
+    size_t n, cap;
+    struct str positions; /* read before any snapshot was made; p NULL: none */
 };
 
 /* Locks the folders that no program uses and asks those that run for a snapshot; what a killed backup left

@@ -72,7 +72,8 @@ struct role_ops {
     /* Reads its configuration anew; a wrong one is logged and the old one stays. May be NULL. */
     void (*reload)(struct role *r);
     /* Writes what the role keeps below the folder `to`/<its folder's name>, while it runs (backup). Any
-     * thread, between start and stop. NULL: the role keeps nothing that a backup needs. */
+     * thread, between start and stop. Who passes on what others keep (the agent) is asked before them. NULL:
+     * the role keeps nothing that a backup needs. */
     MUST_USE enum err (*snapshot)(struct role *r, const char *to, struct err_info *reterr_info);
     /* Names the files and folders that the role reads besides config_file: a backup keeps them. As snapshot;
      * may be NULL. */
@@ -86,6 +87,8 @@ struct role {
     struct str address;     /* --<role>-address; empty: from the original's flags, or the default port */
     struct str config_file; /* --<role>-config, or the original's flag when alone; empty: none */
     struct str dir;         /* where it keeps what a backup needs; set by start; empty: nothing */
+    struct str
+        prometheus_dir; /* above dir, blocks of a Prometheus that it serves too; set by start; may be empty */
 };
 
 extern const struct role_ops role_metrics;

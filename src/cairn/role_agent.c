@@ -248,6 +248,20 @@ static void reload(struct role *r)
     }
 }
 
+/* Where positions stand says the configuration; in a backup they are agent/positions.yaml. */
+static enum err snapshot(struct role *r, const char *to, struct err_info *reterr_info)
+{
+    const struct agent_role *a = (const struct agent_role *)r;
+    struct buf path AUTO_BUF = {.size_bytes_max = 4096};
+    buf_printf(&path, "%s/agent%c", to, '\0');
+    enum err e = path.err ? err_set(reterr_info, path.err, "no memory for a path") : ERR_OK;
+    e = e || !a->agent ? e : dir_make(path.p, reterr_info);
+    buf_reset(&path);
+    buf_printf(&path, "%s/agent/positions.yaml%c", to, '\0');
+    e = e ? e : path.err ? err_set(reterr_info, path.err, "no memory for a path") : ERR_OK;
+    return e || !a->agent ? e : agent_positions_copy(a->agent, path.p, reterr_info);
+}
+
 static void stop(struct role *r)
 {
     struct agent_role *a = (struct agent_role *)r;
@@ -268,5 +282,6 @@ const struct role_ops role_agent = {
     .listen = listen_role,
     .start = start,
     .reload = reload,
+    .snapshot = snapshot,
     .stop = stop,
 };

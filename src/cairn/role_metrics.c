@@ -161,14 +161,20 @@ static enum err retention_text(struct metrics_role *m, struct err_info *info)
     return m->retention ? ERR_OK : err_set(info, ERR_OOM, "out of memory");
 }
 
-static enum err data_dir(struct metrics_role *m, bool in_place, struct err_info *info)
+/* --storage.tsdb.path, or DATA/metrics. Where a Prometheus left its own there, ours is a folder below. */
+static enum err data_dir(struct metrics_role *m, struct err_info *info)
 {
     struct buf b AUTO_BUF = {.size_bytes_max = 4096};
-    if (!m->f.path.n) {
-        m->data_dir = role_data_dir(m->serve, "metrics", info);
-        return m->data_dir ? ERR_OK : ERR_IO;
+    char *dir = m->f.path.n ? mem_dup(m->f.path.p, m->f.path.n) : role_data_dir(m->serve, "metrics", info);
+    if (!dir) {
+        return m->f.path.n ? err_set(info, ERR_OOM, "no memory for a path") : ERR_IO;
     }
-    buf_printf(&b, in_place ? "%.*s/" METRICS_IN_PLACE_DIR : "%.*s", STR_FMT(m->f.path));
+    if (!metrics_in_place(dir)) {
+        m->data_dir = dir;
+        return ERR_OK;
+    }
+    m->prometheus_dir = dir;
+    buf_printf(&b, "%s/" METRICS_IN_PLACE_DIR, dir);
     m->data_dir = buf_take(&b, NULL);
     return m->data_dir ? ERR_OK : err_set(info, ERR_OOM, "no memory for a path");
 }
@@ -196,13 +202,13 @@ static void store_loaded(void *role, enum err e, const struct err_info *info)
 static enum err store_open(struct metrics_role *m, const struct prom_config *c, struct err_info *info)
 {
     settle_retention(m, c);
-    bool in_place = m->f.path.n && metrics_in_place(m->f.path.p);
-    enum err e = data_dir(m, in_place, info);
+    enum err e = data_dir(m, info);
     if (e) {
         return e;
     }
+    bool in_place = m->prometheus_dir != NULL;
     struct tsdb_options o = {.dir = m->data_dir,
-                             .prometheus_dir = in_place ? m->f.path.p : NULL,
+                             .prometheus_dir = m->prometheus_dir,
                              .durability = m->serve->durability,
                              .retention_ms = m->f.retention_ms ? m->f.retention_ms : RETENTION_NONE_MS,
                              .retention_bytes = m->f.retention_bytes,
@@ -216,7 +222,7 @@ static enum err store_open(struct metrics_role *m, const struct prom_config *c, 
                              .on_loaded_ctx = m};
     atomic_init(&m->loads, in_place ? 1 : 2);
     e = tsdb_open(&o, &m->db, info);
-    e = e || !in_place ? e : metrics_in_place_head(m->db, m->f.path.p, info);
+    e = e || !in_place ? e : metrics_in_place_head(m->db, m->prometheus_dir, info);
     return e ? e : retention_text(m, info);
 }
 
@@ -324,6 +330,7 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     }
     metrics_flags_log(m);
     r->dir = str_c(m->data_dir);
+    r->prometheus_dir = m->prometheus_dir ? str_c(m->prometheus_dir) : (struct str){0};
     s->services.metric_source = m->api.source;
     s->services.metric_sink = m->api.sink;
     loaded(m);
@@ -385,6 +392,7 @@ static void stop(struct role *r)
     mem_free(m->retention);
     mem_free(m->data_dir);
     mem_free(m->snapshot_dir);
+    mem_free(m->prometheus_dir);
     rule_set_unref(m->rules);
     strmap_done(&m->logged);
     mutex_done(&m->reload_lock);

@@ -82,6 +82,7 @@ struct metrics_role {
     struct prom_flag *flag_rows;
     struct prom_config_flags shown; /* in status/config */
     char *external_url, *retention, *data_dir, *snapshot_dir;
+    char *prometheus_dir; /* whose blocks are served where they stand; NULL: none */
     struct prom_api api;
     struct page page; /* the web app's pages under Prometheus' addresses */
 };

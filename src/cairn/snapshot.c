@@ -73,11 +73,13 @@ static enum err snapshot_make(struct snapshots *s, const char *name, struct aren
 {
     struct str path = arena_printf(a, "%.*s/" SNAPSHOT_FOLDER "/%s", STR_FMT(s->base), name);
     enum err e = path.p ? dir_make(path.p, info) : err_set(info, ERR_OOM, "no memory for a path");
-    for (size_t i = 0; i < s->role_count && !e; i++) {
-        const struct role_ops *ops = s->roles[i]->ops;
-        if (ops->snapshot) {
-            e = ops->snapshot(s->roles[i], path.p, info);
-            json_str(w, str_c(ops->name));
+    /* The agent's positions first: what they say was read is in the stores by then. */
+    for (size_t i = 0; i < 2 * s->role_count && !e; i++) {
+        struct role *r = s->roles[i % s->role_count];
+        bool first = r->ops == &role_agent;
+        if (r->ops->snapshot && first == (i < s->role_count)) {
+            e = r->ops->snapshot(r, path.p, info);
+            json_str(w, str_c(r->ops->name));
         }
     }
     e = e ? e : dir_sync(path.p, info);
@@ -119,6 +121,19 @@ static void files_write(const struct snapshots *s, struct json_writer *w, struct
     json_array_end(w);
 }
 
+/* The blocks of a Prometheus need no snapshot: nothing alters them. */
+static void prometheus_write(const struct snapshots *s, struct json_writer *w)
+{
+    char whole[PATH_MAX];
+    for (size_t i = 0; i < s->role_count; i++) {
+        struct str dir = s->roles[i]->prometheus_dir;
+        if (dir.n && realpath(dir.p, whole)) {
+            json_key(w, "prometheus");
+            json_str(w, str_c(whole));
+        }
+    }
+}
+
 static void post(void *ctx, struct http_req *r)
 {
     struct snapshots *s = ctx;
@@ -143,6 +158,7 @@ static void post(void *ctx, struct http_req *r)
     mutex_unlock(&s->lock);
     json_array_end(&w);
     files_write(s, &w, http_req_arena(r));
+    prometheus_write(s, &w);
     json_object_end(&w);
     if (e) {
         refuse(r, err_http_status(e), str_c(info.message[0] ? info.message : err_text(e)));

@@ -55,9 +55,11 @@ static enum err answer_read(struct arena *a, struct str folder, const struct htt
     if (e) {
         return e;
     }
+    const struct json_value *prometheus = json_get(root, STR("prometheus"));
+    u->prometheus = prometheus ? arena_str(a, prometheus->string) : (struct str){0};
     struct str *list = arena_array(a, (files ? files->count : 0) + 1, sizeof(*list));
     u->folder = arena_printf(a, "%.*s/%.*s", STR_FMT(folder), STR_FMT(name->string));
-    if (!list || !u->folder.p) {
+    if (!list || !u->folder.p || (prometheus && !u->prometheus.p)) {
         u->folder = (struct str){0};
         return no_memory(info);
     }

@@ -6,6 +6,7 @@
 
 /* A snapshot that this process uses: nobody removes it while the lock is held. */
 struct snapshot_use {
+    struct str prometheus;   /* a folder whose blocks the program serves where they stand; empty: none */
     struct str folder;       /* BASE/snapshots/NAME, with a NUL behind it; empty: none */
     const struct str *files; /* of the configuration that the program's roles read; absolute */
     size_t file_count;

@@ -17,6 +17,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from load import LineWriter, SampleWriter  # noqa: E402
 from faults import archives, folder_goes_away, store_faults  # noqa: E402
+from kept import positions, prometheus_blocks  # noqa: E402
 from keys import keys  # noqa: E402
 from node import Node, cairn, tree  # noqa: E402
 from parts import parts  # noqa: E402
@@ -370,8 +371,8 @@ def main():
                 make_data(folder)
             for part, args in ((under_load, (folder, s3)), (roles_apart, (folder, s3)), (killed_at_disk_operations, (folder,)), (killed_while_sending, (folder, s3)),
                                (damaged, (folder, s3)), (refused, (folder, s3)), (full_disk, (folder,)),
-                               (keys, (folder, s3)), (parts, (folder, s3)), (store_faults, (folder, s3)), (folder_goes_away, (folder,)), (archives, (folder,)), (old_backups_go, (folder, s3)),
-                               (server_comes_back, (folder, s3)), (unit_tests_in_a_bucket, (s3,)), (tls, (folder, s3)), (runbooks, (folder, s3))):
+                               (positions, (folder,)), (prometheus_blocks, (folder,)), (keys, (folder, s3)), (parts, (folder, s3)), (store_faults, (folder, s3)), (folder_goes_away, (folder,)), (archives, (folder,)), (old_backups_go, (folder, s3)),
+                               (server_comes_back, (folder, s3)), (unit_tests_in_a_bucket, (s3,)), (tls, (folder, s3)), (runbooks, (folder, s3, LONG))):
                 if wanted and part.__name__ not in wanted:
                     continue
                 started = time.monotonic()

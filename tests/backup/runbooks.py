@@ -74,16 +74,18 @@ def read_runbooks():
 class Drill:
     """A node with data and a backup of it, and the commands' way to both."""
 
-    def __init__(self, folder, s3, name):
-        self.folder, self.s3 = f"{folder}/{name}", s3
+    def __init__(self, folder, s3, name, in_folder=False):
+        """in_folder: backups go to a folder and are not encrypted, else to a bucket with a key."""
+        self.folder, self.s3, self.in_folder = f"{folder}/{name}", s3, in_folder
         self.root = f"{self.folder}/root"
         self.shim = f"{self.folder}/shim"
         for d in (self.shim, f"{self.root}/var/lib", f"{self.root}/etc", f"{self.root}/root"):
             os.makedirs(d)
         self.node = Node(f"{self.folder}/node", f"{self.root}/var/lib/cairn", f"{self.root}/etc")
         self.node.write_config()
-        self.place = s3.place(f"runbook-{name}")
+        self.place = f"{self.folder}/backups" if in_folder else s3.place(f"runbook-{name}")
         self.key = f"{self.root}/root/backup.key"
+        self.to, self.sealed = "s3://my-backups/node1", "" if in_folder else f"--key-file={self.key}"
         cairn("backup", f"--new-key={self.key}")
         with open(f"{self.shim}/node.json", "w") as f:
             json.dump({"folder": self.node.dir, "data": self.node.data, "config": self.node.config, "ports": self.node.ports}, f)
@@ -96,6 +98,8 @@ class Drill:
     def run(self, commands):
         """As they stand, but for the places; raises when one fails."""
         text = commands.replace("s3://my-backups/node1", f"'{self.place}'")
+        if self.in_folder:
+            text = text.replace(" --key-file=/root/backup.key", "")
         text = re.sub(r"(?<![\w/.'])/(var/lib|etc|root)\b", lambda m: f"{self.root}/{m.group(1)}", text)
         text = re.sub(r"=/(var/lib|etc|root)\b", lambda m: f"={self.root}/{m.group(1)}", text)
         text = text.replace("/root/restored/etc/", f"/root/restored{self.root}/etc/")
@@ -123,11 +127,22 @@ class Drill:
                     raise RuntimeError("a write was refused")
                 w.acknowledged.append(n)
         self.config = tree(self.node.config)
-        self.run(f"cairn backup --data=/var/lib/cairn --to=s3://my-backups/node1 --key-file={self.key}")
+        marks = [len(w.acknowledged) for w in self.writers]
+        for w in self.writers:
+            w.start()  # goes on from where it is
+        self.run(f"cairn backup --data=/var/lib/cairn --to={self.to} {self.sealed}")
+        for w in self.writers:
+            w.stop_now = True
+        for w in self.writers:
+            w.join(30)
+        self.late = [len(w.acknowledged) - mark for w, mark in zip(self.writers, marks)]
+        for w, mark in zip(self.writers, marks):
+            w.acknowledged = w.acknowledged[:mark]  # what came before the backup must come back
 
     def check(self, cases, title):
         lost = [w.lost(self.node) for w in self.writers]
         cases.check(f"runbook \"{title}\": samples and lines", not any(lost), str([x[:3] for x in lost]))
+        cases.check(f"runbook \"{title}\": there was load", all(self.late), str(self.late))
         missing = self.node.has_dashboard_and_user()
         cases.check(f"runbook \"{title}\": dashboards and users", not missing, missing)
         cases.check(f"runbook \"{title}\": configuration", tree(self.node.config) == self.config)
@@ -174,12 +189,14 @@ FAULTS = {"the service has died": service_killed, "the configuration is broken o
           "the whole node is lost": node_lost, "does a restore still work?": lambda d: None}
 
 
-def runbooks(cases, folder, s3):
+def runbooks(cases, folder, s3, every_way=False):
+    """Each runbook with backups in a folder or in a bucket, in turn; every_way: each with both."""
     texts = read_runbooks()
     cases.check("every runbook has its fault here, and every fault its runbook", set(texts) == set(FAULTS),
                 str(set(texts) ^ set(FAULTS)))
-    for i, (title, fault) in enumerate(FAULTS.items()):
-        d = Drill(folder, s3, f"drill{i}")
+    drills = [(title, fault, i % 2 == way) for way in ((1, 0) if every_way else (1,)) for i, (title, fault) in enumerate(FAULTS.items())]
+    for i, (title, fault, in_folder) in enumerate(drills):
+        d = Drill(folder, s3, f"drill{i}", in_folder)
         try:
             d.prepare()
             fault(d)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The list of what is inside: valid by CycloneDX' own schema, the same twice, nothing missing that the loader would load, and no licence
+"""The lists of what is inside: valid by CycloneDX' schema and SPDX' rules, the same twice, nothing missing that the loader would load, and no licence
 that is neither permissive nor the LGPL. The schema check needs PyPI once (a venv in build/); where that cannot be had it says so.
 
 Usage: tests/deploy/sbom.py
@@ -16,9 +16,10 @@ from stack import PROGRAM, ROOT, Cases  # noqa: E402
 
 sys.path.insert(0, f"{ROOT}/deploy/image")
 import sbom  # noqa: E402
+import spdx  # noqa: E402
 from contents import Package, Refused  # noqa: E402
 
-VALIDATOR = "cyclonedx-python-lib[json-validation]==11.12.0"
+VALIDATORS = ("cyclonedx-python-lib[json-validation]==11.12.0", "spdx-tools==0.8.5")
 VALIDATE = """
 import sys
 from cyclonedx.schema import SchemaVersion
@@ -26,16 +27,23 @@ from cyclonedx.validation.json import JsonStrictValidator
 error = JsonStrictValidator(SchemaVersion.V1_5).validate_str(open(sys.argv[1], encoding="utf-8").read())
 sys.exit(str(error) if error else 0)
 """
+VALIDATE_SPDX = """
+import sys
+from spdx_tools.spdx.parser.parse_anything import parse_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+errors = validate_full_spdx_document(parse_file(sys.argv[1]))
+sys.exit("; ".join(e.validation_message for e in errors) if errors else 0)
+"""
 
 
 def validator():
-    """A Python that has the validator, or None."""
+    """A Python that has the validators, or None."""
     venv = f"{ROOT}/build/venv-sbom"
     python = f"{venv}/bin/python"
     try:
         if not os.path.exists(python):
             subprocess.run([sys.executable, "-m", "venv", venv], check=True, capture_output=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", VALIDATOR], check=True, capture_output=True, timeout=120)
+        subprocess.run([python, "-m", "pip", "install", "-q", *VALIDATORS], check=True, capture_output=True, timeout=240)
         return python
     except (OSError, subprocess.SubprocessError):
         return None
@@ -47,11 +55,30 @@ def made(work, name):
         return f.read()
 
 
+def check_spdx(cases, python, path):
+    """The other form, of the same parts."""
+    with open(path, encoding="utf-8") as f:
+        bill = json.load(f)
+    other = spdx.document(bill)
+
+    def valid(name, document):
+        with open(f"{path}.{name}.spdx.json", "wb") as f:
+            f.write(sbom.encoded(document))
+        return subprocess.run([python, "-c", VALIDATE_SPDX, f"{path}.{name}.spdx.json"], capture_output=True, text=True, check=False)
+    done = valid("good", other)
+    cases.check("SPDX' rules accept it", done.returncode == 0, (done.stdout + done.stderr)[-500:])
+    found = {(p["name"], p["versionInfo"]) for p in other["packages"]}
+    cases.check("SPDX names the same parts", found == {(p["name"], p["version"]) for p in bill["components"] + [bill["metadata"]["component"]]})
+    wrong = dict(other, packages=[dict(other["packages"][0], licenseDeclared="no such licence")] + other["packages"][1:])
+    cases.check("and refuse a licence that is none", valid("wrong", wrong).returncode != 0)
+
+
 def check_schema(cases, path):
     python = validator()
     if not python:
-        print("skipped: CycloneDX' schema (no validator from PyPI)")
+        print("skipped: CycloneDX' schema and SPDX' rules (no validators from PyPI)")
         return
+    check_spdx(cases, python, path)
     valid = lambda p: subprocess.run([python, "-c", VALIDATE, p], capture_output=True, text=True, check=False)
     done = valid(path)
     cases.check("CycloneDX' schema accepts it", done.returncode == 0, done.stderr[:500])

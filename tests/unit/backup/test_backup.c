@@ -73,7 +73,7 @@ static void scene_begin(struct scene *c, bool encrypted)
     (void)snprintf(c->store, sizeof(c->store), "%s/store", base);
     (void)snprintf(c->to, sizeof(c->to), "%s/restored", base);
     (void)snprintf(c->key_file, sizeof(c->key_file), "%s/key", base);
-    c->source = (struct backup_source){c->data, "logs", false};
+    c->source = (struct backup_source){.path = c->data, .root = "logs"};
     CHECK_OK(dir_make(c->data, NULL));
     CHECK_OK(object_store_open_dir(c->store, &c->objects, NULL));
     if (encrypted) {
@@ -328,6 +328,27 @@ TEST(the_frozen_backup_of_version_2_is_restored)
     (void)snprintf(path, sizeof(path), "%s/logs/empty", to);
     CHECK_EQ(stat(path, &st), 0);
     CHECK_EQ(st.st_size, 0);
+    backup_store_close(&s);
+    object_store_close(objects);
+}
+
+TEST(the_frozen_store_of_version_3_is_restored_with_its_positions)
+{
+    char path[600], to[512];
+    struct backup_store s;
+    struct object_store *objects;
+    struct backup_key key;
+    struct backup_result r;
+    struct buf text AUTO_BUF = {0};
+    (void)snprintf(to, sizeof(to), "%s/to", test_dir());
+    CHECK_OK(backup_key_load(TEST_DATA "/golden-v3/key.txt", &key, NULL));
+    CHECK_OK(object_store_open_dir(TEST_DATA "/golden-v3", &objects, NULL));
+    CHECK_OK(backup_store_open(objects, &key, false, &s, NULL));
+    CHECK_OK(backup_restore(&s, STR("a"), &(struct backup_target){to, NULL}, 1, NULL, &r, NULL));
+    CHECK_EQ(r.files, 2);
+    (void)snprintf(path, sizeof(path), "%s/agent/positions.yaml", to);
+    CHECK_OK(file_load(path, &text, NULL));
+    CHECK_STR(buf_view(&text), "positions:\n  /var/log/app.log: \"42\"\n");
     backup_store_close(&s);
     object_store_close(objects);
 }
