@@ -110,9 +110,10 @@ def demo_data(rng, start, minutes):
 class Snapshot(http.server.ThreadingHTTPServer):
     """What a target said at the start of this five seconds, every sample with that time."""
 
-    def __init__(self, target):
+    def __init__(self, target, before):
         super().__init__(("127.0.0.1", 0), Page)
         self.target, self.lock, self.slot, self.body = target, threading.Lock(), 0, b""
+        self.before, self.served = before, set()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def text(self):
@@ -129,7 +130,12 @@ class Snapshot(http.server.ThreadingHTTPServer):
 
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):  # noqa: N802, the base class's name
+        before, scraper = self.server.before, self.headers["User-Agent"]
+        if before and scraper not in before.served:
+            self.send_error(503, "not yet")
+            return
         body = self.server.text()
+        self.server.served.add(scraper)
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.send_header("Content-Length", str(len(body)))
@@ -143,8 +149,9 @@ class Page(http.server.BaseHTTPRequestHandler):
 def live_config(targets):
     """Both programs' configuration: the targets under the names that the list of queries knows."""
     out = "global: {scrape_interval: 2s, scrape_timeout: 2s}\nscrape_configs:\n  - job_name: demo\n    static_configs:\n"
+    page = None
     for i, target in enumerate(targets):
-        page = Snapshot(target)
+        page = Snapshot(target, page)
         out += f"      - {{targets: ['127.0.0.1:{page.server_port}'], labels: {{instance: 'demo.promlabs.com:{10000 + i}'}}}}\n"
     return out.replace("{", "{{").replace("}", "}}")
 
