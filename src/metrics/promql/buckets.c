@@ -54,6 +54,17 @@ static int compare_members(const void *a, const void *b)
     return x->hash != y->hash ? (x->hash > y->hash) - (x->hash < y->hash) : (x->s > y->s) - (x->s < y->s);
 }
 
+/* The same, and buckets by their bounds, so that no step has to sort them. */
+static int compare_bounds(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    if (x->hash != y->hash || x->bucket != y->bucket || x->upper == y->upper) {
+        return x->hash == y->hash && x->bucket != y->bucket ? (int)x->bucket - (int)y->bucket
+                                                            : compare_members(a, b);
+    }
+    return (x->upper > y->upper) - (x->upper < y->upper);
+}
+
 static bool any_point(const struct eval *e, const struct series *s, bool histogram)
 {
     for (size_t i = 0; i < e->steps; i++) {
@@ -120,8 +131,12 @@ static enum err members_collect(struct eval *e, const struct node *arg, const st
             err = member_add(e, &all, s, true, upper);
         }
     }
+    bool bounds = true; /* NaN has no order */
+    for (size_t k = 0; k < all.n; k++) {
+        bounds = bounds && !isnan(all.m[k].upper);
+    }
     if (!err && all.n > 1) {
-        qsort(all.m, all.n, sizeof(*all.m), compare_members);
+        qsort(all.m, all.n, sizeof(*all.m), bounds ? compare_bounds : compare_members);
     }
     all.base = in->s;
     *ret = all;

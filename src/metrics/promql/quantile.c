@@ -72,38 +72,86 @@ double quantile_zero(double q, const double *v, size_t n, double found)
     return found;
 }
 
-/* By insertion; NaN first. */
-static void sort_few(double *v, size_t n)
+/* Brings the element that would be at place k, were they sorted, there; no smaller one stays behind it. None
+ * is NaN. */
+static void bring_to(double *v, size_t n, size_t k)
 {
-    for (size_t i = 1; i < n; i++) {
-        double x = v[i];
-        size_t at = i;
-        while (at > 0 && (x < v[at - 1] || (isnan(x) && !isnan(v[at - 1])))) {
-            v[at] = v[at - 1];
-            at--;
+    size_t from = 0, to = n;
+    while (to - from > 1) {
+        double a = v[from], b = v[from + (to - from) / 2], c = v[to - 1];
+        double low = a < b ? a : b, high = a < b ? b : a, pivot = c < low ? low : c > high ? high : c;
+        size_t i = from, j = to - 1;
+        while (i <= j) {
+            while (v[i] < pivot) {
+                i++;
+            }
+            while (v[j] > pivot) {
+                j--;
+            }
+            if (i > j) {
+                break;
+            }
+            double swap = v[i];
+            v[i++] = v[j];
+            v[j] = swap;
+            if (j == from) {
+                break;
+            }
+            j--;
         }
-        v[at] = x;
+        if (k < i && k > j) {
+            return; /* between the parts: as large as the pivot */
+        }
+        if (k <= j) {
+            to = j + 1;
+        } else {
+            from = i;
+        }
     }
+}
+
+/* quantile_sorted of values in any order, which are mixed up: NaN come first in it. */
+static double quantile_unsorted(double q, double *v, size_t n)
+{
+    size_t nans = 0;
+    for (size_t i = 0; i < n; i++) {
+        double swap = v[i];
+        if (isnan(swap)) {
+            v[i] = v[nans];
+            v[nans++] = swap;
+        }
+    }
+    if (n == 0 || isnan(q) || q < 0 || q > 1) {
+        return quantile_sorted(q, v, n);
+    }
+    size_t low = (size_t)fmax(0, floor(q * ((double)n - 1)));
+    if (low >= nans) {
+        bring_to(v + nans, n - nans, low - nans);
+    } else if (low + 1 == nans && nans < n) {
+        bring_to(v + nans, n - nans, 0);
+    }
+    for (size_t i = low + 2; low + 1 >= nans && i < n; i++) { /* the next in order after it */
+        if (v[i] < v[low + 1]) {
+            double swap = v[i];
+            v[i] = v[low + 1];
+            v[low + 1] = swap;
+        }
+    }
+    return quantile_sorted(q, v, n);
 }
 
 bool quantile_of(double q, const double *v, size_t n, double *ret_v)
 {
     enum {
-        FEW = 48
+        FEW = 256
     };
-    double few[FEW];
-    if (n <= FEW) {
-        memcpy(few, v, n * sizeof(*few));
-        sort_few(few, n);
-        *ret_v = quantile_sorted(q, few, n);
-    } else {
-        double *copy = mem_array(n, sizeof(*copy));
-        if (!copy) {
-            return false;
-        }
-        memcpy(copy, v, n * sizeof(*copy));
-        qsort(copy, n, sizeof(*copy), compare);
-        *ret_v = quantile_sorted(q, copy, n);
+    double few[FEW], *copy = n <= FEW ? few : mem_array(n, sizeof(*copy));
+    if (!copy) {
+        return false;
+    }
+    memcpy(copy, v, n * sizeof(*copy));
+    *ret_v = quantile_unsorted(q, copy, n);
+    if (copy != few) {
         mem_free(copy);
     }
     if (*ret_v == 0) {
@@ -142,6 +190,17 @@ static int compare_buckets(const void *a, const void *b)
 {
     double x = ((const struct bucket *)a)->upper, y = ((const struct bucket *)b)->upper;
     return (x > y) - (x < y);
+}
+
+static void sort_buckets(struct bucket *b, size_t n)
+{
+    size_t in_order = 1;
+    while (in_order < n && b[in_order - 1].upper <= b[in_order].upper) {
+        in_order++;
+    }
+    if (in_order < n) {
+        qsort(b, n, sizeof(*b), compare_buckets);
+    }
 }
 
 static size_t merge_equal(struct bucket *b, size_t n)
@@ -219,7 +278,7 @@ double bucket_quantile(double q, struct bucket *b, size_t n, struct bucket_fix *
     if (q < 0 || q > 1) {
         return q < 0 ? -(double)INFINITY : (double)INFINITY;
     }
-    qsort(b, n, sizeof(*b), compare_buckets);
+    sort_buckets(b, n);
     if (n == 0 || b[n - 1].upper != (double)INFINITY) {
         return (double)NAN;
     }
@@ -270,7 +329,7 @@ static double rank_of(double v, const struct bucket *b, size_t n)
 
 double bucket_fraction(double lower, double upper, struct bucket *b, size_t n)
 {
-    qsort(b, n, sizeof(*b), compare_buckets);
+    sort_buckets(b, n);
     if (n == 0 || b[n - 1].upper != (double)INFINITY) {
         return (double)NAN;
     }

@@ -167,13 +167,25 @@ static enum err pick_locked(struct metric_cursor *c, const struct head *h)
     return e;
 }
 
+/* A value that no label has is found at once: most partitions have nothing to do with most queries. */
+static bool nothing_has(const struct index *ix, const struct metric_select *sel)
+{
+    for (size_t i = 0; i < sel->matcher_count; i++) {
+        const struct matcher *m = &sel->matchers[i];
+        if (m->op == MATCH_EQ && m->value.n && index_symbol_find(ix, m->value) == UINT32_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err pick_head(struct metric_cursor *c, unsigned partition)
 {
     struct partition *p = &c->db->partitions[partition];
     enum err e = ERR_OK;
     mutex_lock(&p->lock);
     const struct head *h = partition_head_find(p, c->tenant);
-    if (h && h->min_ts <= c->sel.end_ms && h->max_ts >= c->sel.start_ms) {
+    if (h && h->min_ts <= c->sel.end_ms && h->max_ts >= c->sel.start_ms && !nothing_has(h->index, &c->sel)) {
         c->indexes[partition] = index_ref(h->index);
         e = pick_locked(c, h);
     }
