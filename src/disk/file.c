@@ -7,10 +7,16 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
+
+enum {
+    AGAIN_TRIES_MAX = 1000 /* of a millisecond */
+};
 
 /* True when a test wants this operation to fail: errno is set. */
 static bool fault_here(void)
@@ -20,6 +26,20 @@ static bool fault_here(void)
         return true;
     }
     return false;
+}
+
+/* True when the call is to be made again. EAGAIN comes from file systems that cannot say yes at once
+ * (network, FUSE); it gets a second before it counts. */
+static bool again(int why, unsigned *tries)
+{
+    if (why == EINTR) {
+        return true;
+    }
+    if (why != EAGAIN || ++*tries > AGAIN_TRIES_MAX) {
+        return false;
+    }
+    (void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+    return true;
 }
 
 /* EFBIG is the process' limit on file sizes: for the caller the disk is full. */
@@ -37,10 +57,11 @@ enum err file_open(const char *path, enum file_mode mode, int *ret_fd, struct er
         [FILE_READ_WRITE] = O_RDWR | O_CREAT,
     };
     int fd = -1;
+    unsigned tries = 0;
     if (!fault_here()) {
         do {
             fd = open(path, flags[mode] | O_CLOEXEC, 0640);
-        } while (fd < 0 && errno == EINTR);
+        } while (fd < 0 && again(errno, &tries));
     }
     if (fd < 0) {
         return err_set_errno(reterr_info, errno, "cannot open %s", path);
@@ -59,10 +80,11 @@ void file_close(int fd)
 enum err file_write(int fd, const void *p, size_t n, struct err_info *reterr_info)
 {
     const char *at = p;
+    unsigned tries = 0;
     while (n) {
         ssize_t done = fault_here() ? -1 : write(fd, at, n);
         if (done < 0) {
-            if (errno == EINTR) {
+            if (again(errno, &tries)) {
                 continue;
             }
             return write_failed(reterr_info, errno);
@@ -76,10 +98,11 @@ enum err file_write(int fd, const void *p, size_t n, struct err_info *reterr_inf
 enum err file_write_at(int fd, uint64_t offset, const void *p, size_t n, struct err_info *reterr_info)
 {
     const char *at = p;
+    unsigned tries = 0;
     while (n) {
         ssize_t done = fault_here() ? -1 : pwrite(fd, at, n, (off_t)offset);
         if (done < 0) {
-            if (errno == EINTR) {
+            if (again(errno, &tries)) {
                 continue;
             }
             return write_failed(reterr_info, errno);
@@ -94,10 +117,11 @@ enum err file_write_at(int fd, uint64_t offset, const void *p, size_t n, struct 
 enum err file_read_at(int fd, uint64_t offset, void *p, size_t n, struct err_info *reterr_info)
 {
     char *at = p;
+    unsigned tries = 0;
     while (n) {
         ssize_t done = fault_here() ? -1 : pread(fd, at, n, (off_t)offset);
         if (done < 0) {
-            if (errno == EINTR) {
+            if (again(errno, &tries)) {
                 continue;
             }
             return err_set_errno(reterr_info, errno, "cannot read");
@@ -115,13 +139,14 @@ enum err file_read_at(int fd, uint64_t offset, void *p, size_t n, struct err_inf
 
 enum err file_read_next(int fd, void *p, size_t n, size_t *ret_n, struct err_info *reterr_info)
 {
+    unsigned tries = 0;
     for (;;) {
         ssize_t done = fault_here() ? -1 : read(fd, p, n);
         if (done >= 0) {
             *ret_n = (size_t)done;
             return ERR_OK;
         }
-        if (errno != EINTR) {
+        if (!again(errno, &tries)) {
             return err_set_errno(reterr_info, errno, "cannot read");
         }
     }
@@ -151,10 +176,11 @@ enum err file_sync_data(int fd, struct err_info *reterr_info)
 
 enum err file_truncate(int fd, uint64_t size_bytes, struct err_info *reterr_info)
 {
+    unsigned tries = 0;
     int rc;
     do {
         rc = fault_here() ? -1 : ftruncate(fd, (off_t)size_bytes);
-    } while (rc != 0 && errno == EINTR);
+    } while (rc != 0 && again(errno, &tries));
     if (rc != 0) {
         return err_set_errno(reterr_info, errno, "cannot truncate");
     }

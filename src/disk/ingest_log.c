@@ -2,7 +2,7 @@
  * (the leader) for all of them.
  *
  * Locking: `lock` guards everything but the current file's bytes; the leader writes without it, and `writing`
- * keeps others out. The syncing thread works on a duplicate of the descriptor. */
+ * keeps others out. While `syncing`, the current file is not closed. */
 #include "disk/ingest_log.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ struct ingest_log {
     uint64_t pending_from;                  /* offset of the first record in `pending` */
     uint64_t next_offset;                   /* of the next record */
     uint64_t written_offset, synced_offset; /* all records below are in the kernel / on disk, or failed */
-    bool writing, stopping, read_only;
+    bool writing, syncing, stopping, read_only;
     struct err_info why_read_only;
     struct failed_range failed[FAILED_RANGES_MAX]; /* refused for want of space */
     size_t failed_count;
@@ -57,6 +57,7 @@ struct ingest_log {
     size_t segment_count, segment_cap;
     size_t found_count; /* of them when the log was opened */
     unsigned spare_count, spare_next;
+    struct ingest_log_damage damage; /* found by replay */
     int fd;
     uint32_t salt;
     struct thread syncer;
@@ -101,6 +102,7 @@ static enum err open_segment(struct ingest_log *l, uint64_t first, struct err_in
     if (!e) {
         e = vec_reserve((void **)&l->segments, &l->segment_cap, l->segment_count + 1, sizeof(*l->segments));
     }
+    h.salt = l->spare_count ? h.salt & ~1U : h.salt | 1U;
     if (!e && l->spare_count) {
         spare_path(l, l->spare_next - l->spare_count, &spare);
         e = spare.err ? spare.err : file_rename(spare.p, path.p, info);
@@ -195,41 +197,62 @@ static enum err find_segments(struct ingest_log *l, struct err_info *info)
 
 typedef enum err replay_fn(void *ctx, unsigned partition, uint64_t offset, struct str record);
 
+static COLD void tell_damage(struct ingest_log *l, const char *path, const struct segment_walk *w,
+                             bool damaged)
+{
+    uint64_t bytes = w->damaged_bytes ? w->damaged_bytes : damaged && !w->mended ? w->file.n : 0;
+    const char *action = w->mended ? "one bit of its header was wrong; its records were read"
+                         : bytes == w->file.n
+                             ? "nothing of it could be read; it stays where it is until the log is trimmed"
+                             : "these bytes were passed over, the records around them were read";
+    mutex_lock(&l->lock);
+    l->damage.segments++;
+    l->damage.bytes += bytes;
+    mutex_unlock(&l->lock);
+    LOG_EVENT(LVL_ERROR, "wal_damaged", F_C("file", path), F_U64("at", w->damaged_at),
+              F_U64("dropped_bytes", bytes), F_C("action", action));
+}
+
 /* Runs over one segment. *next is the offset after its last record. */
 static enum err read_segment(struct ingest_log *l, const struct segment *s, uint64_t from, replay_fn *fn,
                              void *ctx, uint64_t *next, uint64_t *bad, struct err_info *info)
 {
     struct buf path AUTO_BUF = {0};
     struct file_map map;
-    struct segment_header h;
     path_of(l, s->first_offset, &path);
     enum err e = path.err ? path.err : file_map(path.p, &map, info);
     if (e) {
         return e;
     }
-    /* Another first offset: the header of a reused file that a crash kept from being replaced. */
-    bool decoded = segment_header_decode(map.data, &h);
-    if (!decoded || h.first_offset != s->first_offset) {
-        *bad += map.data.n > 0 && !decoded;
-        file_unmap(&map);
-        return ERR_OK;
-    }
-    size_t pos = SEGMENT_HEADER_BYTES;
-    uint64_t expected = h.first_offset;
-    enum segment_end end = SEGMENT_CLEAN;
+    struct segment_walk w;
     struct segment_record r;
-    while (!e && (end = segment_next(map.data, h.salt, &pos, expected, &r)) == SEGMENT_RECORD) {
+    bool damaged = false;
+    bool walk = segment_walk_begin(&w, map.data, s->first_offset, &damaged);
+    while (walk && !e && segment_walk_next(&w, &r)) {
         if (fn && r.offset >= from) {
             e = fn(ctx, r.partition, r.offset, r.payload);
         }
-        expected = r.offset + 1;
     }
+    damaged = damaged || w.damaged_bytes;
     if (!e) {
-        *bad += end == SEGMENT_TORN;
-        *next = expected > *next ? expected : *next;
+        *bad += damaged;
+        *next = walk && w.expected > *next ? w.expected : *next;
+        if (damaged && fn) {
+            tell_damage(l, path.p, &w, damaged);
+        }
     }
     file_unmap(&map);
     return e;
+}
+
+/* Offsets between two segments that neither has. One is left out after each start without a record. */
+static void tell_gap(const struct ingest_log *l, uint64_t from, uint64_t to)
+{
+    if (from && to > from + 1) {
+        LOG_EVENT(
+            LVL_WARN, "wal_gap", F_C("dir", l->dir), F_U64("from", from), F_U64("to", to),
+            F_C("why", "refused on a full disk, passed over as damaged, or a file of the log is missing"));
+    }
 }
 
 enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
@@ -244,6 +267,7 @@ enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
         bool below = i + 1 < l->segment_count && l->segments[i + 1].first_offset <= from;
         mutex_unlock(&l->lock);
         if (!below) {
+            tell_gap(l, next, s.first_offset);
             e = read_segment(l, &s, from, fn, ctx, &next, &bad, reterr_info);
         }
     }
@@ -255,13 +279,18 @@ enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
 
 /* -- writing --------------------------------------------------------------------------------------------- */
 
-/* Never to be left again: what the file holds is unknown. lock held. */
+/* Never to be left again: what the file holds is unknown. lock held; let go of to tell. */
 static void turn_read_only(struct ingest_log *l, const struct err_info *why)
 {
-    if (!l->read_only) {
-        l->read_only = true;
-        l->why_read_only = *why;
+    if (l->read_only) {
+        return;
     }
+    l->read_only = true;
+    l->why_read_only = *why;
+    mutex_unlock(&l->lock);
+    LOG_EVENT(LVL_ERROR, "wal_read_only", F_C("dir", l->dir), F_C("reason", why->message),
+              F_C("action", "nothing more is taken until it is started again; queries go on"));
+    mutex_lock(&l->lock);
 }
 
 static void refuse_range(struct ingest_log *l, uint64_t from, uint64_t to)
@@ -304,6 +333,9 @@ static enum err rotate(struct ingest_log *l, uint64_t first, struct err_info *in
         l->synced_offset = l->written_offset;
     }
     e = open_segment(l, first, info);
+    while (!e && l->syncing) { /* of the old file */
+        cond_wait(&l->changed, &l->lock);
+    }
     if (!e) {
         file_close(old);
     }
@@ -474,12 +506,14 @@ static void sync_run(void *ctx)
             continue;
         }
         uint64_t upto = l->written_offset;
-        int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+        int fd = l->fd;
+        l->syncing = true;
         mutex_unlock(&l->lock);
         struct err_info info = {0};
-        enum err e = fd < 0 ? err_set_errno(&info, errno, "cannot sync") : file_sync_data(fd, &info);
-        file_close(fd);
+        enum err e = file_sync_data(fd, &info);
         mutex_lock(&l->lock);
+        l->syncing = false;
+        cond_broadcast(&l->changed);
         if (e) {
             turn_read_only(l, &info);
         } else if (upto > l->synced_offset) {
@@ -491,10 +525,10 @@ static void sync_run(void *ctx)
 
 /* -- life ------------------------------------------------------------------------------------------------ */
 
-static enum err prepare(struct ingest_log *l, struct err_info *info)
+static enum err prepare(struct ingest_log *l, uint64_t first, struct err_info *info)
 {
     enum err e = dir_make(l->dir, info);
-    uint64_t bad = 0, next = 0;
+    uint64_t bad = 0, next = first;
     if (!e) {
         e = find_segments(l, info);
     }
@@ -533,7 +567,7 @@ enum err ingest_log_open(const struct ingest_log_options *o, struct ingest_log *
     cond_init(&l->changed);
     cond_init(&l->syncer_wake);
     l->dir = mem_dup(o->dir, strlen(o->dir));
-    enum err e = l->dir ? prepare(l, reterr_info) : ERR_OOM;
+    enum err e = l->dir ? prepare(l, o->first_offset, reterr_info) : ERR_OOM;
     if (!e && (l->durability == DURABILITY_ASYNC || l->durability == DURABILITY_INTERVAL)) {
         e = thread_start(&l->syncer, "wal-sync", sync_run, l);
     }
@@ -628,6 +662,13 @@ uint64_t ingest_log_bytes(struct ingest_log *l)
     sum += (uint64_t)l->spare_count * l->segment_bytes_max;
     mutex_unlock(&l->lock);
     return sum;
+}
+
+void ingest_log_damage(struct ingest_log *l, struct ingest_log_damage *ret_damage)
+{
+    mutex_lock(&l->lock);
+    *ret_damage = l->damage;
+    mutex_unlock(&l->lock);
 }
 
 bool ingest_log_healthy(struct ingest_log *l, struct err_info *reterr_info)

@@ -2,8 +2,8 @@
  * segment files (the write-ahead log); later a Kafka-protocol log may stand behind the same face.
  *
  * Offsets grow within every partition; records of one partition are replayed in the order of their offsets,
- * and may be replayed twice: a store applies them idempotently. A torn or corrupt record ends its own segment
- * only; what follows in newer segments is replayed. Any thread may append. */
+ * and may be replayed twice: a store applies them idempotently. A torn or corrupt record is passed over,
+ * counted and told; what follows it is replayed. Any thread may append. */
 #ifndef CAIRN_DISK_INGEST_LOG_H
 #define CAIRN_DISK_INGEST_LOG_H
 
@@ -26,6 +26,7 @@ struct ingest_log_options {
     int64_t interval_ms;     /* 0 = 200 */
     uint64_t segment_bytes;  /* 0 = 32 MiB */
     unsigned segments_spare; /* emptied segments kept for reuse; 0 = 2 */
+    uint64_t first_offset;   /* new records have at least this one, whatever is left of the log */
 };
 
 enum {
@@ -53,8 +54,9 @@ MUST_USE enum err ingest_log_place(struct ingest_log *l, unsigned partition, con
 MUST_USE enum err ingest_log_wait(struct ingest_log *l, uint64_t offset, struct err_info *reterr_info);
 
 /* Calls fn for each stored record with offset >= from, in order of offsets. An error of fn ends the replay
- * and is returned. *ret_bad (may be NULL) counts segments whose tail was cut off. Records that were placed
- * since the log was opened are not among them, and may be placed meanwhile; trimming waits until it is over.
+ * and is returned. *ret_bad (may be NULL) counts segments with damage; the log line of each has file and
+ * bytes. Records that were placed since the log was opened are not among them, and may be placed meanwhile;
+ * trimming waits until it is over.
  */
 MUST_USE enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
                                     enum err (*fn)(void *ctx, unsigned partition, uint64_t offset,
@@ -66,6 +68,12 @@ uint64_t ingest_log_end(struct ingest_log *l);
 MUST_USE enum err ingest_log_trim(struct ingest_log *l, uint64_t before, struct err_info *reterr_info);
 /* Bytes on disk, spare segments included. */
 uint64_t ingest_log_bytes(struct ingest_log *l);
+/* What replay had to pass over. */
+struct ingest_log_damage {
+    uint64_t segments, bytes;
+};
+
+void ingest_log_damage(struct ingest_log *l, struct ingest_log_damage *ret_damage);
 /* False after a failed write or sync; the reason goes to reterr_info. */
 bool ingest_log_healthy(struct ingest_log *l, struct err_info *reterr_info);
 

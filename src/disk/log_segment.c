@@ -1,8 +1,14 @@
 /* Framing of the ingest log. */
 #include "disk/log_segment.h"
 
+#include <string.h>
+
 #include "codec/crc32c.h"
 #include "disk/ingest_log.h"
+
+enum {
+    OFFSETS_AHEAD_MAX = 1 << 24 /* a full disk may refuse that many records in a row */
+};
 
 static const uint64_t segment_magic = UINT64_C(0x31474f4c4e524943); /* "CIRNLOG1" */
 
@@ -40,15 +46,30 @@ void segment_header_encode(char out[SEGMENT_HEADER_BYTES], const struct segment_
     put_u32(out + 28, 0);
 }
 
-bool segment_header_decode(struct str file, struct segment_header *ret_header)
+static bool header_decode(const char *p, struct segment_header *ret_header)
 {
-    if (file.n < SEGMENT_HEADER_BYTES || get_u64(file.p) != segment_magic || get_u32(file.p + 8) != 1 ||
-        get_u32(file.p + 24) != crc32c(0, file.p, 24)) {
+    if (get_u64(p) != segment_magic || get_u32(p + 8) != 1 || get_u32(p + 24) != crc32c(0, p, 24)) {
         return false;
     }
-    ret_header->salt = get_u32(file.p + 12);
-    ret_header->first_offset = get_u64(file.p + 16);
+    ret_header->salt = get_u32(p + 12);
+    ret_header->first_offset = get_u64(p + 16);
     return true;
+}
+
+/* Without its header no record of a segment can be told from nonsense. One flipped bit is found by trying
+ * all: no other header passes the checksum and has the first offset that the file's name says. */
+static bool header_mend(const char *p, uint64_t first_offset, struct segment_header *ret_header)
+{
+    char copy[SEGMENT_HEADER_BYTES];
+    memcpy(copy, p, sizeof(copy));
+    for (unsigned bit = 0; bit < 28 * 8; bit++) {
+        copy[bit / 8] = (char)(copy[bit / 8] ^ 1 << bit % 8);
+        if (header_decode(copy, ret_header) && ret_header->first_offset == first_offset) {
+            return true;
+        }
+        copy[bit / 8] = p[bit / 8];
+    }
+    return false;
 }
 
 void segment_frame(struct buf *b, uint32_t salt, unsigned partition, uint64_t offset, const struct str *parts,
@@ -84,25 +105,104 @@ static bool all_zero(struct str s)
     return true;
 }
 
-enum segment_end segment_next(struct str file, uint32_t salt, size_t *pos, uint64_t expected,
-                              struct segment_record *ret_record)
+bool segment_walk_begin(struct segment_walk *w, struct str file, uint64_t first_offset, bool *ret_damaged)
 {
-    const char *p = file.p + *pos;
-    size_t left = file.n - *pos;
+    struct segment_header h;
+    *w = (struct segment_walk){.file = file, .pos = SEGMENT_HEADER_BYTES, .expected = first_offset};
+    *ret_damaged = false;
+    if (file.n < SEGMENT_HEADER_BYTES) {
+        *ret_damaged = file.n > 0;
+        return false;
+    }
+    if (!header_decode(file.p, &h)) {
+        *ret_damaged = !all_zero(str_of(file.p, SEGMENT_HEADER_BYTES));
+        w->mended = header_mend(file.p, first_offset, &h);
+        if (!w->mended) {
+            return false;
+        }
+    }
+    w->salt = h.salt;
+    w->fresh = h.salt & 1;
+    return h.first_offset == first_offset;
+}
+
+/* The record at `pos`, when there is a whole one. */
+static bool record_at(const struct segment_walk *w, size_t pos, struct segment_record *ret_record)
+{
+    const char *p = w->file.p + pos;
+    size_t left = w->file.n - pos;
     if (left < RECORD_HEADER_BYTES) {
-        return left == 0 || all_zero(str_of(p, left)) ? SEGMENT_CLEAN : SEGMENT_TORN;
+        return false;
     }
     uint32_t length = get_u32(p);
     uint64_t offset = get_u64(p + 16);
-    if (length <= left - RECORD_HEADER_BYTES) {
-        uint32_t crc = crc32c(salt ^ length, p + 8, RECORD_HEADER_BYTES - 8 + (size_t)length);
-        if (crc == get_u32(p + 4)) {
-            *ret_record =
-                (struct segment_record){get_u32(p + 8), offset, str_of(p + RECORD_HEADER_BYTES, length)};
-            *pos += RECORD_HEADER_BYTES + (size_t)length;
-            return SEGMENT_RECORD;
+    if (length > left - RECORD_HEADER_BYTES || offset < w->expected ||
+        crc32c(w->salt ^ length, p + 8, RECORD_HEADER_BYTES - 8 + (size_t)length) != get_u32(p + 4)) {
+        return false;
+    }
+    *ret_record = (struct segment_record){get_u32(p + 8), offset, str_of(p + RECORD_HEADER_BYTES, length)};
+    return true;
+}
+
+/* The next place behind `pos` at which a whole record stands; the file's size when there is none. What a
+ * payload or an earlier use of the file has there does not pass for one: it cannot know the salt. */
+static size_t resync(const struct segment_walk *w, size_t pos)
+{
+    struct segment_record unused;
+    for (size_t at = pos + 1; at + RECORD_HEADER_BYTES <= w->file.n; at++) {
+        const char *p = w->file.p + at;
+        if (get_u32(p + 12) == 0 && get_u64(p + 16) - w->expected < (uint64_t)OFFSETS_AHEAD_MAX &&
+            record_at(w, at, &unused)) {
+            return at;
         }
     }
-    /* What an earlier use of the file left has another salt and older offsets. */
-    return offset == expected ? SEGMENT_TORN : SEGMENT_CLEAN;
+    return w->file.n;
+}
+
+/* How many bytes at the end are damage: a record was begun here, and this much of it is there. Zeros never
+ * are; what an earlier use of the file left has older offsets. */
+static uint64_t tail_damage(const struct segment_walk *w)
+{
+    const char *p = w->file.p + w->pos;
+    size_t left = w->file.n - w->pos;
+    if (all_zero(str_of(p, left))) {
+        return 0;
+    }
+    if (left < RECORD_HEADER_BYTES) {
+        return left;
+    }
+    uint32_t length = get_u32(p);
+    bool fits = length <= left - RECORD_HEADER_BYTES;
+    char header[RECORD_HEADER_BYTES - 8]; /* as it was, should a bit of the offset be wrong */
+    memcpy(header, p + 8, 8);
+    put_u64(header + 8, w->expected);
+    bool begun = get_u64(p + 16) - w->expected < (uint64_t)OFFSETS_AHEAD_MAX;
+    if (!begun && fits) {
+        uint32_t crc = crc32c(w->salt ^ length, header, sizeof(header));
+        begun = crc32c(crc, p + RECORD_HEADER_BYTES, length) == get_u32(p + 4);
+    }
+    if (!begun && !w->fresh) {
+        return 0;
+    }
+    return begun && fits ? RECORD_HEADER_BYTES + (uint64_t)length : left;
+}
+
+bool segment_walk_next(struct segment_walk *w, struct segment_record *ret_record)
+{
+    if (w->pos >= w->file.n) {
+        return false;
+    }
+    if (!record_at(w, w->pos, ret_record)) {
+        size_t at = resync(w, w->pos);
+        uint64_t bytes = at < w->file.n ? at - w->pos : tail_damage(w);
+        w->damaged_at = w->damaged_bytes || !bytes ? w->damaged_at : w->pos;
+        w->damaged_bytes += bytes;
+        w->pos = at;
+        if (at >= w->file.n || !record_at(w, at, ret_record)) {
+            return false;
+        }
+    }
+    w->pos += RECORD_HEADER_BYTES + ret_record->payload.n;
+    w->expected = ret_record->offset + 1;
+    return true;
 }

@@ -162,7 +162,6 @@ static enum err log_trim(struct tsdb *db, struct err_info *info)
         return ERR_OK;
     }
     uint64_t offset = db->marks[n - 1].offset, old = s->series_file, number = ++s->number;
-    char path[4096];
     enum err e = series_file_save(db, number, info);
     if (e == ERR_OK) {
         struct store_set *set = store_view(s);
@@ -175,8 +174,7 @@ static enum err log_trim(struct tsdb *db, struct err_info *info)
         return e;
     }
     if (old) {
-        store_series_path(s, old, path, sizeof(path));
-        (void)(file_remove(path, NULL) == ERR_OK); /* a left-over goes at the next start */
+        series_file_remove(db, old); /* a left-over goes at the next start */
     }
     memmove(db->marks, db->marks + n, (db->mark_count - n) * sizeof(*db->marks));
     db->mark_count -= n;

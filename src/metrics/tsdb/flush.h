@@ -14,6 +14,8 @@ MUST_USE enum err flush_block_finish(struct tsdb *db, struct block_writer *w, ui
                                      struct block **ret_b, struct err_info *info);
 /* Series definitions of all heads into their file; the log may then be trimmed. */
 MUST_USE enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info);
+void series_file_remove(const struct tsdb *db, uint64_t number);
+/* Damage is told and counted. Errors: OOM. */
 MUST_USE enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *info);
 /* Remembers where the log is and how new its samples are. */
 void tsdb_mark(struct tsdb *db);

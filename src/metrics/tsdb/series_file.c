@@ -2,9 +2,13 @@
  *
  *   file  = "CAIRNTS1", entry*
  *   entry = partition u32, length u32, CRC32C u32, record (record.h, without samples; side.c)
- */
+ *
+ * Without it the samples of the log have no series, and the log no longer has what it replaced: a copy stands
+ * beside it (NUMBER.series.copy) and is read when the file is damaged; of two damaged ones the whole entries
+ * count. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "codec/crc32c.h"
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/record.h"
@@ -83,6 +87,33 @@ static enum err sides_save(struct tsdb *db, int fd, struct buf *record, struct e
     return e;
 }
 
+void series_file_remove(const struct tsdb *db, uint64_t number)
+{
+    char path[4096], copy[4096 + 8];
+    store_series_path(&db->store, number, path, sizeof(path));
+    (void)snprintf(copy, sizeof(copy), "%s.copy", path);
+    (void)(file_remove(path, NULL) == ERR_OK);
+    (void)(file_remove(copy, NULL) == ERR_OK);
+}
+
+static enum err copy_save(const char *path, struct err_info *info)
+{
+    char copy[4096 + 8];
+    struct file_map map;
+    int fd = -1;
+    (void)snprintf(copy, sizeof(copy), "%s.copy", path);
+    enum err e = file_map(path, &map, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = file_open(copy, FILE_WRITE_NEW, &fd, info);
+    e = e == ERR_OK ? file_write(fd, map.data.p, map.data.n, info) : e;
+    e = e == ERR_OK ? file_sync_data(fd, info) : e;
+    file_close(fd);
+    file_unmap(&map);
+    return e;
+}
+
 enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info)
 {
     char path[4096], dir[4096];
@@ -101,44 +132,74 @@ enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *inf
     e = e == ERR_OK ? sides_save(db, fd, &record, info) : e;
     e = e == ERR_OK ? file_sync_data(fd, info) : e;
     file_close(fd);
+    e = e == ERR_OK ? copy_save(path, info) : e;
     e = e == ERR_OK ? dir_sync(dir, info) : e;
     if (e != ERR_OK) {
-        (void)(file_remove(path, NULL) == ERR_OK); /* else the next start does */
+        series_file_remove(db, number); /* else the next start does */
     }
     return e;
 }
 
-static enum err entries_load(struct tsdb *db, struct str content)
+/* Goes through the entries; applies the whole ones unless db is NULL. *ret_bad counts what was passed over:
+ * behind an entry whose length makes no sense nothing is found. */
+static enum err entries_read(struct tsdb *db, struct str content, unsigned *ret_bad)
 {
     struct reader r = reader_of(content);
     struct str magic = read_bytes(&r, MAGIC_BYTES);
-    if (r.bad || memcmp(magic.p, SERIES_MAGIC, MAGIC_BYTES) != 0) {
-        return ERR_CORRUPT;
-    }
-    while (reader_left(&r)) {
+    *ret_bad = r.bad || memcmp(magic.p, SERIES_MAGIC, MAGIC_BYTES) != 0;
+    while (!r.bad && reader_left(&r)) {
         uint32_t partition = read_u32(&r), n = read_u32(&r), crc = read_u32(&r);
         struct str record = read_bytes(&r, n);
         if (r.bad || partition >= PARTITIONS || crc32c(0, record.p, record.n) != crc) {
-            return ERR_CORRUPT;
+            ++*ret_bad;
+            continue;
         }
-        enum err e = replay_record(db, partition, 0, record);
-        if (e != ERR_OK) {
+        enum err e = db ? replay_record(db, partition, 0, record) : ERR_OK;
+        *ret_bad += e == ERR_CORRUPT;
+        if (e != ERR_OK && e != ERR_CORRUPT) {
             return e;
         }
     }
     return ERR_OK;
 }
 
-enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *info)
+static enum err one_load(struct tsdb *db, const char *path, bool only_whole, unsigned *ret_bad,
+                         struct err_info *info)
 {
-    char path[4096];
     struct file_map map;
-    store_series_path(&db->store, number, path, sizeof(path));
     enum err e = file_map(path, &map, info);
     if (e != ERR_OK) {
+        *ret_bad = 1;
         return e;
     }
-    e = entries_load(db, map.data);
+    e = entries_read(NULL, map.data, ret_bad);
+    if (e == ERR_OK && (*ret_bad == 0 || !only_whole)) {
+        e = entries_read(db, map.data, ret_bad);
+    }
     file_unmap(&map);
-    return e == ERR_OK ? ERR_OK : err_set(info, e, "the series definitions in %s: %s", path, err_text(e));
+    return e;
+}
+
+/* Errors of the disk count as damage: with some definitions the store serves more than with none. */
+enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *info)
+{
+    char path[4096], copy[4096 + 8];
+    unsigned bad = 0, copy_bad = 1;
+    store_series_path(&db->store, number, path, sizeof(path));
+    (void)snprintf(copy, sizeof(copy), "%s.copy", path);
+    enum err e = one_load(db, path, true, &bad, info);
+    if (e == ERR_OOM || bad == 0) {
+        return e;
+    }
+    e = one_load(db, copy, true, &copy_bad, NULL);
+    if (copy_bad) {
+        e = one_load(db, path, false, &bad, NULL) == ERR_OOM ? ERR_OOM : e;
+        e = one_load(db, copy, false, &copy_bad, NULL) == ERR_OOM ? ERR_OOM : e;
+    }
+    db->store.blocks_bad++;
+    LOG_EVENT(LVL_ERROR, "tsdb_series_file_damaged", F_C("file", path), F_U64("parts_damaged", bad),
+              F_C("action",
+                  copy_bad ? "samples since the last flush are missing of series that are in the damaged part"
+                           : "its copy was read; the next flush writes both anew"));
+    return e == ERR_OOM ? err_set(info, e, "no memory for the series definitions in %s", path) : ERR_OK;
 }

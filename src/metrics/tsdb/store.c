@@ -1,25 +1,20 @@
-/* The set of blocks and the manifest.
+/* The set of blocks, and writing the manifest; store_open.c reads it.
  *
  *   MANIFEST  = "CAIRNTM1", payload, CRC32C u32
  *   payload   = number, flushed before, offset * PARTITIONS, series file, block*, 0, tombstone*, 0
  *   block     = 1, number
  *   tombstone = 1, number, tenant, start, end, matchers, (op, name, value)*
- */
-#include "metrics/tsdb/store.h"
-
+ *
+ * MANIFEST.copy has the same bytes and is read when MANIFEST cannot be. Blocks that are listed and missing
+ * stay listed. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "codec/crc32c.h"
+#include "metrics/tsdb/store_int.h"
 
-#define MANIFEST_MAGIC "CAIRNTM1"
-
-enum {
-    MAGIC_BYTES = 8
-};
-
-static void path_of(const struct store *s, const char *name, char *path, size_t path_size)
+void store_path(const struct store *s, const char *name, char *path, size_t path_size)
 {
     (void)snprintf(path, path_size, "%s/%s", s->dir, name);
 }
@@ -86,7 +81,7 @@ void tombstone_unref(struct tombstone *t)
     }
 }
 
-static struct store_set *set_new(size_t blocks, size_t tombstones)
+struct store_set *store_set_new(size_t blocks, size_t tombstones)
 {
     struct store_set *set = mem_zalloc(sizeof(*set));
     if (!set) {
@@ -142,11 +137,11 @@ static void tombstone_write(struct buf *b, const struct tombstone *t)
     }
 }
 
-static enum err manifest_save(const struct store *s, const struct store_set *set, struct err_info *info)
+enum err store_manifest_save(const struct store *s, const struct store_set *set, struct err_info *info)
 {
     struct buf b AUTO_BUF = {.size_bytes_max = MANIFEST_BYTES_MAX};
     char path[4096];
-    buf_append(&b, MANIFEST_MAGIC, MAGIC_BYTES);
+    buf_append(&b, STORE_MANIFEST_MAGIC, STORE_MAGIC_BYTES);
     write_varint(&b, s->number);
     write_zigzag(&b, s->flushed_before);
     for (size_t i = 0; i < PARTITIONS; i++) {
@@ -157,6 +152,10 @@ static enum err manifest_save(const struct store *s, const struct store_set *set
         write_u8(&b, 1);
         write_varint(&b, store_block_number(set->blocks[i]));
     }
+    for (size_t i = 0; i < s->missing_count; i++) {
+        write_u8(&b, 1);
+        write_varint(&b, s->missing[i]);
+    }
     write_u8(&b, 0);
     for (size_t i = 0; i < set->tombstone_count; i++) {
         tombstone_write(&b, set->tombstones[i]);
@@ -166,11 +165,16 @@ static enum err manifest_save(const struct store *s, const struct store_set *set
     if (b.err != ERR_OK) {
         return err_set(info, b.err, "no memory to write the manifest of %s", s->dir);
     }
-    path_of(s, "MANIFEST", path, sizeof(path));
-    return file_store(path, buf_view(&b), info);
+    store_path(s, "MANIFEST", path, sizeof(path));
+    enum err e = file_store(path, buf_view(&b), info);
+    store_path(s, "MANIFEST.copy", path, sizeof(path));
+    if (e == ERR_OK && file_store(path, buf_view(&b), NULL) != ERR_OK) {
+        (void)(file_remove(path, NULL) == ERR_OK); /* an old copy is worse than none */
+    }
+    return e;
 }
 
-static int block_cmp(const void *a, const void *b)
+int store_block_cmp(const void *a, const void *b)
 {
     const struct block *x = *(struct block *const *)a, *y = *(struct block *const *)b;
     return x->min_ts != y->min_ts ? (x->min_ts > y->min_ts) - (x->min_ts < y->min_ts)
@@ -190,7 +194,7 @@ static bool listed(const struct block *b, struct block *const *list, size_t n)
 enum err store_change(struct store *s, struct block *const *gone, size_t gone_count, struct block *fresh,
                       struct tombstone *const *kept, size_t kept_count, struct err_info *info)
 {
-    struct store_set *old = s->set, *set = set_new(old->block_count + 1, kept_count);
+    struct store_set *old = s->set, *set = store_set_new(old->block_count + 1, kept_count);
     if (!set) {
         return err_set(info, ERR_OOM, "no memory for the list of blocks");
     }
@@ -202,11 +206,11 @@ enum err store_change(struct store *s, struct block *const *gone, size_t gone_co
     if (fresh) {
         set->blocks[set->block_count++] = block_ref(fresh);
     }
-    qsort(set->blocks, set->block_count, sizeof(*set->blocks), block_cmp);
+    qsort(set->blocks, set->block_count, sizeof(*set->blocks), store_block_cmp);
     for (size_t i = 0; i < kept_count; i++) {
         set->tombstones[set->tombstone_count++] = tombstone_ref(kept[i]);
     }
-    enum err e = manifest_save(s, set, info);
+    enum err e = store_manifest_save(s, set, info);
     if (e != ERR_OK) {
         store_set_unref(set);
         return e;
@@ -225,142 +229,12 @@ enum err store_change(struct store *s, struct block *const *gone, size_t gone_co
     return ERR_OK;
 }
 
-static enum err tombstone_read(struct reader *r, struct tombstone **ret_t, struct err_info *info)
-{
-    struct matcher m[TOMBSTONE_MATCHERS_MAX];
-    uint64_t number = read_varint(r);
-    struct str tenant = read_str(r);
-    ts_ms start = read_zigzag(r), end = read_zigzag(r);
-    uint64_t n = read_varint(r);
-    if (r->bad || n > TOMBSTONE_MATCHERS_MAX) {
-        return ERR_CORRUPT;
-    }
-    for (uint64_t i = 0; i < n; i++) {
-        unsigned op = read_u8(r);
-        if (op > MATCH_NRE) {
-            return ERR_CORRUPT;
-        }
-        m[i].op = (enum matcher_op)op;
-        m[i].name = read_str(r);
-        m[i].value = read_str(r);
-    }
-    return r->bad ? ERR_CORRUPT : tombstone_new(tenant, m, (size_t)n, start, end, number, ret_t, info);
-}
-
-static enum err block_load(struct store *s, uint64_t number, struct store_set *set, struct err_info *info)
-{
-    char path[4096], name[BLOCK_NAME_BYTES];
-    struct block *b = NULL;
-    store_block_path(s, number, path, sizeof(path));
-    (void)snprintf(name, sizeof(name), "%012llu.block", (unsigned long long)number);
-    enum err e = block_open(path, name, &b, info);
-    if (e == ERR_CORRUPT || e == ERR_NOT_FOUND) {
-        char bad[4096 + 8];
-        (void)snprintf(bad, sizeof(bad), "%s.bad", path);
-        s->blocks_bad++;
-        return e == ERR_CORRUPT ? file_rename(path, bad, info) : ERR_OK;
-    }
-    if (e == ERR_OK) {
-        set->blocks[set->block_count++] = b;
-    }
-    return e;
-}
-
-static enum err manifest_parse(struct store *s, struct str content, struct store_set **ret_set,
-                               struct err_info *info)
-{
-    if (content.n < MAGIC_BYTES + 4 || memcmp(content.p, MANIFEST_MAGIC, MAGIC_BYTES) != 0) {
-        return ERR_CORRUPT;
-    }
-    struct reader tail = reader_of(str_slice(content, content.n - 4, content.n));
-    struct reader r = reader_of(str_slice(content, MAGIC_BYTES, content.n - 4));
-    if (read_u32(&tail) != crc32c(0, content.p, content.n - 4)) {
-        return ERR_CORRUPT;
-    }
-    s->number = read_varint(&r);
-    s->flushed_before = read_zigzag(&r);
-    for (size_t i = 0; i < PARTITIONS; i++) {
-        s->flushed_offset[i] = read_varint(&r);
-    }
-    s->series_file = read_varint(&r);
-    struct store_set *set = set_new(content.n, content.n); /* each takes more than a byte */
-    if (!set) {
-        return ERR_OOM;
-    }
-    enum err e = ERR_OK;
-    while (e == ERR_OK && read_u8(&r) == 1) {
-        e = block_load(s, read_varint(&r), set, info);
-    }
-    while (e == ERR_OK && read_u8(&r) == 1) {
-        e = tombstone_read(&r, &set->tombstones[set->tombstone_count], info);
-        set->tombstone_count += e == ERR_OK;
-    }
-    if (e != ERR_OK || r.bad) {
-        store_set_unref(set);
-        return r.bad ? ERR_CORRUPT : e;
-    }
-    qsort(set->blocks, set->block_count, sizeof(*set->blocks), block_cmp);
-    *ret_set = set;
-    return ERR_OK;
-}
-
-/* Files a crash left behind. Damaged blocks have another name and stay. */
-static enum err sweep(struct store *s, struct err_info *info)
-{
-    struct arena a AUTO_ARENA;
-    const struct str *names = NULL;
-    size_t n = 0;
-    char path[4096];
-    arena_init(&a, 0, NULL);
-    path_of(s, "blocks", path, sizeof(path));
-    enum err e = dir_list(path, &a, &names, &n, info);
-    for (size_t i = 0; e == ERR_OK && i < n; i++) {
-        uint64_t number = 0;
-        bool series = str_ends(names[i], STR(".series"));
-        bool ours = names[i].n > 12 && (series || str_ends(names[i], STR(".block"))) &&
-                    str_to_u64(str_of(names[i].p, 12), &number) == ERR_OK;
-        bool used = series ? number == s->series_file : false;
-        for (size_t k = 0; k < s->set->block_count && !series; k++) {
-            used = used || store_block_number(s->set->blocks[k]) == number;
-        }
-        if (ours && !used) {
-            (void)snprintf(path, sizeof(path), "%s/blocks/%.*s", s->dir, STR_FMT(names[i]));
-            e = file_remove(path, info);
-        }
-    }
-    return e;
-}
-
-enum err store_open(struct store *s, const char *dir, struct err_info *info)
-{
-    char path[4096];
-    struct buf content AUTO_BUF = {.size_bytes_max = MANIFEST_BYTES_MAX};
-    *s = (struct store){.flushed_before = INT64_MIN};
-    mutex_init(&s->lock);
-    s->dir = mem_dup(dir, strlen(dir));
-    if (!s->dir || strlen(dir) > sizeof(path) - BLOCK_NAME_BYTES) {
-        return err_set(info, s->dir ? ERR_LIMIT : ERR_OOM, "cannot open the blocks in %s", dir);
-    }
-    path_of(s, "blocks", path, sizeof(path));
-    enum err e = dir_make(path, info);
-    path_of(s, "MANIFEST", path, sizeof(path));
-    if (e == ERR_OK && file_exists(path)) {
-        e = file_load(path, &content, info);
-        if (e == ERR_OK && (e = manifest_parse(s, buf_view(&content), &s->set, info)) != ERR_OK) {
-            (void)err_set(info, e, "the manifest %s: %s", path, err_text(e));
-        }
-    } else if (e == ERR_OK) {
-        s->set = set_new(0, 0);
-        e = s->set ? ERR_OK : err_set(info, ERR_OOM, "no memory for the list of blocks");
-    }
-    return e == ERR_OK ? sweep(s, info) : e;
-}
-
 void store_done(struct store *s)
 {
     if (s->dir) {
         store_set_unref(s->set);
         mutex_done(&s->lock);
+        mem_free(s->missing);
         mem_free(s->dir);
     }
     *s = (struct store){0};

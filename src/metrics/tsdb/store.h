@@ -36,11 +36,15 @@ struct store {
     ts_ms flushed_before; /* blocks have what is older and came before flushed_offset */
     uint64_t flushed_offset[PARTITIONS];
     uint64_t series_file; /* number of the file of series definitions; 0 = none */
+    uint64_t *missing;    /* numbers of blocks that the manifest names and that were not there */
+    size_t missing_count;
+    bool stale; /* the manifest on disk names a file that was put aside */
     uint64_t blocks_bad;
 };
 
-/* Reads the manifest of DIR and opens its blocks; files it does not name are removed, blocks that are damaged
- * are left out, counted and kept. Errors: CORRUPT (the manifest), IO, OOM. */
+/* Reads the manifest of DIR and opens its blocks; unfinished files it does not name are removed, whole ones
+ * go to DIR/quarantine. What is damaged or missing is left out, counted, told and kept; without a manifest
+ * that can be read the list is made anew. Errors: IO, DENIED, OOM, UNSUPPORTED. */
 MUST_USE enum err store_open(struct store *s, const char *dir, struct err_info *info);
 void store_done(struct store *s);
 /* A reference to the present set. */

@@ -129,25 +129,15 @@ static enum err tenants_load(struct tsdb *db, struct err_info *info)
     return ERR_OK;
 }
 
-/* Offsets beyond the log's end are those of a log that was removed, or stayed behind when the folder was
- * copied. The manifest must forget them before the new log grows past them: its first records would count as
- * flushed. */
-static enum err offsets_check(struct tsdb *db, struct err_info *info)
+/* The log goes on behind what the manifest says is flushed, whatever is left of it (it was removed, its end
+ * is damaged, the folder is a copy without it): its first new records would count as flushed else. */
+static uint64_t log_from(const struct tsdb *db)
 {
-    bool stale = false;
+    uint64_t from = 0;
     for (unsigned p = 0; p < PARTITIONS; p++) {
-        if (db->store.flushed_offset[p] > ingest_log_end(db->log)) {
-            db->store.flushed_offset[p] = 0;
-            stale = true;
-        }
+        from = db->store.flushed_offset[p] > from ? db->store.flushed_offset[p] : from;
     }
-    if (!stale) {
-        return ERR_OK;
-    }
-    struct store_set *set = store_view(&db->store);
-    enum err e = store_change(&db->store, NULL, 0, NULL, set->tombstones, set->tombstone_count, info);
-    store_set_unref(set);
-    return e;
+    return from;
 }
 
 /* Replays, appends what waited for that, begins housekeeping. */
@@ -208,10 +198,10 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
     e = e == ERR_OK ? tenants_load(db, info) : e;
     e = e == ERR_OK ? prom_blocks_open(db, info) : e;
     if (e == ERR_OK) {
-        struct ingest_log_options lo = {.dir = wal, .durability = db->o.durability};
+        struct ingest_log_options lo = {
+            .dir = wal, .durability = db->o.durability, .first_offset = log_from(db)};
         e = ingest_log_open(&lo, &db->log, info);
     }
-    e = e == ERR_OK ? offsets_check(db, info) : e;
     if (e != ERR_OK) {
         return e;
     }
