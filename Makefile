@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 DATA ?= $(CURDIR)/build/data
 
-.PHONY: all build run test lint bench fuzz soak clean ui deb image dist cross test-deploy test-backup-long test-boot install-run install-test install-rivals install-cross \
+.PHONY: all build run test lint bench fuzz soak clean ui deb image dist cross test-deploy test-backup-long test-faults-long test-boot install-run install-test install-rivals install-cross \
 	install-boot install-vm test-boot-qemu
 
 all: build
@@ -51,6 +51,10 @@ fuzz: install-test
 test-backup-long: install-test build
 	@cmake --preset dev >/dev/null && ninja -C build-dev cairn unit_disk >/dev/null
 	@tests/backup/run.sh long
+
+# Every fault of docs/faults.md at more places, with more seeds.
+test-faults-long: install-test build
+	@tests/faults/run.sh long
 
 soak: install-test build
 	@tools/soak.sh

@@ -39,6 +39,8 @@ static const struct self_row rows[] = {
     {"cairn_logs_block_bytes", CAIRN_GAUGE, SELF_U64, AT(store.block_bytes), "Bytes of the blocks on disk."},
     {"cairn_logs_blocks_bad_total", CAIRN_COUNTER, SELF_U64, AT(store.blocks_bad),
      "Damaged blocks that were put aside."},
+    {"cairn_logs_groups_bad_total", CAIRN_COUNTER, SELF_U64, AT(store.groups_bad),
+     "Parts of blocks that were found damaged."},
     {"cairn_logs_flush_failures_total", CAIRN_COUNTER, SELF_U64, AT(store.flush_failures),
      "Blocks that could not be written."},
     {"cairn_logs_merges_total", CAIRN_COUNTER, SELF_U64, AT(store.merges), "Merges of blocks."},

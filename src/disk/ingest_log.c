@@ -6,7 +6,7 @@
 #include "disk/ingest_log.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -50,6 +50,7 @@ struct ingest_log {
     uint64_t written_offset, synced_offset; /* all records below are in the kernel / on disk, or failed */
     bool writing, syncing, stopping, read_only;
     struct err_info why_read_only;
+    atomic_bool ill; /* read_only, for who must not wait for the lock; release, after why_read_only */
     struct failed_range failed[FAILED_RANGES_MAX]; /* refused for want of space */
     size_t failed_count;
 
@@ -287,6 +288,7 @@ static void turn_read_only(struct ingest_log *l, const struct err_info *why)
     }
     l->read_only = true;
     l->why_read_only = *why;
+    atomic_store_explicit(&l->ill, true, memory_order_release);
     mutex_unlock(&l->lock);
     LOG_EVENT(LVL_ERROR, "wal_read_only", F_C("dir", l->dir), F_C("reason", why->message),
               F_C("action", "nothing more is taken until it is started again; queries go on"));
@@ -671,13 +673,12 @@ void ingest_log_damage(struct ingest_log *l, struct ingest_log_damage *ret_damag
     mutex_unlock(&l->lock);
 }
 
-bool ingest_log_healthy(struct ingest_log *l, struct err_info *reterr_info)
+bool ingest_log_healthy(const struct ingest_log *l, struct err_info *reterr_info)
 {
-    mutex_lock(&l->lock);
-    bool healthy = !l->read_only;
+    /* acquire: the reason is there, and never changes again */
+    bool healthy = !atomic_load_explicit(&l->ill, memory_order_acquire);
     if (!healthy && reterr_info) {
         *reterr_info = l->why_read_only;
     }
-    mutex_unlock(&l->lock);
     return healthy;
 }

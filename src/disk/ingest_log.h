@@ -74,7 +74,7 @@ struct ingest_log_damage {
 };
 
 void ingest_log_damage(struct ingest_log *l, struct ingest_log_damage *ret_damage);
-/* False after a failed write or sync; the reason goes to reterr_info. */
-bool ingest_log_healthy(struct ingest_log *l, struct err_info *reterr_info);
+/* False after a failed write or sync; the reason goes to reterr_info. Never waits. */
+bool ingest_log_healthy(const struct ingest_log *l, struct err_info *reterr_info);
 
 #endif

@@ -3,7 +3,7 @@
 
 A store with blocks, series definitions, a log in several runs and deletions is made once; each case damages a copy of it and
 starts. Whatever was hit: no value is ever wrong, nothing that was deleted is back, what is lost is told in log and metric,
-and everything else is served. `damage.py N` flips N bits in each region of each file (default 3).
+and everything else is served. `damage.py long` flips more bits of each region.
 """
 import glob
 import os
@@ -16,7 +16,8 @@ import tempfile
 
 from faulty import Cases, LineHistory, Logs, Metrics, SampleHistory, brief, copy, random
 
-FLIPS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+LONG = "long" in sys.argv[1:]
+FLIPS = 12 if LONG else 1
 
 
 def truncations(role):

@@ -289,8 +289,9 @@ class SampleHistory:
             self.step_once(role)
         return self
 
-    def fill(self, role, ticks, chunk=200):
-        """Many ticks in few requests: one for each target and `chunk` ticks."""
+    def fill(self, role, ticks, chunk=200, strict=True):
+        """Many ticks in few requests: one for each target and `chunk` ticks. strict: raises when one is refused."""
+        refused = None
         for at in range(0, ticks, chunk):
             n = min(chunk, ticks - at)
             for t in range(self.targets):
@@ -303,11 +304,15 @@ class SampleHistory:
                 by = {}
                 for labels, ts, v in rows:
                     by.setdefault(tuple(sorted(labels.items())), []).append((ts, v))
-                status, text = role.write(b"".join(timeseries(dict(k), vs) for k, vs in by.items()))
-                if status // 100 != 2:
-                    raise RuntimeError(f"{status} {text}")
-                self.note(rows, True)
+                try:
+                    status, text = role.write(b"".join(timeseries(dict(k), vs) for k, vs in by.items()))
+                except OSError as e:
+                    status, text = 0, str(e)
+                refused = refused or (None if status // 100 == 2 else f"{status} {text}")
+                self.note(rows, status // 100 == 2)
             self.tick += n
+        if refused and strict:
+            raise RuntimeError(refused)
         return self
 
     def delete(self, role, target, first_ms, last_ms):

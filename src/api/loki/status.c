@@ -1,4 +1,6 @@
 /* Readiness, version, configuration and the like. */
+#include <stdio.h>
+
 #include "api/loki/loki_call.h"
 #include "base/mem.h"
 
@@ -9,7 +11,15 @@ static void send_text(struct loki_call *c, int status, const char *text)
 
 static void ready(void *ctx, struct http_req *r)
 {
-    (void)ctx;
+    const struct loki_api *api = ctx;
+    struct err_info why = {0};
+    if (!log_store_healthy(api->store, &why)) {
+        char text[700];
+        (void)snprintf(text, sizeof(text),
+                       "Ingester not ready: the store is read-only until it is restarted: %s\n", why.message);
+        http_res_send(r, 503, "text/plain; charset=utf-8", str_c(text));
+        return;
+    }
     http_res_send(r, 200, "text/plain; charset=utf-8", STR("ready\n"));
 }
 

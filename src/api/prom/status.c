@@ -282,12 +282,10 @@ static void healthy_route(void *ctx, struct http_req *r)
 static void ready_route(void *ctx, struct http_req *r)
 {
     struct prom_api *api = ctx;
-    struct tsdb_stats st;
-    tsdb_stats(api->db, &st);
-    if (st.read_only) {
-        char text[400];
-        snprintf(text, sizeof(text), "The store is read-only until it is restarted: %s\n",
-                 st.read_only_reason);
+    struct err_info why = {0};
+    if (!tsdb_healthy(api->db, &why)) {
+        char text[700];
+        snprintf(text, sizeof(text), "The store is read-only until it is restarted: %s\n", why.message);
         http_res_send(r, 503, "text/plain; charset=utf-8", str_c(text));
         return;
     }
@@ -490,7 +488,7 @@ struct prom_routes prom_routes_status(void)
          NULL},
         {"POST|PUT", "/api/v1/admin/tsdb/snapshot", snapshot_route, HTTP_CORS | HTTP_FORM, 0, NULL},
         {"GET", "/-/healthy", healthy_route, HTTP_INLINE | HTTP_WHILE_LOADING, 0, NULL},
-        {"GET", "/-/ready", ready_route, 0, 0, NULL},
+        {"GET", "/-/ready", ready_route, HTTP_INLINE, 0, NULL},
         {"GET", "/-/reload", only_post_route, HTTP_INLINE, 0, NULL},
         {"GET", "/-/quit", only_post_route, HTTP_INLINE, 0, NULL},
         {"POST|PUT", "/-/reload", reload_route, 0, 0, NULL},

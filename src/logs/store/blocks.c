@@ -262,31 +262,45 @@ static void read_state(struct block_list *l, struct str text)
     }
 }
 
-/* A manifest that cannot be read: every whole file is taken. Files of a merge may then be there beside their
- * result; queries hand out a line once all the same. */
-static enum err take_all(struct log_store *s, const char *dir, struct arena *a, const struct err_info *why,
-                         struct manifest *ret_m, struct err_info *info)
+/* Adds every block of the folder that m does not name. Files of a merge may then be there beside their
+ * result; queries hand out a line once all the same. *ret_missing counts what m names and is not there. */
+static enum err take_all(const char *dir, struct arena *a, struct manifest *m, size_t *ret_missing,
+                         struct err_info *info)
+{
+    const struct str *names = NULL;
+    size_t n = 0, there = 0, listed = 0;
+    enum err e = dir_list(dir, a, &names, &n, info);
+    struct manifest_entry *entries = e ? NULL : arena_zarray(a, m->n + n + 1, sizeof(*entries));
+    if (!entries) {
+        return e ? e : arena_err(a);
+    }
+    struct manifest all = {.generation = m->generation, .entries = entries, .n = m->n};
+    for (size_t i = 0; i < m->n; i++) {
+        entries[i] = m->entries[i];
+        listed += str_ends(m->entries[i].name, STR(BLOCK_SUFFIX));
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool known = manifest_find(m, names[i]) != NULL;
+        there += known;
+        if (!known && str_ends(names[i], STR(BLOCK_SUFFIX))) {
+            entries[all.n++].name = names[i];
+        }
+    }
+    *ret_missing = listed - there;
+    *m = all;
+    return ERR_OK;
+}
+
+/* A manifest that cannot be read gets another name. */
+static enum err manifest_aside(struct log_store *s, const struct err_info *why, struct err_info *info)
 {
     struct buf from AUTO_BUF = {0}, to AUTO_BUF = {0};
     s->blocks.bad_blocks++;
     LOG_EVENT(LVL_ERROR, "log_manifest_damaged", F_C("dir", s->dir), F_C("reason", why->message),
               F_C("action", "every whole block is taken"));
-    const struct str *names = NULL;
-    size_t n = 0, taken = 0;
-    enum err e = dir_list(dir, a, &names, &n, info);
-    struct manifest_entry *entries = e ? NULL : arena_zarray(a, n + 1, sizeof(*entries));
-    if (!entries) {
-        return e ? e : arena_err(a);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (str_ends(names[i], STR(BLOCK_SUFFIX))) {
-            entries[taken++].name = names[i];
-        }
-    }
-    *ret_m = (struct manifest){.entries = entries, .n = taken};
-    e = path_in(s, "MANIFEST", STR(""), &from);
+    enum err e = path_in(s, "MANIFEST", STR(""), &from);
     e = e ? e : path_in(s, "MANIFEST.damaged", STR(""), &to);
-    return e ? e : file_rename(from.p, to.p, info);
+    return e || !file_exists(from.p) ? e : file_rename(from.p, to.p, info);
 }
 
 static enum err load_manifest(struct log_store *s, const char *dir, struct arena *a, struct manifest *ret_m,
@@ -297,9 +311,23 @@ static enum err load_manifest(struct log_store *s, const char *dir, struct arena
     enum err e = path_in(s, "MANIFEST", STR(""), &path);
     e = e ? e : manifest_load(path.p, a, ret_m, &why);
     if (e == ERR_CORRUPT) {
-        return take_all(s, dir, a, &why, ret_m, info);
+        *ret_m = (struct manifest){0};
+    } else if (e) {
+        return err_set(info, e, "%s", why.message[0] ? why.message : err_text(e));
     }
-    return e ? err_set(info, e, "%s", why.message[0] ? why.message : err_text(e)) : ERR_OK;
+    /* Missing blocks may stand there under another name, and without a manifest nothing is known. */
+    struct manifest all = *ret_m;
+    size_t missing = 0;
+    bool written = ret_m->generation > 0;
+    enum err listed = take_all(dir, a, &all, &missing, info);
+    if (listed || (written && !missing) || (!e && !written && all.n == 0)) {
+        return listed;
+    }
+    *ret_m = all;
+    if (!written && !why.message[0]) {
+        (void)err_set(&why, ERR_CORRUPT, "it is missing");
+    }
+    return written ? ERR_OK : manifest_aside(s, &why, info);
 }
 
 enum err blocks_open(struct log_store *s, struct err_info *info)

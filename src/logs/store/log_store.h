@@ -65,6 +65,8 @@ struct log_store_stats {
     char read_only_reason[256];
 };
 
+/* False when the store is read-only; the reason goes to reterr_info. Never waits: for health checks. */
+bool log_store_healthy(const struct log_store *s, struct err_info *reterr_info);
 void log_store_stats(struct log_store *s, struct log_store_stats *ret_stats);
 
 /* What index/stats and index/volume answer: streams, entries, bytes and blocks that a selection touches. */

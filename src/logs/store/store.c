@@ -143,6 +143,11 @@ struct log_source *log_store_source(struct log_store *s)
     return &s->source;
 }
 
+bool log_store_healthy(const struct log_store *s, struct err_info *reterr_info)
+{
+    return ingest_log_healthy(s->wal, reterr_info);
+}
+
 void log_store_stats(struct log_store *s, struct log_store_stats *ret_stats)
 {
     struct log_store_stats st = {0};

@@ -56,12 +56,14 @@ struct block_section {
     uint32_t index_crc;
     ts_ms min_ts, max_ts;
     uint64_t series;
+    atomic_bool told;                    /* that something of it is damaged; relaxed */
     atomic_uchar checked;                /* 0 unknown, 1 index CRC good, 2 bad */
     atomic_uchar *_Atomic pages_checked; /* the same of every page; made when first needed */
 };
 
 struct block {
     atomic_uint refs;
+    atomic_bool damaged; /* a part of it was found to be; relaxed: merging leaves it alone soon enough */
     char name[BLOCK_NAME_BYTES];
     struct file_map map;
     ts_ms min_ts, max_ts;

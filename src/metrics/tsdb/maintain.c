@@ -66,7 +66,8 @@ static size_t merge_candidates(const struct store_set *set, size_t from, int64_t
         return 0;
     }
     for (size_t i = from; i < set->block_count && set->blocks[i]->min_ts < start + span; i++) {
-        if (set->blocks[i]->max_ts < start + span) {
+        bool whole = !atomic_load_explicit(&set->blocks[i]->damaged, memory_order_relaxed);
+        if (whole && set->blocks[i]->max_ts < start + span) {
             out[n++] = set->blocks[i];
         }
     }

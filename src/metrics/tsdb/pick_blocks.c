@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "metrics/tsdb/cursor_int.h"
 #include "metrics/tsdb/section.h"
@@ -85,6 +86,7 @@ struct section_columns {
     const struct section_column *in;
     uint32_t *of; /* column of the section -> of the cursor */
     uint64_t rank;
+    bool hurt; /* a page is damaged */
 };
 
 static enum err column_for(struct metric_cursor *c, struct section_columns *k, uint32_t column,
@@ -182,8 +184,9 @@ static enum err series_pick(struct metric_cursor *c, struct section_reader *s, s
         if (!wanted) {
             continue;
         }
-        if (!section_chunk_good(s)) {
-            return ERR_CORRUPT;
+        if (!section_chunk_good(s)) { /* the index is whole: other pages are where it says */
+            k->hurt = true;
+            continue;
         }
         struct run r = run_of(&in, column, k->rank);
         e = p ? ERR_OK : cursor_picked_for(c, ls, labels_hash(ls), &p);
@@ -221,7 +224,7 @@ static enum err section_pick(struct metric_cursor *c, struct block *b, struct bl
     while (e == ERR_OK && (e = section_series_next(&s, &c->all, &ls, &chunks)) == ERR_OK) {
         e = series_pick(c, &s, &k, ls, chunks);
     }
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return e != ERR_NOT_FOUND ? e : k.hurt ? ERR_CORRUPT : ERR_OK;
 }
 
 /* -- from a remembered selection ------------------------------------------------------------------------- */
@@ -238,7 +241,8 @@ static enum err selected_pick(struct metric_cursor *c, struct section_columns *k
             continue;
         }
         if (!section_page_good(&part->pages, in->page)) {
-            return ERR_CORRUPT;
+            k->hurt = true;
+            continue;
         }
         if (in->column != UINT32_MAX) {
             e = column_for(c, k, in->column, &column);
@@ -270,7 +274,7 @@ static enum err part_pick(struct metric_cursor *c, const struct block *b, const 
     for (uint32_t i = 0; e == ERR_OK && i < part->series_count; i++) {
         e = selected_pick(c, &k, part, &part->series[i]);
     }
-    return e == ERR_OK && part->damaged ? ERR_CORRUPT : e;
+    return e == ERR_OK && (part->damaged || k.hurt) ? ERR_CORRUPT : e;
 }
 
 static bool block_overlaps(const struct metric_cursor *c, const struct block *b)
@@ -323,6 +327,21 @@ static enum err block_pick(struct metric_cursor *c, unsigned partition, struct b
     return section_pick(c, b, sec);
 }
 
+/* Once for each section. */
+static COLD void tell_damage(struct metric_cursor *c, struct block *b, unsigned partition)
+{
+    struct block_section *sec = block_section_of(b, c->tenant->name, partition);
+    atomic_store_explicit(&b->damaged, true, memory_order_relaxed);
+    if (!sec || atomic_exchange_explicit(&sec->told, true, memory_order_relaxed)) {
+        return;
+    }
+    atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
+    LOG_EVENT(
+        LVL_ERROR, "tsdb_block_damaged", F_C("dir", c->db->dir), F_C("block", b->name),
+        F_STR("tenant", sec->tenant), F_U64("partition", sec->partition),
+        F_C("action", "answers leave out what is damaged and say so; the block is not merged with others"));
+}
+
 enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_set *set)
 {
     enum err e = ERR_OK;
@@ -338,7 +357,7 @@ enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_s
         }
         e = block_pick(c, partition, b, c->only_blocks ? NULL : c->selections[i]);
         if (e == ERR_CORRUPT) {
-            atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
+            tell_damage(c, b, partition);
             cursor_warn(c, "block %s is damaged: samples of partition %u are missing", b->name, partition);
             e = ERR_OK;
         }

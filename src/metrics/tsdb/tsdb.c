@@ -294,6 +294,11 @@ static void head_stats(const struct head *h, struct tsdb_stats *s)
     s->max_time = h->max_ts > s->max_time ? h->max_ts : s->max_time;
 }
 
+bool tsdb_healthy(const struct tsdb *db, struct err_info *reterr_info)
+{
+    return ingest_log_healthy(db->log, reterr_info);
+}
+
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
 {
     struct tsdb_stats s = {.min_time = INT64_MAX, .max_time = INT64_MIN};

@@ -77,6 +77,8 @@ struct tsdb_stats {
     char read_only_reason[256];
 };
 
+/* False when the store is read-only; the reason goes to reterr_info. Never waits: for health checks. */
+bool tsdb_healthy(const struct tsdb *db, struct err_info *reterr_info);
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats);
 
 /* What the store has done since it was opened. Any thread. */
