@@ -30,7 +30,7 @@ static bool fault_here(void)
 static enum err make_one(const char *path, struct err_info *reterr_info)
 {
     if (!fault_here() && mkdir(path, 0750) == 0) {
-        return ERR_OK;
+        return dir_sync_parent(path, reterr_info); /* what is synced below it must not lose its way there */
     }
     int why = errno;
     struct stat st;

@@ -58,7 +58,7 @@ MUST_USE enum err file_map_scratch(const char *dir, size_t size_bytes, void **re
                                    struct err_info *reterr_info);
 void file_unmap_scratch(void *p, size_t size_bytes);
 
-/* mkdir -p, mode 0750. */
+/* mkdir -p, mode 0750; durable when it returns. */
 MUST_USE enum err dir_make(const char *path, struct err_info *reterr_info);
 bool dir_is(const char *path);
 MUST_USE enum err dir_sync(const char *path, struct err_info *reterr_info);

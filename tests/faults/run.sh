@@ -7,7 +7,7 @@ trap 'rm -rf "$work"' EXIT
 ${CC:-gcc} -O2 -Wall -Wextra -fPIC -shared -o "$work/shim.so" shim.c -ldl
 export FAULT_SHIM="$work/shim.so"
 pids=""
-for script in damage disk; do # they mostly wait: together
+for script in power damage disk; do # they mostly wait: together
     (python3 "$script.py" "$@" >"$work/$script.log" 2>&1; echo $? >"$work/$script.rc") &
     pids="$pids $!"
 done

@@ -1,9 +1,9 @@
 /* Stands between a program and the C library (LD_PRELOAD) and makes its disk misbehave.
  *
- * FAULT_CONTROL is a file of struct control that a test maps and changes while the program runs: rules that fail, cut short
- * or delay calls. FAULT_RECORD, when it is set, is a file to which every change below FAULT_ROOT is written in the order
- * in which it happened, for the model of a power cut (power.py). Calls are recorded one at a time: what is in the record
- * before a sync had reached the kernel before it. */
+ * FAULT_CONTROL is a file of struct control that a test maps and changes while the program runs: rules that
+ * fail, cut short or delay calls. FAULT_RECORD, when it is set, is a file to which every change below
+ * FAULT_ROOT is written in the order in which it happened, for the model of a power cut (power.py). Calls are
+ * recorded one at a time: what is in the record before a sync had reached the kernel before it. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -39,7 +39,7 @@ enum {
     OP_LINK = 2048,
     OP_MKDIR = 4096,
     OP_FREE = 8192, /* statvfs: `error` is the MiB that are free */
-    KILL = -1, /* as an error: the process ends before the call */
+    KILL = -1,      /* as an error: the process ends before the call */
     RULES = 8
 };
 
@@ -59,9 +59,9 @@ static const char *root;
 static int record_fd = -1;
 static pthread_mutex_t record_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-#define REAL(type, name, ...)                         \
-    static type (*real)(__VA_ARGS__);                 \
-    if (!real) {                                      \
+#define REAL(type, name, ...)                                 \
+    static type (*real)(__VA_ARGS__);                         \
+    if (!real) {                                              \
         real = (type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name); \
     }
 
@@ -77,7 +77,8 @@ __attribute__((constructor)) static void begin(void)
         syscall(SYS_close, fd);
     }
     if (record) {
-        record_fd = (int)syscall(SYS_openat, AT_FDCWD, record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        record_fd =
+            (int)syscall(SYS_openat, AT_FDCWD, record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     }
 }
 
