@@ -527,6 +527,21 @@ static void sync_run(void *ctx)
 
 /* -- life ------------------------------------------------------------------------------------------------ */
 
+/* A killed process left records that the kernel has and the disk may not have yet. */
+static enum err segment_sync(const struct ingest_log *l, const struct segment *s, struct err_info *info)
+{
+    struct buf path AUTO_BUF = {0};
+    int fd = -1;
+    if (l->durability < DURABILITY_INTERVAL) {
+        return ERR_OK;
+    }
+    path_of(l, s->first_offset, &path);
+    enum err e = path.err ? path.err : file_open(path.p, FILE_READ, &fd, info);
+    e = e ? e : file_sync_data(fd, info);
+    file_close(fd);
+    return e;
+}
+
 static enum err prepare(struct ingest_log *l, uint64_t first, struct err_info *info)
 {
     enum err e = dir_make(l->dir, info);
@@ -537,7 +552,8 @@ static enum err prepare(struct ingest_log *l, uint64_t first, struct err_info *i
     for (size_t i = 0; i < l->segment_count && !e; i++) {
         next = l->segments[i].first_offset > next ? l->segments[i].first_offset : next;
         if (i + 1 == l->segment_count) {
-            e = read_segment(l, &l->segments[i], UINT64_MAX, NULL, NULL, &next, &bad, info);
+            e = segment_sync(l, &l->segments[i], info);
+            e = e ? e : read_segment(l, &l->segments[i], UINT64_MAX, NULL, NULL, &next, &bad, info);
         }
     }
     if (e) {

@@ -128,7 +128,7 @@ def flips(cases, kind, origin, history, pattern, most):
                     if history.missing:
                         hurt += 1
                         if kind is Logs:
-                            d.role.request("logs", "/flush", body=b"", method="POST", headers={"X-Scope-OrgID": "tenant0"})
+                            d.role.flush()
                         metric, log = told(d.role, path)
                         cases.check(f"damage in {where} is counted", metric)
                         cases.check(f"damage in {where} is in the log", log, d.role.said()[-600:])

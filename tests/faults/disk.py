@@ -84,7 +84,7 @@ def full_background(cases, kind, make):
             role.wait_for("a flush that fails", lambda: role.metric("prometheus_tsdb_compactions_failed_total"))
         else:
             h.run(role, 100)
-            role.request("logs", "/flush", body=b"", method="POST", headers={"X-Scope-OrgID": "tenant0"})
+            role.flush()
         cases.check(f"{role.name}: a flush without room: writes go on", h.step_once(role)[0] // 100 == 2)
         cases.check(f"{role.name}: a flush without room: reads go on", query_works(role, h), brief(h.compare(role)))
         role.control.clear()
@@ -196,7 +196,7 @@ def failing_calls(cases, kind, make):
                     role.admin("snapshot")
                     role.admin("delete_series", **{"match[]": "nothing_there"})
                 else:
-                    role.request("logs", "/flush", body=b"", method="POST", headers={"X-Scope-OrgID": "tenant0"})
+                    role.flush()
                 h.run(role, 3)
                 alive = role.process.poll() is None
                 cases.check(f"{role.name}: EIO of {name} {skip + 1}: still running", alive, role.tail())
@@ -313,7 +313,7 @@ def without(cases, kind, make, what, ops, error):
         if kind is Metrics:
             role.admin("snapshot")
         else:
-            role.request("logs", "/flush", body=b"", method="POST", headers={"X-Scope-OrgID": "tenant0"})
+            role.flush()
         time.sleep(0.5)  # the syncing thread's turn, twice
         answers = h.step_once(role)
         cases.check(f"{role.name}: {what}: running", role.process.poll() is None, role.tail())

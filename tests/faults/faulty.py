@@ -20,7 +20,7 @@ import urllib.parse
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from stack import PROGRAM, Cases, Stack, field, free_port, snappy_literal, varint  # noqa: E402,F401
 
-OPEN, READ, WRITE, SYNC, RENAME, UNLINK, MAP, DUP, THREAD, TRUNCATE, RESERVE, LINK, MKDIR, FREE = (1 << i for i in range(14))
+OPEN, READ, WRITE, SYNC, RENAME, UNLINK, MAP, DUP, THREAD, TRUNCATE, RESERVE, LINK, MKDIR, FREE, CLOCK = (1 << i for i in range(15))
 RULES, RULE_BYTES, KILL = 8, 128, -1
 SHIM = os.environ.get("FAULT_SHIM", "")
 
@@ -44,6 +44,10 @@ class Control:
 
     def hits(self, number):
         return struct.unpack_from("<I", self.map, number * RULE_BYTES + 24)[0]
+
+    def seen(self, number, skip):
+        """How many calls a rule that was to let `skip` go well has seen."""
+        return skip - struct.unpack_from("<i", self.map, number * RULE_BYTES + 8)[0]
 
     def clear(self):
         for number in range(RULES):
@@ -148,8 +152,15 @@ class Metrics(Role):
             "Content-Type": "application/x-protobuf", "Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0"})
         return status, answer.decode(errors="replace")
 
+    def remote(self, labels, ts, value):
+        return self.write(timeseries(labels, [(ts, value)]))
+
     def admin(self, what, **params):
-        return self.request("metrics", f"/api/v1/admin/tsdb/{what}?" + urllib.parse.urlencode(params), body=b"", method="POST")[0]
+        """The status; 0 when the connection broke."""
+        try:
+            return self.request("metrics", f"/api/v1/admin/tsdb/{what}?" + urllib.parse.urlencode(params), body=b"", method="POST")[0]
+        except OSError:
+            return 0
 
     def series(self, query, at_ms):
         """{label set: {timestamp ms: value or (count, sum)}} of a range selector that ends at at_ms, and the warnings."""
@@ -172,6 +183,13 @@ class Logs(Role):
         status, answer, _ = self.request("logs", "/loki/api/v1/push", body=body, method="POST",
                                          headers={"Content-Type": "application/json", "X-Scope-OrgID": tenant})
         return status, answer.decode(errors="replace")
+
+    def flush(self):
+        """What is in memory becomes blocks."""
+        try:
+            return self.request("logs", "/flush", body=b"", method="POST", headers={"X-Scope-OrgID": "tenant0"})[0]
+        except OSError:
+            return 0
 
     def lines(self, tenant, selector, start, end):
         """{timestamp ns: line} of all matching streams together."""
@@ -317,12 +335,13 @@ class SampleHistory:
 
     def delete(self, role, target, first_ms, last_ms):
         status = role.admin("delete_series", **{"match[]": f'fault_value{{instance="t{target}"}}', "start": first_ms / 1000, "end": last_ms / 1000})
-        if status == 204:
-            for key, samples in self.sure.items():
-                if ("instance", f"t{target}") in key and ("__name__", "fault_value") in key:
-                    for ts in [t for t in samples if first_ms <= t <= last_ms]:
-                        del samples[ts]
-                        self.gone.add((key, ts))
+        for key, samples in self.sure.items():
+            if ("instance", f"t{target}") in key and ("__name__", "fault_value") in key:
+                for ts in [t for t in samples if first_ms <= t <= last_ms]:
+                    v = samples.pop(ts)
+                    self.gone.add((key, ts))
+                    if status != 204:
+                        self.maybe.setdefault(key, {})[ts] = v
         return status
 
     def found(self, role):

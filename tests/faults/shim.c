@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,8 +39,9 @@ enum {
     OP_RESERVE = 1024,
     OP_LINK = 2048,
     OP_MKDIR = 4096,
-    OP_FREE = 8192, /* statvfs: `error` is the MiB that are free */
-    KILL = -1,      /* as an error: the process ends before the call */
+    OP_FREE = 8192,   /* statvfs: `error` is the MiB that are free */
+    OP_CLOCK = 16384, /* the wall clock: `error` is how many seconds it is wrong */
+    KILL = -1,        /* as an error: the process ends before the call */
     RULES = 8
 };
 
@@ -435,6 +437,45 @@ int fcntl(int fd, int command, ...)
         return -1;
     }
     return real(fd, command, argument);
+}
+
+static time_t wrong_by(void)
+{
+    for (int i = 0; rules && i < RULES; i++) {
+        if (rules[i].ops & OP_CLOCK) {
+            return rules[i].error;
+        }
+    }
+    return 0;
+}
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    REAL(int, clock_gettime, clockid_t, struct timespec *)
+    int rc = real(id, t);
+    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
+        t->tv_sec += wrong_by();
+    }
+    return rc;
+}
+
+time_t time(time_t *t)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (t) {
+        *t = now.tv_sec;
+    }
+    return now.tv_sec;
+}
+
+int gettimeofday(struct timeval *restrict t, void *restrict zone)
+{
+    struct timespec now;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *t = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
+    return 0;
 }
 
 int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *ctx)

@@ -60,7 +60,7 @@ static void services(struct loki_call *c)
 
 static void flush(struct loki_call *c)
 {
-    enum err e = log_store_maintain(c->api->store, &c->info);
+    enum err e = log_store_flush(c->api->store, &c->info);
     if (e) {
         loki_call_refuse(c, 500, "%s", c->info.message);
     } else {

@@ -320,11 +320,17 @@ static enum err load_manifest(struct log_store *s, const char *dir, struct arena
     size_t missing = 0;
     bool written = ret_m->generation > 0;
     enum err listed = take_all(dir, a, &all, &missing, info);
-    if (listed || (written && !missing) || (!e && !written && all.n == 0)) {
+    if (listed || (written && !missing)) {
         return listed;
     }
+    if (!e && !written &&
+        all.n == 0) { /* a manifest from the first moment: without one something went wrong */
+        (void)(store_manifest(s, NULL, 0, 0, a, NULL) == ERR_OK);
+        ret_m->generation = s->manifest_generation;
+        return ERR_OK;
+    }
     *ret_m = all;
-    if (!written && !why.message[0]) {
+    if (!written && !e) {
         (void)err_set(&why, ERR_CORRUPT, "it is missing");
     }
     return written ? ERR_OK : manifest_aside(s, &why, info);

@@ -51,6 +51,8 @@ struct log_source *log_store_source(struct log_store *s);
 /* Housekeeping that is due: cut, flush, WAL trim, retention, one merge. Called by a thread of the store every
  * second, and by tests. Any thread. */
 MUST_USE enum err log_store_maintain(struct log_store *s, struct err_info *reterr_info);
+/* Everything in memory becomes blocks now. */
+MUST_USE enum err log_store_flush(struct log_store *s, struct err_info *reterr_info);
 /* A folder `to` (which must not exist, on the same file system) that can be opened as a store of its own:
  * every line that was acknowledged before the call, in hard links to the blocks. Any thread. Errors: EXISTS,
  * NO_SPACE, IO, OOM. */

@@ -1,6 +1,9 @@
 /* Housekeeping: what is due, done by the store's own thread once a second or when a head is full; with a fake
  * clock by whoever moves it. */
+#include <stdlib.h>
+
 #include "base/log.h"
+#include "base/mem.h"
 #include "disk/file.h"
 #include "logs/store/store_int.h"
 
@@ -55,11 +58,34 @@ static int64_t retention_of(const struct log_store *s, struct str tenant)
     return own ? own : s->o.retention_ms;
 }
 
-static bool expired(const struct log_store *s, const struct block *b)
+static bool expired(const struct log_store *s, const struct block *b, ts_ms now_ms)
 {
     int64_t keep_ms = retention_of(s, b->tenant);
-    int64_t now_ms = clock_wall_ms(s->clock);
-    return keep_ms > 0 && b->ts_max / NS_PER_MS < now_ms - keep_ms;
+    return keep_ms > 0 && now_ms != INT64_MIN && b->ts_max / NS_PER_MS < now_ms - keep_ms;
+}
+
+static int span_cmp(const void *a, const void *b)
+{
+    const struct expiry_span *x = a, *y = b;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static enum err retention_now(struct log_store *s, ts_ms *ret_now)
+{
+    struct expiry_span *spans = mem_array(s->blocks.n + 1, sizeof(*spans));
+    if (!spans) {
+        return ERR_OOM;
+    }
+    for (size_t i = 0; i < s->blocks.n; i++) {
+        const struct block *b = s->blocks.items[i];
+        spans[i] = (struct expiry_span){b->ts_min / NS_PER_MS, b->ts_max / NS_PER_MS};
+    }
+    if (s->blocks.n) {
+        qsort(spans, s->blocks.n, sizeof(*spans), span_cmp);
+    }
+    *ret_now = expiry_now(&s->expiry, spans, s->blocks.n);
+    mem_free(spans);
+    return ERR_OK;
 }
 
 static struct block *oldest_block(const struct block_list *l)
@@ -104,9 +130,13 @@ static enum err size_due(struct log_store *s, struct err_info *info)
 
 static enum err retention_due(struct log_store *s, struct err_info *info)
 {
-    enum err e = ERR_OK;
+    ts_ms now = INT64_MIN;
+    enum err e = retention_now(s, &now);
+    if (e) {
+        return err_set(info, e, "no memory for retention");
+    }
     for (size_t i = 0; !e && i < s->blocks.n;) {
-        if (expired(s, s->blocks.items[i])) {
+        if (expired(s, s->blocks.items[i], now)) {
             e = drop(s, s->blocks.items[i], "older than the retention", info);
         } else {
             i++;
@@ -181,6 +211,15 @@ static void tell_damage(struct log_store *s)
         LOG_EVENT(LVL_ERROR, "log_pages_damaged", F_C("dir", s->dir), F_U64("groups", st.groups_bad),
                   F_C("action", "their lines are left out; the rest is served"));
     }
+}
+
+enum err log_store_flush(struct log_store *s, struct err_info *reterr_info)
+{
+    mutex_lock(&s->maintenance);
+    enum err e = store_flush_all(s, reterr_info);
+    e = e ? e : ingest_log_trim(s->wal, s->blocks.wal_from, reterr_info);
+    mutex_unlock(&s->maintenance);
+    return e ? e : log_store_maintain(s, reterr_info);
 }
 
 enum err log_store_maintain(struct log_store *s, struct err_info *reterr_info)

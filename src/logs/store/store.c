@@ -99,6 +99,7 @@ enum err log_store_open(const struct log_store_options *o, struct log_store **re
     tails_init(&s->tails);
     s->dir = mem_dup(o->dir, strlen(o->dir));
     quota_init(&s->quota, s->dir, s->o.disk_reserve_bytes, s->clock);
+    expiry_init(&s->expiry, s->clock);
     enum err e = s->dir ? open_all(s, reterr_info) : ERR_OOM;
     if (e) {
         store_free(s);

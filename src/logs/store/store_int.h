@@ -5,6 +5,7 @@
 #define CAIRN_LOGS_STORE_STORE_INT_H
 
 #include "base/thread.h"
+#include "disk/expiry.h"
 #include "disk/quota.h"
 #include "logs/store/blocks.h"
 #include "logs/store/cursor_int.h"
@@ -46,6 +47,7 @@ struct log_store {
     struct push_ticket *tickets;
     uint64_t entries_stored, bytes_stored, entries_duplicate;
     uint64_t wal_bad_segments;
+    struct expiry expiry; /* housekeeping's */
 };
 
 static inline struct log_store *store_of_sink(struct log_sink *s)

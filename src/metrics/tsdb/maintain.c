@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/memory.h"
-#include "metrics/tsdb/prom_blocks.h"
 
 enum {
     MAINTAIN_EVERY_MS = 5000,
@@ -111,65 +110,6 @@ static enum err merge_due(struct tsdb *db, struct err_info *info)
     return e;
 }
 
-/* A tombstone has done its work when every block that it concerns was written after it, and no head has
- * samples that old. */
-static bool tombstone_needed(struct tsdb *db, const struct store_set *set, const struct tombstone *t)
-{
-    if (t->end_ms >= db->store.flushed_before || prom_blocks_concern(db, t->tenant, t->start_ms, t->end_ms)) {
-        return true;
-    }
-    for (size_t i = 0; i < set->block_count; i++) {
-        const struct block *b = set->blocks[i];
-        if (b->min_ts <= t->end_ms && b->max_ts >= t->start_ms && store_block_number(b) < t->number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err retention_due(struct tsdb *db, struct err_info *info)
-{
-    struct store_set *set = store_view(&db->store);
-    struct block **gone = mem_array(set->block_count + 1, sizeof(*gone));
-    struct tombstone **kept = mem_array(set->tombstone_count + 1, sizeof(*kept));
-    size_t gone_count = 0, kept_count = 0;
-    uint64_t bytes = ingest_log_bytes(db->log) + atomic_load_explicit(&db->pool.bytes, memory_order_relaxed);
-    ts_ms newest = INT64_MIN;
-    bool by_size = false, by_time = false;
-    for (size_t i = 0; i < set->block_count; i++) {
-        bytes += set->blocks[i]->bytes;
-        newest = set->blocks[i]->max_ts > newest ? set->blocks[i]->max_ts : newest;
-    }
-    enum err e = gone && kept ? ERR_OK : err_set(info, ERR_OOM, "no memory for retention");
-    prom_blocks_retain(db, newest);
-    for (size_t i = 0; e == ERR_OK && i < set->block_count; i++) { /* from the oldest */
-        bool over = db->o.retention_bytes && bytes > db->o.retention_bytes;
-        if (over || set->blocks[i]->max_ts < newest - db->o.retention_ms) {
-            gone[gone_count++] = set->blocks[i];
-            bytes -= set->blocks[i]->bytes;
-            by_size |= over;
-            by_time |= !over;
-        }
-    }
-    for (size_t i = 0; e == ERR_OK && i < set->tombstone_count; i++) {
-        if (tombstone_needed(db, set, set->tombstones[i])) {
-            kept[kept_count++] = set->tombstones[i];
-        }
-    }
-    if (e == ERR_OK && (gone_count || kept_count < set->tombstone_count)) {
-        e = store_change(&db->store, gone, gone_count, NULL, kept, kept_count, info);
-        atomic_fetch_add(&db->generation, 1);
-    }
-    if (e == ERR_OK) {
-        atomic_fetch_add(&db->size_retentions, by_size);
-        atomic_fetch_add(&db->time_retentions, by_time);
-    }
-    mem_free(gone);
-    mem_free(kept);
-    store_set_unref(set);
-    return e;
-}
-
 static void disk_watch(struct tsdb *db)
 {
     uint64_t free_bytes = 0, total = 0;
@@ -190,9 +130,10 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
     mutex_lock(&db->maintenance);
     disk_watch(db);
     tsdb_mark(db);
-    enum err e = flush_due(db, reterr_info);
+    enum err e = tsdb_ahead(db, reterr_info);
+    e = e == ERR_OK ? flush_due(db, reterr_info) : e;
     /* Retention before merging: it may free what merging needs. */
-    enum err r = retention_due(db, e == ERR_OK ? reterr_info : NULL);
+    enum err r = tsdb_retain(db, e == ERR_OK ? reterr_info : NULL);
     e = e == ERR_OK ? r : e;
     if (!atomic_load(&db->disk_full)) {
         r = merge_due(db, e == ERR_OK ? reterr_info : NULL);

@@ -11,4 +11,10 @@ void maintain_stop(struct tsdb *db); /* also when it never started */
  * most; less when the store closes, nothing with a fake clock. */
 void maintain_rest(struct tsdb *db, int64_t since_ns);
 
+/* Drops blocks and deletions that are due. Under tsdb.maintenance, as all that follows. */
+MUST_USE enum err tsdb_retain(struct tsdb *db, struct err_info *info);
+/* Puts samples that are further ahead of the clock than any is accepted out of the way, once it is right
+ * again. */
+MUST_USE enum err tsdb_ahead(struct tsdb *db, struct err_info *info);
+
 #endif

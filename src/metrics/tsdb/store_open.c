@@ -289,9 +289,13 @@ static enum err set_open(struct store *s, const struct str *names, size_t n, str
               file_number(names[i], STR(".series"), &unused);
     }
     enum err e = manifest_load(s, "MANIFEST", &why, &s->set, info);
-    if (e == ERR_NOT_FOUND && !any) {
+    if (e == ERR_NOT_FOUND && !any) { /* a manifest from the first moment: without one something went wrong */
         s->set = store_set_new(0, 0);
-        return s->set ? ERR_OK : err_set(info, ERR_OOM, "no memory for the list of blocks");
+        e = s->set ? ERR_OK : err_set(info, ERR_OOM, "no memory for the list of blocks");
+        if (e == ERR_OK && store_manifest_save(s, s->set, NULL) != ERR_OK) {
+            s->stale = true; /* a full disk does not keep an empty store from opening */
+        }
+        return e;
     }
     e = e == ERR_CORRUPT || e == ERR_NOT_FOUND ? rebuild(s, why, names, n, info) : e;
     if (e == ERR_OK && s->stale) { /* a disk that refuses does not keep the store from opening */

@@ -81,6 +81,7 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     db->source.ops = &tsdb_source_ops;
     db->lock_fd = -1;
     options_fill(&db->o, o);
+    expiry_init(&db->expiry, db->o.clock);
     atomic_init(&db->epoch, 1);
     atomic_init(&db->generation, 1);
     atomic_init(&db->flushing_before, INT64_MIN);

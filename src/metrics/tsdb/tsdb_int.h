@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/strmap.h"
 #include "base/thread.h"
+#include "disk/expiry.h"
 #include "metrics/promtsdb/prom_dir.h"
 #include "metrics/tsdb/head.h"
 #include "metrics/tsdb/selection.h"
@@ -83,6 +84,7 @@ struct tsdb {
     struct mutex maintenance; /* one flush, compaction or deletion at a time; taken before any other lock */
     struct mark *marks;       /* ring; guarded by maintenance */
     size_t mark_count;
+    struct expiry expiry; /* guarded by maintenance */
     struct thread thread; /* of maintenance */
     struct thread loader; /* replays the log when tsdb_options.replay_later */
     struct staging staging;
