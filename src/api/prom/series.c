@@ -38,9 +38,10 @@ static enum err union_add(struct prom_call *c, struct union_list *u, const struc
     return ERR_OK;
 }
 
-static void union_finish(struct union_list *u, size_t limit)
+/* `lists`: of how many it is; each is sorted and has nothing twice. */
+static void union_finish(struct union_list *u, size_t lists, size_t limit)
 {
-    if (u->n > 1) {
+    if (u->n > 1 && lists > 1) {
         qsort(u->items, u->n, sizeof(*u->items), compare_str);
     }
     size_t kept = 0;
@@ -91,7 +92,7 @@ static void label_list(struct prom_call *c, struct str name)
         prom_call_error(c, e);
         return;
     }
-    union_finish(&u, limit);
+    union_finish(&u, rounds, limit);
     prom_call_data(c);
     json_array_begin(&c->w);
     for (size_t i = 0; i < u.n; i++) {

@@ -20,6 +20,7 @@ enum {
     LATE_SAMPLES_MAX = 1 << 16,    /* unordered samples of one series that wait for a flush */
     EXEMPLARS_MAX = 4096,          /* ring of a tenant */
     EXEMPLAR_RUNES_MAX = 128,      /* of its labels, as OpenMetrics has it */
+    MATCH_CACHE_PART = 32,         /* of the memory promise: what matchers left of blocks (match_cache.h) */
     METADATA_MAX = 65536,          /* metric names of a tenant with metadata */
     MANIFEST_BYTES_MAX = 64 << 20, /* far above what the blocks and deletions of years need */
     TOMBSTONE_MATCHERS_MAX = 64,   /* of one deletion */

@@ -125,6 +125,32 @@ static void disk_watch(struct tsdb *db)
     }
 }
 
+static bool block_there(const void *ctx, uint64_t block)
+{
+    const struct store_set *set = ctx;
+    for (size_t i = 0; i < set->block_count; i++) {
+        if (store_block_number(set->blocks[i]) == block) {
+            return true;
+        }
+    }
+    return block > INT64_MAX; /* of Prometheus: there as long as the store is open */
+}
+
+/* Forgets what is remembered of blocks that are gone. */
+static void cache_sweep(struct tsdb *db)
+{
+    struct store_set *set = store_view(&db->store);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < set->block_count; i++) {
+        sum += hash_u64(store_block_number(set->blocks[i]));
+    }
+    if (sum != db->match_cache_swept) {
+        match_cache_sweep(&db->match_cache, block_there, set);
+        db->match_cache_swept = sum;
+    }
+    store_set_unref(set);
+}
+
 enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
 {
     mutex_lock(&db->maintenance);
@@ -139,6 +165,7 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
         r = merge_due(db, e == ERR_OK ? reterr_info : NULL);
         e = e == ERR_OK ? r : e;
     }
+    cache_sweep(db);
     mutex_unlock(&db->maintenance);
     return e;
 }

@@ -214,6 +214,8 @@ static enum err section_pick(struct metric_cursor *c, struct block *b, struct bl
 {
     struct section_reader s;
     enum err e = section_open(&s, b, sec, &c->part);
+    s.cache = &c->db->match_cache;
+    s.block = store_block_number(b);
     e = e == ERR_OK ? section_select(&s, c->sel.matchers, c->sel.matcher_count) : e;
     struct section_columns k = {0};
     if (e == ERR_OK) {

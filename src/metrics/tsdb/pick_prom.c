@@ -12,8 +12,8 @@
 /* The chosen series of one block. */
 struct prom_chosen {
     struct prom_block *b;
-    uint32_t *ids; /* by partition, ascending within */
-    uint32_t from[PARTITIONS + 1];
+    const uint32_t *from; /* of PARTITIONS + 1 */
+    const uint32_t *ids;  /* by partition, ascending within */
 };
 
 struct prom_choice {
@@ -45,7 +45,9 @@ static enum err partitions_find(struct metric_cursor *c, const struct prom_block
     return ERR_OK;
 }
 
-static enum err block_choose(struct metric_cursor *c, struct prom_block *b, struct prom_chosen *out)
+/* The ids by partition. *ret_all is false where some series could not be read. */
+static enum err block_match(struct metric_cursor *c, const struct prom_block *b, struct prom_chosen *out,
+                            bool *ret_all)
 {
     struct arena scratch AUTO_ARENA;
     struct prom_ids ids = {0};
@@ -56,21 +58,48 @@ static enum err block_choose(struct metric_cursor *c, struct prom_block *b, stru
         return e;
     }
     uint8_t *of = arena_alloc(&scratch, ids.n + 1);
-    *out = (struct prom_chosen){.b = b, .ids = arena_array(&c->all, ids.n + 1, sizeof(*out->ids))};
-    e = of && out->ids ? partitions_find(c, b, &ids, of, counts) : ERR_OOM;
+    uint32_t *words = arena_array(&c->all, PARTITIONS + 1 + ids.n, sizeof(*words));
+    e = of && words ? partitions_find(c, b, &ids, of, counts) : ERR_OOM;
     if (e != ERR_OK) {
         return e;
     }
+    words[0] = 0;
     for (unsigned p = 0; p < PARTITIONS; p++) {
-        at[p] = out->from[p];
-        out->from[p + 1] = out->from[p] + counts[p];
+        at[p] = words[p];
+        words[p + 1] = words[p] + counts[p];
     }
     for (size_t i = 0; i < ids.n; i++) {
         if (of[i] < PARTITIONS) {
-            out->ids[at[of[i]]++] = ids.ids[i];
+            words[PARTITIONS + 1 + at[of[i]]++] = ids.ids[i];
         }
     }
+    out->from = words;
+    out->ids = words + PARTITIONS + 1;
+    *ret_all = counts[PARTITIONS] == 0;
     return ERR_OK;
+}
+
+/* Number `i` of the folder's blocks. What the matchers left is remembered, unless something is damaged: that
+ * is to be said each time. */
+static enum err block_choose(struct metric_cursor *c, size_t i, struct prom_chosen *out)
+{
+    struct match_cache *cache = &c->db->match_cache;
+    struct match_key key = prom_match_key(i, PROM_BY_PARTITION, c->sel.matchers, c->sel.matcher_count);
+    struct str bytes;
+    bool all = false;
+    enum err e = match_cache_find(cache, &key, &c->all, &bytes);
+    out->b = c->db->prom.blocks[i];
+    if (e == ERR_OK) {
+        out->from = (const uint32_t *)(const void *)bytes.p;
+        out->ids = out->from + PARTITIONS + 1;
+        return e;
+    }
+    e = e == ERR_NOT_FOUND ? block_match(c, out->b, out, &all) : e;
+    if (e == ERR_OK && all) {
+        size_t n = PARTITIONS + 1 + out->from[PARTITIONS];
+        match_cache_keep(cache, &key, str_of((const char *)out->from, n * sizeof(*out->from)));
+    }
+    return e;
 }
 
 static enum err choose(struct metric_cursor *c)
@@ -86,7 +115,7 @@ static enum err choose(struct metric_cursor *c)
         if (!prom_block_wanted(c->db, dir->blocks[i], c->sel.start_ms, c->sel.end_ms)) {
             continue;
         }
-        enum err e = block_choose(c, dir->blocks[i], &choice->blocks[choice->n]);
+        enum err e = block_choose(c, i, &choice->blocks[choice->n]);
         if (e == ERR_CORRUPT) {
             atomic_fetch_add_explicit(&c->db->sections_bad, 1, memory_order_relaxed);
             cursor_warn(c, "block %s of Prometheus is damaged: its samples are missing",

@@ -47,6 +47,11 @@ bool prom_block_wanted(const struct tsdb *db, const struct prom_block *b, ts_ms 
     return b->meta.min_ts <= end && b->meta.max_ts > start && !hidden(db, b);
 }
 
+struct match_key prom_match_key(size_t block, enum prom_remembered what, const struct matcher *m, size_t n)
+{
+    return (struct match_key){UINT64_MAX - block, what, match_key_of(m, n)};
+}
+
 bool prom_blocks_concern(const struct tsdb *db, struct str tenant, ts_ms start, ts_ms end)
 {
     bool any = false;

@@ -13,6 +13,12 @@
 MUST_USE enum err prom_blocks_open(struct tsdb *db, struct err_info *info);
 /* Whether the block has a part in the span and is not past retention. */
 bool prom_block_wanted(const struct tsdb *db, const struct prom_block *b, ts_ms start, ts_ms end);
+/* What is remembered of the matchers' result, by the block's place in db->prom. */
+enum prom_remembered {
+    PROM_IDS,         /* ids ascending */
+    PROM_BY_PARTITION /* the first of each partition and the end, then ids by partition */
+};
+struct match_key prom_match_key(size_t block, enum prom_remembered what, const struct matcher *m, size_t n);
 /* Whether a deletion still has to hide samples there. */
 bool prom_blocks_concern(const struct tsdb *db, struct str tenant, ts_ms start, ts_ms end);
 /* Hides what is older. */

@@ -4,6 +4,7 @@
 
 #include "labels/matcher.h"
 #include "metrics/tsdb/block.h"
+#include "metrics/tsdb/match_cache.h"
 
 struct section_column {
     ts_ms first, last;
@@ -21,6 +22,8 @@ struct section_reader {
     struct arena *a;
     struct block *b;
     struct block_section *sec;
+    struct match_cache *cache; /* of what expressions left; the caller sets it after section_open, or not */
+    uint64_t block;            /* the block's number, for the cache */
     const uint8_t *symbol_ends;
     uint32_t symbol_count;
     struct str symbol_text;

@@ -91,6 +91,7 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     mutex_init(&db->maintenance);
     mutex_init(&db->thread_lock);
     cond_init(&db->wake);
+    match_cache_init(&db->match_cache, (size_t)(db->o.memory_bytes / MATCH_CACHE_PART));
     staging_init(&db->staging, db->o.memory_bytes);
     uint64_t selections = db->o.memory_bytes / SELECTIONS_SHARE;
     selection_cache_init(&db->selections,
@@ -260,6 +261,7 @@ void tsdb_close(struct tsdb *db)
         mem_free(t);
     }
     mem_free(db->tenants);
+    match_cache_done(&db->match_cache);
     mutex_done(&db->tenants_lock);
     mutex_done(&db->memory.lock);
     dir_unlock(db->lock_fd);
@@ -342,6 +344,10 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
     for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {
         s.samples_refused[i] = atomic_load_explicit(&db->refused[i], memory_order_relaxed);
     }
+    struct match_cache_stats matches = match_cache_stats(&db->match_cache);
+    s.match_cache_bytes = matches.bytes;
+    s.match_cache_hits = matches.hits;
+    s.match_cache_misses = matches.misses;
     s.wal_bytes = ingest_log_bytes(db->log);
     s.wal_bad_segments = atomic_load(&db->wal_bad_segments);
     struct err_info why = {0};

@@ -66,9 +66,10 @@ struct tsdb_stats {
     /* head_bytes by purpose */
     uint64_t series_bytes, index_bytes, tail_bytes, clock_bytes, chunk_bytes, late_bytes;
     uint64_t chunk_file_bytes; /* scratch files of sealed chunks: on disk, mapped */
-    uint64_t memory_bytes;     /* the promise */
-    ts_ms min_time, max_time;  /* of the head; INT64_MAX, INT64_MIN when empty */
-    ts_ms oldest_time;         /* of everything; as above when there is nothing */
+    uint64_t match_cache_bytes, match_cache_hits, match_cache_misses; /* what matchers left of blocks */
+    uint64_t memory_bytes;                                            /* the promise */
+    ts_ms min_time, max_time; /* of the head; INT64_MAX, INT64_MIN when empty */
+    ts_ms oldest_time;        /* of everything; as above when there is nothing */
     ts_ms newest_time;
     uint64_t wal_bad_segments, blocks_bad;
     uint64_t prom_blocks, prom_block_bytes,

@@ -10,6 +10,7 @@
 #include "disk/expiry.h"
 #include "metrics/promtsdb/prom_dir.h"
 #include "metrics/tsdb/head.h"
+#include "metrics/tsdb/match_cache.h"
 #include "metrics/tsdb/selection.h"
 #include "metrics/tsdb/store.h"
 #include "metrics/tsdb/tsdb.h"
@@ -102,6 +103,8 @@ struct tsdb {
     struct chunk_pool pool; /* of all heads */
     struct memory_watch memory;
     struct selection_cache selections;
+    struct match_cache match_cache; /* of all blocks */
+    uint64_t match_cache_swept;     /* sum over the blocks there were then; guarded by maintenance */
     struct partition partitions[PARTITIONS];
     atomic_uint_fast64_t epoch;      /* of series references */
     atomic_uint_fast64_t generation; /* of the past */
