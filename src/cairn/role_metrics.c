@@ -199,6 +199,11 @@ static void store_loaded(void *role, enum err e, const struct err_info *info)
     }
 }
 
+int64_t metrics_exemplars_max(const struct prom_config *c)
+{
+    return c->exemplars_max == 0 ? -1 : c->exemplars_max > INT64_MAX ? INT64_MAX : (int64_t)c->exemplars_max;
+}
+
 static enum err store_open(struct metrics_role *m, const struct prom_config *c, struct err_info *info)
 {
     settle_retention(m, c);
@@ -215,6 +220,7 @@ static enum err store_open(struct metrics_role *m, const struct prom_config *c, 
                              .late_window_ms =
                                  c->has_late_window ? c->late_window_ms ? c->late_window_ms : -1 : 0,
                              .memory_bytes = m->serve->memory_bytes,
+                             .exemplars_max = metrics_exemplars_max(c),
                              /* Scrapes and writes flow from the first second; what stands in the folder of a
                               * Prometheus is read first. */
                              .replay_later = !in_place,

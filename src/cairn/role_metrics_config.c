@@ -174,6 +174,7 @@ enum err metrics_reload(void *role, struct err_info *reterr_info)
     if (!e) {
         log_unused(m, c);
         set_rules(m, rules);
+        tsdb_exemplars_limit(m->db, metrics_exemplars_max(c));
         metrics_remote_apply(m, c);
         e = scrape_manager_apply(m->scrape, c, reterr_info);
     }

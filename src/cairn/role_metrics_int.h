@@ -132,6 +132,8 @@ MUST_USE enum err metrics_self_store(struct metrics_role *m, struct cairn_regist
 MUST_USE enum err metrics_self_remote(struct metrics_role *m, struct cairn_registry *registry);
 void metrics_self_interval(void *self, int64_t interval_ms, double seconds);
 
+/* storage.exemplars.max_exemplars as tsdb_options has it: 0 in the file means none. */
+int64_t metrics_exemplars_max(const struct prom_config *c);
 /* Whether the folder is Prometheus' own, to be read in place (role_metrics_prom.c). */
 bool metrics_in_place(const char *path);
 /* Brings the head of that Prometheus in, unless that was done. Errors: those of tsdb_import_head. */

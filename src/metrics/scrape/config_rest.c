@@ -373,9 +373,6 @@ static enum err read_storage(struct config_reader *r, const struct yaml_node *n)
             STR_FMT(floats));
     }
     e = e ? e : read_retention(r, yaml_get(t, "retention"));
-    if (!e && yaml_get(n, "exemplars")) {
-        e = config_note_unused(r, "storage", "exemplars");
-    }
     if (!e && r->c->retention_percentage > 0) {
         e = config_note_unused(r, "storage.tsdb.retention", "percentage");
     }

@@ -5,93 +5,132 @@
 #include "base/mem.h"
 #include "metrics/tsdb/source_int.h"
 
+#define NONE UINT32_MAX /* never the number of an exemplar that a hint names: see number_of */
+
 /* -- the ring -------------------------------------------------------------------------------------------- */
 
-/* The exemplar at a place if it is the series', for places may have been taken by others since. */
-static const struct exemplar *exemplar_of_series(const struct tenant *t, uint32_t at, struct labels series,
-                                                 uint64_t hash)
+uint32_t exemplars_count_max(int64_t option)
 {
-    const struct exemplar *e = at == UINT32_MAX ? NULL : &t->exemplars[at];
-    return e && e->hash == hash && labels_eq(e->series, series) ? e : NULL;
+    int64_t max = option == 0 ? EXEMPLARS_DEFAULT : option < 0 ? 0 : option;
+    return (uint32_t)(max < EXEMPLARS_MAX ? max : EXEMPLARS_MAX);
 }
 
-/* UINT32_MAX: none. */
-static uint32_t exemplar_newest(const struct tenant *t, uint64_t hash)
+static struct str series_text(const struct exemplar *e)
 {
-    return t->exemplars ? u64map_get(&t->exemplar_of, hash) : UINT32_MAX;
+    return str_of(e->packed, e->series_n);
 }
 
-/* Steps since the oldest. */
-static size_t age(const struct tenant *t, uint32_t at)
+static size_t bytes_of(const struct exemplar *e)
 {
-    return (at + EXEMPLARS_MAX - t->exemplar_next) % EXEMPLARS_MAX;
+    return sizeof(*e) + 32 + e->series_n + e->own_n; /* what the allocator and the table add is guessed */
+}
+
+/* The exemplar of a number if it is still there and the series', for hints outlive what they name. */
+static const struct exemplar *exemplar_of_series(const struct exemplar_ring *r, uint32_t number,
+                                                 struct str series)
+{
+    if (number == NONE || number - r->first >= r->n) {
+        return NULL;
+    }
+    const struct exemplar *e = exemplar_at(r, number - r->first);
+    return str_eq(series_text(e), series) ? e : NULL;
 }
 
 /* Older than the series' newest, or there already. Several of one time are kept: a native histogram has them.
  */
-static bool exemplar_known(const struct tenant *t, const struct sink_exemplar *x, struct labels series,
-                           uint64_t hash)
+static bool exemplar_known(const struct exemplar_ring *r, ts_ms ts, double value, struct str series,
+                           struct str own, uint32_t newest)
 {
-    uint32_t at = exemplar_newest(t, hash);
-    const struct exemplar *e = exemplar_of_series(t, at, series, hash);
-    if (e && x->ts < e->ts) {
+    const struct exemplar *e = exemplar_of_series(r, newest, series);
+    if (e && ts < e->ts) {
         return true;
     }
-    while (e && e->ts == x->ts) {
-        uint32_t before = e->before;
-        if (f64_bits(e->value) == f64_bits(x->value) && labels_eq(e->labels, x->labels)) {
+    while (e && e->ts == ts) {
+        if (f64_bits(e->value) == f64_bits(value) && str_eq(str_of(e->packed + e->series_n, e->own_n), own)) {
             return true;
         }
-        e = before != UINT32_MAX && age(t, before) < age(t, at) ? exemplar_of_series(t, before, series, hash)
-                                                                : NULL;
-        at = before;
+        e = exemplar_of_series(r, e->before, series);
     }
     return false;
 }
 
-/* Places that others took are forgotten when there are too many of them. */
-static enum err map_reserve(struct tenant *t)
+static void oldest_drop(struct exemplar_ring *r)
 {
-    if (t->exemplar_of.count >= EXEMPLARS_MAX * 2) {
-        u64map_done(&t->exemplar_of);
-        for (uint32_t i = 0; i < EXEMPLARS_MAX; i++) { /* from the oldest */
-            uint32_t at = (uint32_t)((t->exemplar_next + i) % EXEMPLARS_MAX);
-            if (t->exemplars[at].series.n) {
-                if (u64map_reserve(&t->exemplar_of) != ERR_OK) {
-                    return ERR_OOM;
-                }
-                *u64map_place(&t->exemplar_of, t->exemplars[at].hash) = at;
-            }
-        }
-    }
-    return u64map_reserve(&t->exemplar_of);
+    struct exemplar *e = &r->items[r->first & (r->cap - 1)];
+    r->bytes -= bytes_of(e);
+    mem_free(e->packed);
+    e->packed = NULL;
+    r->first++;
+    r->n--;
 }
 
-static enum err ring_put(struct tenant *t, const struct sink_exemplar *x, struct labels series, uint64_t hash)
+void exemplars_limit(struct exemplar_ring *r, uint32_t count_max)
 {
-    if (!t->exemplars) {
-        t->exemplars = mem_zarray(EXEMPLARS_MAX, sizeof(*t->exemplars));
-        if (!t->exemplars) {
-            return ERR_OOM;
-        }
+    r->count_max = count_max;
+    while (r->n > count_max) {
+        oldest_drop(r);
     }
-    struct exemplar *e = &t->exemplars[t->exemplar_next];
-    struct arena memory;
-    arena_init(&memory, 0, NULL);
-    struct exemplar fresh = {
-        .hash = hash, .value = x->value, .ts = x->ts, .before = exemplar_newest(t, hash)};
-    if (map_reserve(t) != ERR_OK || labels_dup(&memory, series, &fresh.series) != ERR_OK ||
-        labels_dup(&memory, x->labels, &fresh.labels) != ERR_OK) {
-        arena_done(&memory);
+}
+
+static enum err ring_reserve(struct exemplar_ring *r)
+{
+    if (r->n < r->cap) {
+        return ERR_OK;
+    }
+    uint32_t cap = r->cap ? r->cap * 2 : 64;
+    struct exemplar *items = mem_zarray(cap, sizeof(*items));
+    if (!items) {
         return ERR_OOM;
     }
-    fresh.memory = memory;
-    if (e->series.n) {
-        arena_done(&e->memory);
+    for (uint32_t i = 0; i < r->n; i++) {
+        items[(r->first + i) & (cap - 1)] = *exemplar_at(r, i);
     }
-    *e = fresh;
-    *u64map_place(&t->exemplar_of, hash) = (uint32_t)t->exemplar_next;
-    t->exemplar_next = (t->exemplar_next + 1) % EXEMPLARS_MAX;
+    mem_free(r->items);
+    r->items = items;
+    r->cap = cap;
+    return ERR_OK;
+}
+
+/* Hints of what is gone are forgotten when there are too many of them. */
+static enum err hints_reserve(struct exemplar_ring *r)
+{
+    if (r->newest.count >= 64 && r->newest.count >= (size_t)r->n * 2) {
+        u64map_done(&r->newest);
+        for (uint32_t i = 0; i < r->n; i++) {
+            if (u64map_reserve(&r->newest) != ERR_OK) {
+                return ERR_OOM;
+            }
+            *u64map_place(&r->newest, exemplar_at(r, i)->hash) = r->first + i;
+        }
+    }
+    return u64map_reserve(&r->newest);
+}
+
+/* The number the next one gets; NONE is skipped, for which the oldest has to go. */
+static uint32_t number_next(struct exemplar_ring *r)
+{
+    if (r->first + r->n == NONE) {
+        while (r->n) {
+            oldest_drop(r);
+        }
+        r->first = 0;
+    }
+    return r->first + r->n;
+}
+
+static enum err ring_put(struct exemplar_ring *r, const struct exemplar *e)
+{
+    while (r->n && (r->n >= r->count_max || r->bytes + bytes_of(e) > r->bytes_max)) {
+        oldest_drop(r);
+    }
+    if (ring_reserve(r) != ERR_OK || hints_reserve(r) != ERR_OK) {
+        return ERR_OOM;
+    }
+    uint32_t number = number_next(r);
+    r->items[number & (r->cap - 1)] = *e;
+    r->n++;
+    r->bytes += bytes_of(e);
+    *u64map_place(&r->newest, e->hash) = number;
     return ERR_OK;
 }
 
@@ -107,68 +146,129 @@ static size_t runes(struct labels ls)
     return n;
 }
 
-enum err exemplar_store(struct tenant *t, const struct sink_exemplar *x, struct labels series, bool *ret_new)
+enum err exemplar_store(struct exemplar_ring *r, const struct sink_exemplar *x, struct labels series,
+                        bool *ret_new)
 {
-    uint64_t hash = labels_hash(series);
+    struct buf b AUTO_BUF = {0};
     *ret_new = false;
-    if (series.n == 0 || runes(x->labels) > EXEMPLAR_RUNES_MAX || exemplar_known(t, x, series, hash)) {
+    if (series.n == 0 || runes(x->labels) > EXEMPLAR_RUNES_MAX || r->count_max == 0) {
+        return ERR_OK;
+    }
+    struct exemplar e = {.hash = labels_hash(series), .value = x->value, .ts = x->ts};
+    side_labels_write(&b, series);
+    e.series_n = (uint32_t)b.n;
+    side_labels_write(&b, x->labels);
+    e.own_n = (uint32_t)b.n - e.series_n;
+    e.before = u64map_get(&r->newest, e.hash);
+    if (b.err != ERR_OK) {
+        return ERR_OOM;
+    }
+    if (exemplar_known(r, e.ts, e.value, str_of(b.p, e.series_n), str_of(b.p + e.series_n, e.own_n),
+                       e.before)) {
         return ERR_OK; /* as before, or older: accepted and not kept */
     }
-    enum err e = ring_put(t, x, series, hash);
-    *ret_new = e == ERR_OK;
-    return e;
+    e.packed = mem_dup(b.p, b.n);
+    if (!e.packed || ring_put(r, &e) != ERR_OK) {
+        mem_free(e.packed);
+        return ERR_OOM;
+    }
+    *ret_new = true;
+    return ERR_OK;
 }
 
-void exemplars_done(struct tenant *t)
+void exemplars_done(struct exemplar_ring *r)
 {
-    for (size_t i = 0; t->exemplars && i < EXEMPLARS_MAX; i++) {
-        if (t->exemplars[i].series.n) {
-            arena_done(&t->exemplars[i].memory);
-        }
+    while (r->n) {
+        oldest_drop(r);
     }
-    mem_free(t->exemplars);
-    u64map_done(&t->exemplar_of);
+    mem_free(r->items);
+    u64map_done(&r->newest);
+}
+
+void tsdb_exemplars_limit(struct tsdb *db, int64_t max)
+{
+    mutex_lock(&db->tenants_lock);
+    db->o.exemplars_max = max;
+    for (size_t i = 0; i < db->tenant_count; i++) {
+        mutex_lock(&db->tenants[i]->side_lock);
+        exemplars_limit(&db->tenants[i]->exemplars, exemplars_count_max(max));
+        mutex_unlock(&db->tenants[i]->side_lock);
+    }
+    mutex_unlock(&db->tenants_lock);
 }
 
 /* -- queries --------------------------------------------------------------------------------------------- */
 
-static enum err exemplar_add(struct arena *a, struct metric_exemplar_series *s, size_t *cap,
-                             const struct exemplar *e)
+struct collected {
+    struct arena *a;
+    struct metric_exemplar_series *rows;
+    size_t *caps;
+    size_t n, cap, caps_cap;
+    struct u64map of; /* hash of a series -> row; the first of those that have it */
+};
+
+static enum err exemplar_add(struct collected *c, size_t row, const struct exemplar *e, struct labels own)
 {
+    struct metric_exemplar_series *s = &c->rows[row];
     struct metric_exemplar *items = (struct metric_exemplar *)(uintptr_t)s->exemplars;
-    if (arena_reserve(a, (void **)&items, cap, s->exemplar_count + 1, sizeof(*items)) != ERR_OK) {
-        return arena_err(a);
+    if (arena_reserve(c->a, (void **)&items, &c->caps[row], s->exemplar_count + 1, sizeof(*items)) !=
+        ERR_OK) {
+        return arena_err(c->a);
     }
     struct metric_exemplar *x = &items[s->exemplar_count];
     *x = (struct metric_exemplar){.value = e->value, .ts = e->ts};
     s->exemplars = items;
-    s->exemplar_count++;
-    return labels_dup(a, e->labels, &x->labels);
+    enum err err = labels_dup(c->a, own, &x->labels);
+    s->exemplar_count += err == ERR_OK;
+    return err;
 }
 
-static enum err exemplars_collect(struct tenant *t, const struct metric_select *sel, struct arena *a,
-                                  struct metric_exemplar_series *rows, size_t *caps, uint64_t *hashes,
-                                  size_t *n)
+/* The row of the series, made when absent. */
+static enum err row_of(struct collected *c, uint64_t hash, struct labels series, size_t *ret_row)
 {
-    for (size_t i = 0; i < EXEMPLARS_MAX; i++) { /* from the oldest */
-        const struct exemplar *e = &t->exemplars[(t->exemplar_next + i) % EXEMPLARS_MAX];
-        if (e->series.n == 0 || e->ts < sel->start_ms || e->ts > sel->end_ms ||
-            !matchers_match(sel->matchers, sel->matcher_count, e->series)) {
+    if (u64map_reserve(&c->of) != ERR_OK) {
+        return ERR_OOM;
+    }
+    uint32_t *place = u64map_place(&c->of, hash);
+    size_t at = *place == UINT32_MAX ? c->n : *place;
+    while (at < c->n && !labels_eq(c->rows[at].labels, series)) {
+        at++; /* another series with the same hash: never, but for an attacker */
+    }
+    if (at == c->n) {
+        if (arena_reserve(c->a, (void **)&c->rows, &c->cap, c->n + 1, sizeof(*c->rows)) != ERR_OK ||
+            arena_reserve(c->a, (void **)&c->caps, &c->caps_cap, c->n + 1, sizeof(*c->caps)) != ERR_OK) {
+            return arena_err(c->a);
+        }
+        c->rows[at] = (struct metric_exemplar_series){0};
+        c->caps[at] = 0;
+        enum err e = labels_dup(c->a, series, &c->rows[at].labels);
+        if (e != ERR_OK) {
+            return e;
+        }
+        c->n++;
+    }
+    *place = *place == UINT32_MAX ? (uint32_t)at : *place;
+    *ret_row = at;
+    return ERR_OK;
+}
+
+static enum err exemplars_collect(const struct exemplar_ring *r, const struct metric_select *sel,
+                                  struct collected *c)
+{
+    struct label series[LABELS_MAX], own[LABELS_MAX];
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct exemplar *e = exemplar_at(r, i);
+        if (e->ts < sel->start_ms || e->ts > sel->end_ms) {
             continue;
         }
-        size_t at = 0;
-        while (at < *n && !(hashes[at] == e->hash && labels_eq(rows[at].labels, e->series))) {
-            at++;
+        struct reader in = reader_of(str_of(e->packed, e->series_n + e->own_n));
+        struct labels of = side_labels_read(&in, series);
+        if (!matchers_match(sel->matchers, sel->matcher_count, of)) {
+            continue;
         }
-        enum err err = ERR_OK;
-        if (at == *n) {
-            rows[at] = (struct metric_exemplar_series){0};
-            caps[at] = 0;
-            hashes[at] = e->hash;
-            err = labels_dup(a, e->series, &rows[at].labels);
-            *n += 1;
-        }
-        err = err == ERR_OK ? exemplar_add(a, &rows[at], &caps[at], e) : err;
+        size_t row = 0;
+        enum err err = row_of(c, e->hash, of, &row);
+        err = err == ERR_OK ? exemplar_add(c, row, e, side_labels_read(&in, own)) : err;
         if (err != ERR_OK) {
             return err;
         }
@@ -181,20 +281,18 @@ enum err source_exemplars(struct metric_source *s, struct query_ctx *q, const st
                           struct err_info *reterr_info)
 {
     struct tenant *t = NULL;
-    size_t n = 0;
-    struct metric_exemplar_series *rows = arena_array(a, EXEMPLARS_MAX, sizeof(*rows));
-    size_t *caps = arena_array(a, EXEMPLARS_MAX, sizeof(*caps));
-    uint64_t *hashes = arena_array(a, EXEMPLARS_MAX, sizeof(*hashes));
-    enum err e = rows && caps && hashes ? tenant_get(tsdb_of_source(s), q->tenant, false, &t) : arena_err(a);
+    struct collected c = {.a = a};
+    enum err e = tenant_get(tsdb_of_source(s), q->tenant, false, &t);
     if (e == ERR_OK && t) {
         mutex_lock(&t->side_lock);
-        e = t->exemplars ? exemplars_collect(t, sel, a, rows, caps, hashes, &n) : ERR_OK;
+        e = exemplars_collect(&t->exemplars, sel, &c);
         mutex_unlock(&t->side_lock);
     }
+    u64map_done(&c.of);
     if (e != ERR_OK) {
         return err_set(reterr_info, e, "no memory left for exemplars");
     }
-    *ret_series = rows;
-    *ret_n = n;
+    *ret_series = c.rows;
+    *ret_n = c.n;
     return ERR_OK;
 }

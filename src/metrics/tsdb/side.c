@@ -95,7 +95,7 @@ static enum err metadata_store(struct tenant *t, const struct sink_metadata *m, 
 
 /* -- records --------------------------------------------------------------------------------------------- */
 
-static void write_labels(struct buf *b, struct labels ls)
+void side_labels_write(struct buf *b, struct labels ls)
 {
     write_varint(b, ls.n);
     for (size_t i = 0; i < ls.n; i++) {
@@ -107,8 +107,8 @@ static void write_labels(struct buf *b, struct labels ls)
 static void write_exemplar(struct buf *b, struct labels series, struct labels labels, ts_ms ts, double value)
 {
     write_u8(b, ENTRY_EXEMPLAR);
-    write_labels(b, series);
-    write_labels(b, labels);
+    side_labels_write(b, series);
+    side_labels_write(b, labels);
     write_zigzag(b, ts);
     write_u64(b, f64_bits(value));
 }
@@ -129,7 +129,7 @@ static void begin(struct buf *b, const struct tenant *t)
     write_str(b, t->name);
 }
 
-static struct labels read_labels(struct reader *r, struct label *out)
+struct labels side_labels_read(struct reader *r, struct label *out)
 {
     uint64_t n = read_varint(r);
     if (n > LABELS_MAX) {
@@ -146,12 +146,12 @@ static struct labels read_labels(struct reader *r, struct label *out)
 static enum err read_exemplar(struct reader *r, struct tenant *t)
 {
     struct label series[LABELS_MAX], own[LABELS_MAX];
-    struct labels of = read_labels(r, series);
-    struct sink_exemplar x = {.labels = read_labels(r, own)};
+    struct labels of = side_labels_read(r, series);
+    struct sink_exemplar x = {.labels = side_labels_read(r, own)};
     bool fresh;
     x.ts = read_zigzag(r);
     x.value = f64_of_bits(read_u64(r));
-    return r->bad ? ERR_CORRUPT : exemplar_store(t, &x, of, &fresh);
+    return r->bad ? ERR_CORRUPT : exemplar_store(&t->exemplars, &x, of, &fresh);
 }
 
 static enum err read_metadata(struct reader *r, struct tenant *t)
@@ -204,11 +204,12 @@ bool side_save(struct tenant *t, struct buf *b)
     begin(b, t);
     size_t empty = b->n;
     mutex_lock(&t->side_lock);
-    for (size_t i = 0; t->exemplars && i < EXEMPLARS_MAX; i++) { /* from the oldest */
-        const struct exemplar *x = &t->exemplars[(t->exemplar_next + i) % EXEMPLARS_MAX];
-        if (x->series.n) {
-            write_exemplar(b, x->series, x->labels, x->ts, x->value);
-        }
+    for (uint32_t i = 0; i < t->exemplars.n; i++) {
+        const struct exemplar *x = exemplar_at(&t->exemplars, i);
+        write_u8(b, ENTRY_EXEMPLAR);
+        buf_append(b, x->packed, x->series_n + x->own_n);
+        write_zigzag(b, x->ts);
+        write_u64(b, f64_bits(x->value));
     }
     while (strmap_next(&t->metadata, &pos, &metric, &rows)) {
         save_metadata(b, metric, rows);
@@ -236,7 +237,7 @@ static enum err keep(struct tenant *t, const struct sink_batch *b, struct buf *r
             continue;
         }
         struct labels series = b->series[x->series_index].labels;
-        e = exemplar_store(t, x, series, &fresh);
+        e = exemplar_store(&t->exemplars, x, series, &fresh);
         if (fresh) {
             write_exemplar(record, series, x->labels, x->ts, x->value);
         }
@@ -265,7 +266,7 @@ enum err side_store(struct tsdb *db, struct tenant *t, const struct sink_batch *
 
 void side_done(struct tenant *t)
 {
-    exemplars_done(t);
+    exemplars_done(&t->exemplars);
     strmap_clear(&t->metadata, rows_free);
     strmap_done(&t->metadata);
 }

@@ -344,6 +344,15 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
     for (size_t i = 0; i < SAMPLE_STATUS_COUNT; i++) {
         s.samples_refused[i] = atomic_load_explicit(&db->refused[i], memory_order_relaxed);
     }
+    mutex_lock(&db->tenants_lock);
+    s.exemplars_max = exemplars_count_max(db->o.exemplars_max);
+    for (size_t i = 0; i < db->tenant_count; i++) {
+        mutex_lock(&db->tenants[i]->side_lock);
+        s.exemplars += db->tenants[i]->exemplars.n;
+        s.exemplar_bytes += db->tenants[i]->exemplars.bytes;
+        mutex_unlock(&db->tenants[i]->side_lock);
+    }
+    mutex_unlock(&db->tenants_lock);
     struct match_cache_stats matches = match_cache_stats(&db->match_cache);
     s.match_cache_bytes = matches.bytes;
     s.match_cache_hits = matches.hits;

@@ -26,6 +26,7 @@ struct tsdb_options {
      * are flushed early, above three quarters new series are refused. */
     uint64_t memory_bytes;
     uint64_t series_max;         /* per tenant; 0 = as many as memory_bytes has room for */
+    int64_t exemplars_max;       /* newest that are kept, per tenant; 0 = 100,000, < 0 = none */
     uint64_t disk_reserve_bytes; /* refuse writes below this much free disk; 0 = 256 MiB */
     /* tsdb_open returns before the log is replayed, which goes on in a thread: batches are logged,
      * acknowledged and kept until it is over, queries are UNAVAILABLE. on_loaded (may be NULL) is then called
@@ -65,7 +66,9 @@ struct tsdb_stats {
     uint64_t head_bytes, wal_bytes, block_bytes, blocks;
     /* head_bytes by purpose */
     uint64_t series_bytes, index_bytes, tail_bytes, clock_bytes, chunk_bytes, late_bytes;
-    uint64_t chunk_file_bytes; /* scratch files of sealed chunks: on disk, mapped */
+    uint64_t chunk_file_bytes;          /* scratch files of sealed chunks: on disk, mapped */
+    uint64_t exemplars, exemplar_bytes; /* kept, of all tenants */
+    uint64_t exemplars_max;             /* of a tenant */
     uint64_t match_cache_bytes, match_cache_hits, match_cache_misses; /* what matchers left of blocks */
     uint64_t memory_bytes;                                            /* the promise */
     ts_ms min_time, max_time; /* of the head; INT64_MAX, INT64_MIN when empty */
@@ -91,6 +94,9 @@ struct tsdb_activity {
 };
 
 void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity);
+
+/* From now on at most `max` exemplars are kept per tenant; as tsdb_options.exemplars_max. Any thread. */
+void tsdb_exemplars_limit(struct tsdb *db, int64_t max);
 
 /* The blocks there are, from the oldest, in the arena. Errors: OOM. */
 struct tsdb_block {

@@ -16,12 +16,22 @@
 #include "metrics/tsdb/tsdb.h"
 
 struct exemplar {
-    struct arena memory; /* of the labels */
-    struct labels series, labels;
-    uint64_t hash; /* of series */
+    char *packed; /* labels of the series, then its own, as records have them (side.c); on the heap */
+    uint32_t series_n, own_n; /* bytes of the two */
+    uint32_t before; /* number of the series' one before; a hint, true when it is there and of the series */
+    uint64_t hash;   /* of the series */
     double value;
     ts_ms ts;
-    uint32_t before; /* place of the series' one before; a hint, true when it is older and of the series */
+};
+
+/* The newest exemplars. They are numbered as they come (modulo 2^32); number k is at k modulo cap. */
+struct exemplar_ring {
+    struct exemplar *items;
+    uint32_t cap; /* a power of two; grows */
+    uint32_t first, n;
+    size_t bytes, bytes_max;
+    uint32_t count_max;   /* 0 = nothing is kept */
+    struct u64map newest; /* hash of a series -> number of its newest; a hint */
 };
 
 /* Never freed before the store is. */
@@ -32,10 +42,8 @@ struct tenant {
     atomic_uint_fast32_t created; /* numbers given to new series; wraps */
     _Atomic int64_t max_ts;       /* newest sample of any series; INT64_MIN when there is none */
     struct mutex side_lock;       /* guards what follows */
-    struct exemplar *exemplars;   /* ring of EXEMPLARS_MAX */
-    size_t exemplar_next;
-    struct u64map exemplar_of; /* hash of a series -> place of its newest exemplar; a hint */
-    struct strmap metadata;    /* metric -> struct metadata_row list */
+    struct exemplar_ring exemplars;
+    struct strmap metadata; /* metric -> struct metadata_row list */
 };
 
 struct partition {

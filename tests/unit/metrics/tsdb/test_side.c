@@ -6,9 +6,14 @@
 #include "metrics/tsdb/limits.h"
 #include "model.h"
 
-static struct tsdb *open_at(const char *dir, struct clock *clock)
+static struct tsdb *open_with(const char *dir, struct clock *clock, int64_t exemplars, uint64_t memory)
 {
-    struct tsdb_options o = {.dir = dir, .durability = DURABILITY_OS, .clock = clock, .block_ms = 600000};
+    struct tsdb_options o = {.dir = dir,
+                             .durability = DURABILITY_OS,
+                             .clock = clock,
+                             .block_ms = 600000,
+                             .exemplars_max = exemplars,
+                             .memory_bytes = memory};
     struct tsdb *db = NULL;
     struct err_info info = {0};
     if (tsdb_open(&o, &db, &info) != ERR_OK) {
@@ -38,6 +43,11 @@ static bool append(struct tsdb *db, const char *instance, ts_ms ts, const char *
     struct sink_result r;
     struct err_info info = {0};
     return tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, &info) == ERR_OK;
+}
+
+static struct tsdb *open_at(const char *dir, struct clock *clock)
+{
+    return open_with(dir, clock, 0, 0);
 }
 
 /* All exemplars as "instance=trace@seconds ...", then the help texts. */
@@ -110,23 +120,92 @@ TEST(exemplars_and_metadata_survive_restarts)
     tsdb_close(db);
 }
 
+enum {
+    RING = 300
+};
+
+/* How many exemplars there are, and how many of the two series are not `before` plus 2 each. */
+static size_t numbered(struct tsdb *db, struct arena *a)
+{
+    struct matcher all = {.op = MATCH_EQ, .name = STR("__name__"), .value = STR("m")};
+    struct metric_select sel = {
+        .matchers = &all, .matcher_count = 1, .start_ms = INT64_MIN, .end_ms = INT64_MAX};
+    struct query_ctx q = {.tenant = STR("anonymous")};
+    const struct metric_exemplar_series *rows = NULL;
+    size_t n = 0, found = 0;
+    if (tsdb_source(db)->ops->exemplars(tsdb_source(db), &q, &sel, a, &rows, &n, NULL) != ERR_OK) {
+        return SIZE_MAX;
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < rows[i].exemplar_count; k++) {
+            uint64_t trace = 0, before = 0;
+            if (str_to_u64(labels_get(rows[i].exemplars[k].labels, STR("trace")), &trace) != ERR_OK ||
+                (k &&
+                 (str_to_u64(labels_get(rows[i].exemplars[k - 1].labels, STR("trace")), &before) != ERR_OK ||
+                  trace != before + 2))) {
+                return SIZE_MAX;
+            }
+        }
+        found += rows[i].exemplar_count;
+    }
+    return found;
+}
+
+static bool append_numbered(struct tsdb *db, int from, int to)
+{
+    char trace[16];
+    bool good = true;
+    for (int i = from; good && i < to; i++) {
+        (void)snprintf(trace, sizeof(trace), "%d", i);
+        good = append(db, i % 2 ? "b" : "c", MODEL_T0 + (ts_ms)i, trace, "h");
+    }
+    return good;
+}
+
 TEST(the_ring_forgets_the_oldest)
 {
     const char *dir = test_dir();
     struct arena a AUTO_ARENA;
     struct clock clock;
-    char trace[16];
     clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
     arena_init(&a, 0, NULL);
-    struct tsdb *db = open_at(dir, &clock);
+    struct tsdb *db = open_with(dir, &clock, RING, 0);
     CHECK(db);
     CHECK(append(db, "old", MODEL_T0, "x", "h"));
-    for (int i = 0; i < EXEMPLARS_MAX; i++) {
-        (void)snprintf(trace, sizeof(trace), "%d", i);
-        CHECK(append(db, i % 2 ? "b" : "c", MODEL_T0 + (ts_ms)i, trace, "h"));
-    }
+    CHECK(append_numbered(db, 0, RING));
     struct str text = shown(db, &a);
-    tsdb_close(db);
     CHECK(str_find(text, STR("old"), 0) == STR_NPOS);
     CHECK(str_find(text, STR("c=0@0"), 0) != STR_NPOS);
+    for (int i = 1; i < 5; i++) { /* past the end of the array again and again */
+        CHECK(append_numbered(db, RING * i, RING * (i + 1)));
+        CHECK_EQ(numbered(db, &a), RING);
+    }
+    tsdb_close(db);
+    db = open_with(dir, &clock, RING, 0);
+    CHECK(db);
+    CHECK_EQ(numbered(db, &a), RING);
+    tsdb_exemplars_limit(db, RING / 2);
+    CHECK_EQ(numbered(db, &a), RING / 2);
+    CHECK(append_numbered(db, RING * 5, RING * 6));
+    CHECK_EQ(numbered(db, &a), RING / 2);
+    tsdb_exemplars_limit(db, -1);
+    CHECK(append_numbered(db, RING * 6, RING * 7));
+    CHECK_EQ(numbered(db, &a), 0);
+    tsdb_close(db);
+}
+
+TEST(exemplars_take_no_more_than_their_part_of_the_memory)
+{
+    struct arena a AUTO_ARENA;
+    struct clock clock;
+    struct tsdb_stats s;
+    clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
+    arena_init(&a, 0, NULL);
+    struct tsdb *db = open_with(test_dir(), &clock, 0, 1 << 20);
+    CHECK(db);
+    CHECK(append_numbered(db, 0, 2000));
+    tsdb_stats(db, &s);
+    CHECK(s.exemplars > 100 && s.exemplars < 2000 && s.exemplar_bytes <= (1 << 20) / EXEMPLARS_PART);
+    CHECK_EQ(numbered(db, &a), s.exemplars);
+    tsdb_close(db);
 }
