@@ -20,7 +20,7 @@ static const int64_t TWO_HOURS_MS = INT64_C(2) * 3600 * 1000;
 static const int64_t BLOCK_RANGE_MS_MAX = INT64_C(31) * 86400 * 1000;
 
 struct export_flags {
-    bool blocks, openmetrics, thanos, allow_overlap, help;
+    bool blocks, openmetrics, thanos, allow_overlap, starts, help;
     struct str data, path, to, from, until, match, tenant;
     struct flag_list labels;
     int64_t block_range_ms;
@@ -41,6 +41,8 @@ static const struct flag table[] = {
     {"tenant", FLAG_STR, AT(tenant), "anonymous", "whose samples"},
     {"block-range", FLAG_DURATION, AT(block_range_ms), "2h", "span of one block, a multiple of 2h"},
     {"allow-overlap", FLAG_BOOL, AT(allow_overlap), "", "even beside blocks of the same time in the folder"},
+    {"start-timestamps", FLAG_BOOL, AT(starts), "",
+     "keep them: in chunks that Prometheus reads since 3.14, or as st@SECONDS in the text"},
     {"thanos", FLAG_BOOL, AT(thanos), "", "add the section to meta.json that Thanos looks for"},
     {"label", FLAG_LIST, AT(labels), "", "NAME=VALUE, an external label for Thanos; may be repeated"},
     {"help", FLAG_BOOL, AT(help), "", "this text"},
@@ -55,7 +57,8 @@ struct export
     struct snapshot_use snapshot;
     struct tsdb *db;
     struct query_ctx q;
-    ts_ms start_ms, end_ms;
+    ts_ms from_ms, until_ms; /* as asked for: exemplars may be older than the first sample */
+    ts_ms start_ms, end_ms;  /* and where there are samples */
     struct matcher *matchers;
     size_t matcher_count;
     struct label labels[FLAG_LIST_MAX];
@@ -114,8 +117,11 @@ static enum err store_open_at(struct export *x, struct str dir, struct err_info 
     if (!dir_is(path.p)) {
         return err_set(info, ERR_NOT_FOUND, "there is no metrics store in %s", path.p);
     }
-    struct tsdb_options o = {
-        .dir = path.p, .durability = DURABILITY_OS, .retention_ms = CENTURIES_MS, .no_housekeeping = true};
+    struct tsdb_options o = {.dir = path.p,
+                             .durability = DURABILITY_OS,
+                             .retention_ms = CENTURIES_MS,
+                             .exemplars_max = INT64_MAX,
+                             .no_housekeeping = true};
     return tsdb_open(&o, &x->db, info);
 }
 
@@ -142,8 +148,8 @@ static enum err range_take(struct export *x, struct err_info *info)
     if (s.oldest_time > s.newest_time) {
         return err_set(info, ERR_NOT_FOUND, "the store is empty");
     }
-    x->start_ms = x->start_ms > s.oldest_time ? x->start_ms : s.oldest_time;
-    x->end_ms = x->end_ms < s.newest_time ? x->end_ms : s.newest_time;
+    x->start_ms = x->from_ms > s.oldest_time ? x->from_ms : s.oldest_time;
+    x->end_ms = x->until_ms < s.newest_time ? x->until_ms : s.newest_time;
     return x->start_ms <= x->end_ms
                ? ERR_OK
                : err_set(info, ERR_NOT_FOUND, "no samples in the range: the store has %s to %s",
@@ -155,11 +161,11 @@ static enum err range_take(struct export *x, struct err_info *info)
 static enum err flags_take(struct export *x, struct err_info *info)
 {
     const struct export_flags *f = x->f;
-    x->start_ms = INT64_MIN;
-    x->end_ms = INT64_MAX;
-    enum err e = f->from.n ? units_prom_time_parse(f->from, &x->start_ms, info) : ERR_OK;
-    e = e == ERR_OK && f->until.n ? units_prom_time_parse(f->until, &x->end_ms, info) : e;
-    if (e == ERR_OK && x->start_ms > x->end_ms) {
+    x->from_ms = INT64_MIN;
+    x->until_ms = INT64_MAX;
+    enum err e = f->from.n ? units_prom_time_parse(f->from, &x->from_ms, info) : ERR_OK;
+    e = e == ERR_OK && f->until.n ? units_prom_time_parse(f->until, &x->until_ms, info) : e;
+    if (e == ERR_OK && x->from_ms > x->until_ms) {
         e = err_set(info, ERR_INVALID, "--from=%.*s is after --until=%.*s", STR_FMT(f->from),
                     STR_FMT(f->until));
     }
@@ -213,6 +219,7 @@ static enum err blocks_write(struct export *x, struct err_info *info)
         .span_ms = x->f->block_range_ms,
         .matchers = x->matchers,
         .matcher_count = x->matcher_count,
+        .starts = x->f->starts,
         .allow_overlap = x->f->allow_overlap,
         .extra = {.thanos = x->f->thanos, .labels = x->labels, .label_count = x->label_count},
         .progress = progress,
@@ -225,8 +232,9 @@ static enum err blocks_write(struct export *x, struct err_info *info)
                      clock_format_rfc3339(r.min_ts * NS_PER_MS, from, sizeof(from)),
                      clock_format_rfc3339(r.max_ts * NS_PER_MS, to, sizeof(to)));
     }
-    if (r.starts) {
-        (void)printf("%llu samples have a start timestamp, for which blocks have no room\n",
+    if (r.starts && !x->f->starts) {
+        (void)printf("%llu samples have a start timestamp: --start-timestamps writes it, for Prometheus 3.14 "
+                     "or newer\n",
                      (unsigned long long)r.starts);
     }
     return e;
@@ -237,17 +245,27 @@ static enum err text_write(struct export *x, struct err_info *info)
     static char word[] = "metrics";
     struct dump_written r = {0};
     const struct dump_write_options o = {.path = x->f->to.p,
-                                         .start_ms = x->start_ms,
-                                         .end_ms = x->end_ms,
+                                         .start_ms = x->from_ms,
+                                         .end_ms = x->until_ms,
                                          .matchers = x->matchers,
                                          .matcher_count = x->matcher_count,
+                                         .starts = x->f->starts,
                                          .progress = progress,
                                          .ctx = word};
     enum err e = dump_write(tsdb_source(x->db), &x->q, &o, &r, info);
     progress_end();
     if (e == ERR_OK) {
-        (void)fprintf(stderr, "exported %llu samples of %llu series\n", (unsigned long long)r.samples,
+        (void)fprintf(stderr, "exported %llu samples and %llu exemplars of %llu series\n",
+                      (unsigned long long)r.samples, (unsigned long long)r.exemplars,
                       (unsigned long long)r.series);
+    }
+    if (e == ERR_OK && r.exemplars_left) {
+        (void)fprintf(stderr, "%llu exemplars are left out: they have no sample of their own in the text\n",
+                      (unsigned long long)r.exemplars_left);
+    }
+    if (e == ERR_OK && r.starts_left) {
+        (void)fprintf(stderr, "%llu samples have a start timestamp: --start-timestamps writes it\n",
+                      (unsigned long long)r.starts_left);
     }
     if (e == ERR_OK && r.histograms + r.stale) {
         (void)fprintf(stderr, "the text cannot hold %llu native histograms and %llu staleness markers\n",

@@ -246,6 +246,20 @@ static enum err cut_timestamp(struct line *l, ts_ms *ret_ts)
     return ERR_OK;
 }
 
+/* "st@SECONDS": when the counter began to count. */
+static enum err cut_start(struct line *l, struct exposition_item *item)
+{
+    if (!l->parser->starts_inline || l->end - l->p < 3 || memcmp(l->p, "st@", 3) != 0) {
+        return ERR_OK;
+    }
+    l->p += 3;
+    enum err e = cut_timestamp(l, &item->start_ts);
+    if (!e) {
+        (void)skip_separator(l);
+    }
+    return e;
+}
+
 /* " # {labels} value [timestamp]" */
 static enum err cut_exemplar(struct line *l, struct exposition_item *item)
 {
@@ -329,6 +343,10 @@ static enum err sample(struct line *l, struct exposition_item *item)
             return e;
         }
         (void)skip_separator(l);
+        e = cut_start(l, item);
+        if (e) {
+            return e;
+        }
     }
     if (l->parser->format == EXPOSITION_OPENMETRICS && l->p < l->end && *l->p == '#') {
         e = cut_exemplar(l, item);

@@ -33,6 +33,8 @@ struct exposition_parser {
     size_t pos;
     unsigned line;
     bool eof_seen;
+    bool starts_inline; /* OpenMetrics: "st@SECONDS" behind a timestamp, as 2.0 has it; set after
+                           exposition_init */
     struct str family;  /* of the last TYPE, HELP or UNIT */
     bool comments_only; /* samples are passed over unread; set after exposition_init */
     struct str expect;  /* a hint, set before each call: the series the next sample is likely to be of */
@@ -51,6 +53,7 @@ struct exposition_item {
     double value;      /* SAMPLE; any NaN is the normal NaN */
     bool has_ts;
     ts_ms ts;
+    ts_ms start_ts; /* where starts_inline; 0 = none */
     bool has_exemplar;
     struct str exemplar_raw; /* "{...}" as written */
     double exemplar_value;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """cairn import openmetrics and text, cairn export: what goes in comes out, to the bit, and Debian's promtool and Prometheus
-read it. Killed, repeated, on a disk that is full, with wrong flags. PROMETHEUS names another Prometheus to serve the export.
+read it. Killed, repeated, on a disk that is full, with wrong flags. PROMETHEUS names another Prometheus to serve the export, PROMTOOL a promtool of 3.14 or newer to read start timestamps.
 """
 import gzip
 import json
@@ -226,6 +226,43 @@ def export_text(cases, dir, data):
                 and "metric_1{" in piped.stdout and "metric_2" not in piped.stdout, piped.stderr)
 
 
+SIDES = f"""# HELP reqs_total Requests.
+# TYPE reqs_total counter
+reqs_total{{instance="a",job="x"}} 1 {T0}.5 st@{T0 - 100}.25 # {{s="q\\"x",trace_id="abc"}} 0.5 {T0}.125
+reqs_total{{instance="a",job="x"}} 2 {T0 + 15}.5 st@{T0 - 100}.25
+reqs_total{{instance="a",job="x"}} 5 {T0 + 30}.5 st@{T0 + 20} # {{}} 7 {T0 + 29}
+reqs_total{{instance="a",job="x"}} 6 {T0 + 45}.5 st@{T0 + 20} # {{trace_id="of the same scrape"}} 8 {T0 + 29}
+up{{instance="a",job="x"}} 1 {T0}.5
+# EOF
+"""
+
+
+def sides(cases, dir):
+    """Exemplars, start timestamps and metadata go out as they came in."""
+    with open(f"{dir}/sides.om", "w", encoding="utf-8") as f:
+        f.write(SIDES)
+    plain = re.sub(r" st@\S+", "", SIDES)
+    into = cairn("import", "openmetrics", f"--data={dir}/s", f"{dir}/sides.om")
+    out = cairn("export", "--openmetrics", "--start-timestamps", f"--data={dir}/s", "--to=-")
+    cases.check("exemplars, start timestamps and metadata come out as text", into.returncode == 0 and out.stdout == SIDES
+                and "3 exemplars of 2 series" in out.stderr, (into, out))
+    out = cairn("export", "--openmetrics", f"--data={dir}/s", "--to=-")
+    cases.check("text that OpenMetrics 1.0 allows has no start timestamps, and that is said",
+                out.stdout == plain and "4 samples have a start timestamp" in out.stderr, out)
+    out = cairn("export", "--prometheus-blocks", f"--data={dir}/s", f"--to={dir}/s-out")
+    cases.check("blocks for every Prometheus have none", out.returncode == 0 and "4 samples have a start" in out.stdout
+                and len(dumped(f"{dir}/s-out")) == 2, out)
+    out = cairn("export", "--prometheus-blocks", "--start-timestamps", f"--data={dir}/s", f"--to={dir}/s-starts")
+    back = cairn("import", "prometheus", f"--from={dir}/s-starts", f"--data={dir}/s2")
+    text = cairn("export", "--openmetrics", "--start-timestamps", f"--data={dir}/s2", "--to=-")
+    cases.check("start timestamps come back from blocks that have them", out.returncode == 0 and back.returncode == 0
+                and text.stdout == re.sub(r" # \{.*| *# (HELP|TYPE).*\n", "", SIDES), (out, back, text))
+    if "PROMTOOL" in os.environ:  # one that is new enough
+        new = subprocess.run([os.environ["PROMTOOL"], "tsdb", "dump", f"{dir}/s-starts"], capture_output=True, text=True, timeout=60)
+        old = promtool("dump", f"{dir}/s-out")
+        cases.check("a new promtool reads those", new.returncode == 0 and new.stdout == old.stdout, (new, old))
+
+
 def export_errors(cases, dir):
     def refused(name, status, *words, args=(), to="new"):
         out = cairn("export", "--prometheus-blocks", f"--data={dir}/a", f"--to={dir}/{to}", *args)
@@ -347,6 +384,7 @@ def main():
         exports(cases, dir, data)
         cases.run("a choice", export_choice, cases, dir, data)
         cases.run("text out", export_text, cases, dir, data)
+        cases.run("exemplars and start timestamps", sides, cases, dir)
         export_errors(cases, dir)
         cases.run("an export that is cut off", export_cut_off, cases, dir, data)
         cases.run("a running program", running, cases, dir)

@@ -146,7 +146,7 @@ static enum err sample_add(struct dump *d, const struct exposition_item *item, s
         return err_set(info, ERR_INVALID, "the sample of %.*s has no timestamp: it has no place in the past",
                        STR_FMT(item->raw));
     }
-    struct tsdb_bulk_sample s = {.ts = item->ts, .value = item->value};
+    struct tsdb_bulk_sample s = {.ts = item->ts, .start_ts = item->start_ts, .value = item->value};
     enum err e = series_of(d, item->raw, &series, info);
     e = e == ERR_OK ? tsdb_bulk_add(d->to->bulk, series, &s, 1, info) : e;
     e = e == ERR_OK && item->has_exemplar ? exemplar_note(d, item, info) : e;
@@ -223,6 +223,7 @@ enum err dump_read(const struct dump_target *t, const char *path, enum expositio
     arena_init(&d.scratch, 0, NULL);
     arena_init(&d.side, 0, NULL);
     exposition_init(&d.parser, format, STR(""));
+    d.parser.starts_inline = true;
     enum err e = dump_input_open(&in, path, reterr_info);
     if (e == ERR_OK) {
         e = side_new(&d) == ERR_OK ? lines_read(&d, &in, reterr_info) : no_memory(reterr_info);

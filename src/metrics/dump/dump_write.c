@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/num.h"
 #include "disk/file.h"
+#include "metrics/dump/dump_exemplars.h"
 #include "metrics/dump/limits.h"
 #include "metrics/model/value.h"
 
@@ -19,6 +20,7 @@ struct writer {
     int fd;
     struct buf text;   /* not yet written */
     struct buf series; /* the series at hand as text */
+    struct dump_exemplars exemplars;
     struct dump_written written;
     struct err_info *info;
 };
@@ -54,6 +56,18 @@ static void quoted(struct buf *b, struct str s)
     buf_char(b, '"');
 }
 
+/* a="b"; a name that is no identifier is quoted. */
+static void label_format(struct buf *b, struct label l)
+{
+    if (label_name_is_legacy(l.name)) {
+        buf_str(b, l.name);
+    } else {
+        quoted(b, l.name);
+    }
+    buf_char(b, '=');
+    quoted(b, l.value);
+}
+
 /* name{a="b",c="d"}; names that are no identifiers are quoted, the metric's inside the braces. */
 static void series_format(struct buf *b, struct labels ls)
 {
@@ -70,15 +84,9 @@ static void series_format(struct buf *b, struct labels ls)
         any = true;
         if (str_eq(ls.l[i].name, LABEL_METRIC_NAME)) {
             quoted(b, name);
-            continue;
-        }
-        if (label_name_is_legacy(ls.l[i].name)) {
-            buf_str(b, ls.l[i].name);
         } else {
-            quoted(b, ls.l[i].name);
+            label_format(b, ls.l[i]);
         }
-        buf_char(b, '=');
-        quoted(b, ls.l[i].value);
     }
     buf_c(b, any ? "} " : " ");
 }
@@ -94,44 +102,114 @@ static void time_format(struct buf *b, ts_ms ts)
     buf_append(b, text, num_f64_format(text, s, 'f'));
 }
 
-static void sample_format(struct writer *w, ts_ms ts, double v)
+static void number_format(struct buf *b, double v)
 {
     char text[NUM_F64_BYTES_MAX];
+    buf_append(b, text, num_f64_format(text, v, 'g'));
+}
+
+/* " # {a="b"} value seconds" */
+static void exemplar_format(struct buf *b, const struct metric_exemplar *x)
+{
+    buf_c(b, " # ");
+    buf_char(b, '{');
+    for (size_t i = 0; i < x->labels.n; i++) {
+        buf_c(b, i ? "," : "");
+        label_format(b, x->labels.l[i]);
+    }
+    buf_c(b, "} ");
+    number_format(b, x->value);
+    buf_char(b, ' ');
+    time_format(b, x->ts);
+}
+
+static void sample_format(struct writer *w, ts_ms ts, double v, ts_ms start, const struct metric_exemplar *x)
+{
     buf_str(&w->text, buf_view(&w->series));
-    buf_append(&w->text, text, num_f64_format(text, v, 'g'));
+    number_format(&w->text, v);
     buf_char(&w->text, ' ');
     time_format(&w->text, ts);
+    if (start && w->o->starts) {
+        buf_c(&w->text, " st@");
+        time_format(&w->text, start);
+    }
+    if (x) {
+        exemplar_format(&w->text, x);
+    }
+    w->written.starts_left += start && !w->o->starts;
+    w->written.exemplars += x != NULL;
+    w->written.samples++;
     buf_char(&w->text, '\n');
+}
+
+/* Whether the text has the sample. */
+static bool sample_wanted(struct writer *w, ts_ms ts, const struct metric_series *s, uint32_t i, bool count)
+{
+    if (ts < w->o->start_ms || ts > w->o->end_ms) {
+        return false;
+    }
+    bool histogram = s->histograms && s->histograms[i], stale = !histogram && is_stale_nan(s->values[i]);
+    w->written.histograms += histogram && count;
+    w->written.stale += stale && count;
+    return !histogram && !stale;
+}
+
+/* Which exemplar goes with which sample: with the first that is not older and has none yet; those that find
+ * none push the others to earlier ones. `places` gets the samples' places among those that
+ * are written. Returns how many from the front have no sample. */
+static size_t exemplars_place(struct writer *w, const ts_ms *ts, const struct metric_series *s,
+                              const struct metric_exemplar_series *x, uint32_t *places)
+{
+    uint32_t written = 0;
+    size_t at = 0;
+    for (uint32_t i = 0; i < s->count; i++) {
+        ts_ms t = ts[s->clock_first + i];
+        if (sample_wanted(w, t, s, i, false)) {
+            if (at < x->exemplar_count && x->exemplars[at].ts <= t) {
+                places[at++] = written;
+            }
+            written++;
+        }
+    }
+    while (at < x->exemplar_count) {
+        places[at++] = written;
+    }
+    size_t k = x->exemplar_count;
+    for (uint32_t end = written; k > 0 && end > 0; k--) {
+        places[k - 1] = places[k - 1] < end ? places[k - 1] : end - 1;
+        end = places[k - 1];
+    }
+    return k;
 }
 
 static enum err series_write(struct writer *w, const struct metric_batch *b, const struct metric_series *s)
 {
-    bool any = false;
+    static const struct metric_exemplar_series none;
+    const struct metric_exemplar_series *x = dump_exemplars_of(&w->exemplars, s->labels);
+    struct arena a AUTO_ARENA = {0};
+    x = x ? x : &none;
+    uint32_t *places = arena_array(&a, x->exemplar_count + 1, sizeof(*places));
+    if (!places) {
+        return err_set(w->info, ERR_OOM, "no memory to write a dump");
+    }
+    size_t next = x->exemplar_count ? exemplars_place(w, b->ts, s, x, places) : 0;
+    uint32_t written = 0;
+    enum err e = ERR_OK;
     buf_reset(&w->series);
     series_format(&w->series, s->labels);
-    for (uint32_t i = 0; i < s->count; i++) {
+    for (uint32_t i = 0; e == ERR_OK && i < s->count; i++) {
         ts_ms ts = b->ts[s->clock_first + i];
-        if (ts < w->o->start_ms || ts > w->o->end_ms) {
+        if (!sample_wanted(w, ts, s, i, true)) {
             continue;
         }
-        if (s->histograms && s->histograms[i]) {
-            w->written.histograms++;
-        } else if (is_stale_nan(s->values[i])) {
-            w->written.stale++;
-        } else {
-            sample_format(w, ts, s->values[i]);
-            w->written.samples++;
-            any = true;
-        }
-        if (w->text.n > DUMP_WINDOW_BYTES) {
-            enum err e = flush(w);
-            if (e != ERR_OK) {
-                return e;
-            }
-        }
+        bool with = next < x->exemplar_count && places[next] == written;
+        written++;
+        sample_format(w, ts, s->values[i], s->start_ts ? s->start_ts[i] : 0,
+                      with ? &x->exemplars[next++] : NULL);
+        e = w->text.n > DUMP_WINDOW_BYTES ? flush(w) : ERR_OK;
     }
-    w->written.series += any;
-    return ERR_OK;
+    w->written.series += written > 0;
+    return e;
 }
 
 /* TYPE and HELP where the store has them under the metric's own name. */
@@ -193,7 +271,10 @@ static enum err metrics_write(struct writer *w)
                                       .matcher_count = w->o->matcher_count,
                                       .start_ms = w->o->start_ms,
                                       .end_ms = w->o->end_ms};
-    enum err e = w->src->ops->label_values(w->src, w->q, LABEL_METRIC_NAME, &sel, 0, &a, &names, w->info);
+    enum err e = dump_exemplars_load(&w->exemplars, w->src, w->q, &sel, w->info);
+    e = e != ERR_OK
+            ? e
+            : w->src->ops->label_values(w->src, w->q, LABEL_METRIC_NAME, &sel, 0, &a, &names, w->info);
     for (size_t i = 0; e == ERR_OK && i < names.n; i++) {
         e = metric_write(w, names.items[i]);
         if (w->o->progress) {
@@ -244,6 +325,8 @@ enum err dump_write(struct metric_source *src, struct query_ctx *q, const struct
     }
     enum err e = strcmp(o->path, "-") == 0 ? metrics_write(&w) : file_written(&w, o->path);
     mem_free(w.matchers);
+    w.written.exemplars_left = w.exemplars.exemplars - w.written.exemplars;
+    dump_exemplars_done(&w.exemplars);
     buf_done(&w.text);
     buf_done(&w.series);
     *ret_written = w.written;

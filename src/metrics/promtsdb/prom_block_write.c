@@ -64,7 +64,7 @@ static enum err folder_make(struct prom_block_writer *w, const char *dir, struct
     return e == ERR_OK ? prom_out_open(&w->waiting, path, info) : e;
 }
 
-enum err prom_block_writer_new(const char *dir, struct prom_block_writer **ret_w,
+enum err prom_block_writer_new(const char *dir, bool with_starts, struct prom_block_writer **ret_w,
                                struct err_info *reterr_info)
 {
     struct prom_block_writer *w = mem_zalloc(sizeof(*w));
@@ -76,6 +76,7 @@ enum err prom_block_writer_new(const char *dir, struct prom_block_writer **ret_w
     w->stats.max_ts = INT64_MIN;
     prom_symbols_init(&w->symbols);
     enum err e = prom_chunk_encoder_init(&w->encoder);
+    w->encoder.with_starts = with_starts;
     e = e == ERR_OK ? folder_make(w, dir, reterr_info) : out_of_memory(reterr_info);
     if (e != ERR_OK) {
         prom_block_writer_free(w);

@@ -14,7 +14,7 @@ struct prom_block_writer;
 struct prom_block_stats {
     char ulid[PROM_ULID_BYTES + 1];
     uint64_t series, chunks, floats, histograms;
-    uint64_t starts;      /* start timestamps, for which the format has no room */
+    uint64_t starts;      /* samples that have a start timestamp */
     ts_ms min_ts, max_ts; /* of the samples */
 };
 
@@ -24,8 +24,9 @@ struct prom_block_extra {       /* of meta.json */
     size_t label_count;
 };
 
-/* A new block below dir, which exists. Errors: IO, NO_SPACE, DENIED, OOM. */
-MUST_USE enum err prom_block_writer_new(const char *dir, struct prom_block_writer **ret_w,
+/* A new block below dir, which exists. with_starts: start timestamps are written, in chunks that Prometheus
+ * reads since 3.14; else they are left out. Errors: IO, NO_SPACE, DENIED, OOM. */
+MUST_USE enum err prom_block_writer_new(const char *dir, bool with_starts, struct prom_block_writer **ret_w,
                                         struct err_info *reterr_info);
 /* Removes what is not finished. Accepts NULL. */
 void prom_block_writer_free(struct prom_block_writer *w);

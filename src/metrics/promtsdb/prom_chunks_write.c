@@ -25,8 +25,19 @@ struct samples {
     const ts_ms *ts;
     const double *values;
     const struct histogram *const *histograms; /* may be NULL */
+    const ts_ms *starts;                       /* NULL: none are written */
     size_t n;
 };
+
+static bool any_start(const struct samples *s, size_t from, size_t n)
+{
+    for (size_t i = from; s->starts && i < from + n; i++) {
+        if (s->starts[i]) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static const struct histogram *histogram_at(const struct samples *s, size_t i)
 {
@@ -54,8 +65,13 @@ static size_t floats_encode(struct prom_chunk_encoder *c, const struct samples *
         n++;
     }
     buf_reset(&c->data);
-    prom_chunk_xor(&c->data, s->ts + from, s->values + from, n);
-    chunk_append(c, s, from, n, PROM_CHUNK_XOR, out);
+    bool starts = any_start(s, from, n);
+    if (starts) {
+        prom_chunk_xor2(&c->data, s->ts + from, s->starts + from, s->values + from, n);
+    } else {
+        prom_chunk_xor(&c->data, s->ts + from, s->values + from, n);
+    }
+    chunk_append(c, s, from, n, starts ? PROM_CHUNK_XOR2 : PROM_CHUNK_XOR, out);
     return n;
 }
 
@@ -112,34 +128,47 @@ static uint8_t header_hint(const struct histogram *h, const struct histogram *be
     return histogram_reset_since(h, before) ? HRESET_YES : HRESET_NO;
 }
 
+/* How many histograms from `from` on make a chunk. */
+static size_t histograms_count(const struct samples *s, size_t from)
+{
+    size_t n = 1;
+    while (from + n < s->n && n < PROM_CHUNK_SAMPLES_MAX &&
+           continues(s->histograms[from], s->histograms[from + n - 1], histogram_at(s, from + n))) {
+        n++;
+    }
+    return n;
+}
+
+static enum prom_chunk_encoding histogram_encoding(bool is_float, bool starts)
+{
+    return is_float ? starts ? PROM_CHUNK_FLOAT_HISTOGRAM_ST : PROM_CHUNK_FLOAT_HISTOGRAM
+           : starts ? PROM_CHUNK_HISTOGRAM_ST
+                    : PROM_CHUNK_HISTOGRAM;
+}
+
 static enum err histograms_encode(struct prom_chunk_encoder *c, const struct samples *s, size_t from,
                                   struct buf *out, size_t *ret_n)
 {
-    const struct histogram *first = s->histograms[from], *last = first;
-    struct wire_histogram w = {0};
-    size_t n = 1;
+    const struct histogram *first = s->histograms[from];
+    size_t n = histograms_count(s, from);
+    bool starts = any_start(s, from, n);
     buf_reset(&c->data);
-    arena_reset(&c->scratch);
-    enum err e = histogram_to_wire(&c->scratch, first, s->ts[from], &w);
-    if (e != ERR_OK) {
-        return e;
-    }
-    w.reset_hint = header_hint(first, from > 0 ? histogram_at(s, from - 1) : NULL);
-    prom_histogram_chunk_begin(c->histograms, &c->data, &w);
-    for (; from + n < s->n && n < PROM_CHUNK_SAMPLES_MAX; n++) {
-        const struct histogram *h = histogram_at(s, from + n);
-        if (!continues(first, last, h)) {
-            break;
-        }
+    for (size_t i = from; i < from + n; i++) {
+        struct wire_histogram w = {0};
         arena_reset(&c->scratch);
-        e = histogram_to_wire(&c->scratch, h, s->ts[from + n], &w);
+        enum err e = histogram_to_wire(&c->scratch, s->histograms[i], s->ts[i], &w);
         if (e != ERR_OK) {
             return e;
         }
-        prom_histogram_chunk_add(c->histograms, &w);
-        last = h;
+        w.start_ts = starts ? s->starts[i] : 0;
+        if (i > from) {
+            prom_histogram_chunk_add(c->histograms, &w);
+        } else {
+            w.reset_hint = header_hint(first, from > 0 ? histogram_at(s, from - 1) : NULL);
+            prom_histogram_chunk_begin(c->histograms, &c->data, &w, starts);
+        }
     }
-    chunk_append(c, s, from, n, first->is_float ? PROM_CHUNK_FLOAT_HISTOGRAM : PROM_CHUNK_HISTOGRAM, out);
+    chunk_append(c, s, from, n, histogram_encoding(first->is_float, starts), out);
     *ret_n = n;
     return ERR_OK;
 }
@@ -150,6 +179,7 @@ enum err prom_chunks_encode(struct prom_chunk_encoder *c, const ts_ms *ts, const
     const struct samples all = {.ts = ts + s->clock_first + from,
                                 .values = s->values + from,
                                 .histograms = s->histograms ? s->histograms + from : NULL,
+                                .starts = c->with_starts && s->start_ts ? s->start_ts + from : NULL,
                                 .n = n};
     for (size_t i = 0; i < n;) {
         size_t took = 0;

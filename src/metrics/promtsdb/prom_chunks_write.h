@@ -16,6 +16,8 @@ struct prom_chunk_encoder {
     struct arena scratch;
     struct prom_histogram_chunk *histograms;
     struct buf data; /* of the chunk at hand */
+    bool
+        with_starts; /* chunks with start timestamps where there are any; set after prom_chunk_encoder_init */
 };
 
 MUST_USE enum err prom_chunk_encoder_init(struct prom_chunk_encoder *c);
@@ -23,7 +25,7 @@ void prom_chunk_encoder_done(struct prom_chunk_encoder *c);
 
 struct prom_encoded {
     uint64_t chunks, floats, histograms;
-    uint64_t starts; /* samples whose start timestamp is left out */
+    uint64_t starts; /* samples that have a start timestamp */
 };
 
 /* Appends the samples [from, from + n) of s, whose times are ts, to out; adds to *counts. Errors: OOM. */

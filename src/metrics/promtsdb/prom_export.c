@@ -83,7 +83,7 @@ static enum err span_export(struct metric_source *src, struct query_ctx *q,
 {
     struct prom_block_writer *w = NULL;
     struct prom_block_stats s = {0};
-    enum err e = prom_block_writer_new(o->dir, &w, info);
+    enum err e = prom_block_writer_new(o->dir, o->starts, &w, info);
     e = e == ERR_OK ? batches_add(src, q, o, from, to, w, info) : e;
     e = e == ERR_OK ? prom_block_writer_finish(w, &o->extra, &s, info) : e;
     prom_block_writer_free(w);

@@ -10,6 +10,7 @@ struct prom_export_options {
     int64_t span_ms;                /* of one block; 0 = two hours */
     const struct matcher *matchers; /* may be none */
     size_t matcher_count;
+    bool starts;        /* write start timestamps: prom_block_writer_new */
     bool allow_overlap; /* with blocks that are in the folder */
     struct prom_block_extra extra;
     /* May be NULL; spans done and in all. */
@@ -18,7 +19,7 @@ struct prom_export_options {
 };
 
 struct prom_export_result {
-    uint64_t blocks, samples, starts; /* starts: samples whose start timestamp is left out */
+    uint64_t blocks, samples, starts; /* starts: samples that have a start timestamp */
     ts_ms min_ts, max_ts;
 };
 

@@ -23,6 +23,7 @@ enum {
 #define HOURS_MS(n) ((n)*INT64_C(3600000))
 
 struct data {
+    bool starts; /* the blocks have them */
     struct array_series series[SERIES];
     struct label labels[SERIES][LABELS];
     char names[SERIES][32], hosts[SERIES][32];
@@ -105,8 +106,9 @@ static void series_fill(struct data *d, struct rng *r, size_t i)
     ts_ms *ts = arena_array(&d->a, SAMPLES, sizeof(*ts));
     double *values = arena_array(&d->a, SAMPLES, sizeof(*values));
     const struct histogram **histograms = i % 3 ? arena_zarray(&d->a, SAMPLES, sizeof(*histograms)) : NULL;
+    ts_ms *starts = i % 6 < 4 ? arena_zarray(&d->a, SAMPLES, sizeof(*starts)) : NULL;
     const struct histogram *before = NULL;
-    ts_ms t = T0 + (ts_ms)rng_below(r, 100000);
+    ts_ms t = T0 + (ts_ms)rng_below(r, 100000), first = t;
     for (size_t k = 0; k < SAMPLES; k++) {
         t += i % 5 == 0 ? 15000 : 1 + (ts_ms)rng_below(r, i % 7 == 1 ? 3000000 : 30000);
         ts[k] = t;
@@ -114,8 +116,14 @@ static void series_fill(struct data *d, struct rng *r, size_t i)
         if (histograms && (i % 3 == 2 || rng_below(r, 50))) { /* of series 1, 4, ...: floats in between */
             histograms[k] = before = random_histogram(&d->a, r, before, i % 2 == 0);
         }
+        if (starts) { /* one for all, seldom another, another each time, or none in between */
+            starts[k] = i % 6 == 0 || (k && rng_below(r, i % 6 == 1 ? 100 : 2))
+                            ? (k ? starts[k - 1] : first - 1000)
+                            : (i % 6 == 3 && rng_below(r, 2) ? 0 : t - (ts_ms)rng_below(r, 100000));
+        }
     }
-    *s = (struct array_series){.ts = ts, .values = values, .histograms = histograms, .n = SAMPLES};
+    *s = (struct array_series){
+        .ts = ts, .values = values, .histograms = histograms, .start_ts = starts, .n = SAMPLES};
 }
 
 static struct data *data_new(uint64_t seed)
@@ -172,7 +180,7 @@ static bool value_good(const struct array_series *s, size_t i, const struct prom
 }
 
 /* Compares the chunks of a series of a block with the data from *at on. */
-static bool chunks_good(const struct prom_block *b, const struct prom_series *in,
+static bool chunks_good(const struct data *d, const struct prom_block *b, const struct prom_series *in,
                         const struct array_series *s, size_t *at, uint64_t *last_ref)
 {
     struct arena a AUTO_ARENA = {0};
@@ -189,7 +197,9 @@ static bool chunks_good(const struct prom_block *b, const struct prom_series *in
         }
         *last_ref = m->ref;
         for (size_t k = 0; k < got.n; k++, ++*at) {
-            if (*at >= s->n || s->ts[*at] != got.ts[k] || !value_good(s, *at, &got, k)) {
+            ts_ms start = *at < s->n && d->starts && s->start_ts ? s->start_ts[*at] : 0;
+            if (*at >= s->n || s->ts[*at] != got.ts[k] || !value_good(s, *at, &got, k) ||
+                start != (got.starts ? got.starts[k] : 0)) {
                 return false;
             }
         }
@@ -223,7 +233,7 @@ static bool block_good(const struct data *d, const struct prom_block *b, size_t 
         }
         size_t k = series_find(d, in.labels), from = k < SERIES ? at[k] : 0;
         if (k == SIZE_MAX || (i && labels_cmp(before, in.labels) >= 0) ||
-            !chunks_good(b, &in, &d->series[k], &at[k], &last_ref)) {
+            !chunks_good(d, b, &in, &d->series[k], &at[k], &last_ref)) {
             return false;
         }
         samples += at[k] - from;
@@ -237,7 +247,8 @@ static enum err export_to(struct data *d, const char *dir, ts_ms from, ts_ms to,
 {
     struct err_info info = {0};
     struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
-    const struct prom_export_options o = {.dir = dir, .start_ms = from, .end_ms = to, .span_ms = span};
+    const struct prom_export_options o = {
+        .dir = dir, .start_ms = from, .end_ms = to, .span_ms = span, .starts = d->starts};
     return prom_export(&d->source.source, &q, &o, r, &info);
 }
 
@@ -245,6 +256,7 @@ TEST(every_sample_comes_back_from_the_blocks_in_the_order_prometheus_wants)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct data *d = data_new(test_seed() + seed);
+        d->starts = seed > 1;
         struct prom_export_result r = {0};
         struct prom_dir dir = {0};
         struct err_info info = {0};
@@ -253,6 +265,7 @@ TEST(every_sample_comes_back_from_the_blocks_in_the_order_prometheus_wants)
         (void)snprintf(path, sizeof(path), "%s/all-%d", test_dir(), (int)seed);
         CHECK_OK(export_to(d, path, T0, T0 + HOURS_MS(1000), seed == 3 ? HOURS_MS(24) : 0, &r));
         CHECK_EQ(r.samples, SERIES * SAMPLES);
+        CHECK(r.starts > SAMPLES);
         CHECK_OK(prom_dir_open(path, &dir, &info));
         CHECK_EQ(dir.bad_count, 0);
         CHECK_EQ(dir.n, r.blocks);
