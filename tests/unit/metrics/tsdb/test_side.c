@@ -120,6 +120,27 @@ TEST(exemplars_and_metadata_survive_restarts)
     tsdb_close(db);
 }
 
+TEST(a_snapshot_has_exemplars_and_metadata)
+{
+    char dir[256], copy[300];
+    struct arena a AUTO_ARENA;
+    struct clock clock;
+    clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
+    arena_init(&a, 0, NULL);
+    (void)snprintf(dir, sizeof(dir), "%s/live", test_dir());
+    (void)snprintf(copy, sizeof(copy), "%s/copy", test_dir());
+    struct tsdb *db = open_at(dir, &clock);
+    CHECK(db);
+    CHECK(append(db, "a", MODEL_T0, "1", "one"));
+    CHECK(append(db, "b", MODEL_T0 + 10000, "2", "one"));
+    CHECK_OK(tsdb_snapshot(db, copy, false, NULL));
+    tsdb_close(db);
+    db = open_at(copy, &clock);
+    CHECK(db);
+    CHECK_STR(shown(db, &a), "a=1@0 b=2@10 counter:one:bytes ");
+    tsdb_close(db);
+}
+
 enum {
     RING = 300
 };
