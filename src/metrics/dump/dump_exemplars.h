@@ -8,7 +8,7 @@ struct dump_exemplars {
     struct arena a;
     const struct metric_exemplar_series *rows;
     size_t n, exemplars; /* rows, and of all rows */
-    uint32_t *table; /* hash table of places + 1 */
+    uint32_t *table;     /* hash table of places + 1 */
     size_t table_cap;
 };
 
