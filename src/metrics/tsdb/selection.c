@@ -17,6 +17,8 @@ struct build {
     struct selection *s;
     struct query_ctx *q;
     struct block *b;
+    uint64_t block_number;
+    struct match_cache *matches;
     const struct matcher *matchers;
     size_t matcher_count;
     struct arena scratch; /* of one section */
@@ -107,6 +109,8 @@ static enum err part_fill(struct build *w, struct block_section *sec, struct sel
 {
     struct section_reader r;
     enum err e = section_open(&r, w->b, sec, &w->scratch);
+    r.cache = w->matches;
+    r.block = w->block_number;
     e = e == ERR_OK ? section_select(&r, w->matchers, w->matcher_count) : e;
     uint32_t count = e == ERR_OK ? chosen_count(&r) : 0;
     if (e != ERR_OK || count == 0) {
@@ -138,19 +142,19 @@ static enum err part_build(struct build *w, struct block_section *sec)
     return p->damaged ? ERR_OK : e;
 }
 
-static enum err selection_build(struct query_ctx *q, struct block *b, const struct matcher *m, size_t n,
-                                struct selection *s)
+static enum err selection_build(struct build *w)
 {
-    struct build w = {.s = s, .q = q, .b = b, .matchers = m, .matcher_count = n};
+    struct selection *s = w->s;
+    struct block *b = w->b;
     enum err e = ERR_OK;
-    arena_init(&w.scratch, 0, q->budget);
+    arena_init(&w->scratch, 0, w->q->budget);
     for (size_t i = 0; i < b->section_count && e == ERR_OK; i++) {
-        if (str_eq(b->sections[i].tenant, q->tenant)) {
-            e = part_build(&w, &b->sections[i]);
-            e = e == ERR_OK ? query_ctx_check(q, NULL) : e;
+        if (str_eq(b->sections[i].tenant, w->q->tenant)) {
+            e = part_build(w, &b->sections[i]);
+            e = e == ERR_OK ? query_ctx_check(w->q, NULL) : e;
         }
     }
-    arena_done(&w.scratch);
+    arena_done(&w->scratch);
     if (e == ERR_LIMIT && arena_err(&s->memory) == ERR_LIMIT) {
         memset(s->parts, 0, sizeof(s->parts));
         arena_done(&s->memory);
@@ -162,9 +166,9 @@ static enum err selection_build(struct query_ctx *q, struct block *b, const stru
 
 /* -- the cache ------------------------------------------------------------------------------------------- */
 
-void selection_cache_init(struct selection_cache *c, size_t bytes_max)
+void selection_cache_init(struct selection_cache *c, size_t bytes_max, struct match_cache *matches)
 {
-    *c = (struct selection_cache){.bytes_max = bytes_max};
+    *c = (struct selection_cache){.bytes_max = bytes_max, .matches = matches};
     mutex_init(&c->lock);
 }
 
@@ -289,7 +293,14 @@ enum err selection_get(struct selection_cache *c, struct query_ctx *q, struct bl
     if (!s) {
         return ERR_OOM;
     }
-    enum err e = selection_build(q, b, m, n, s);
+    struct build w = {.s = s,
+                      .q = q,
+                      .b = b,
+                      .block_number = block_number,
+                      .matches = c->matches,
+                      .matchers = m,
+                      .matcher_count = n};
+    enum err e = selection_build(&w);
     if (e != ERR_OK) {
         selection_unref(s);
         return e;

@@ -51,13 +51,14 @@ struct selection {
 };
 
 struct selection_cache {
-    struct mutex lock; /* guards all */
+    struct match_cache *matches; /* what expressions leave, where a selection is made; may be NULL */
+    struct mutex lock;           /* guards what follows */
     struct strmap by_key;
     struct selection *newest, *oldest;
     size_t bytes, bytes_max;
 };
 
-void selection_cache_init(struct selection_cache *c, size_t bytes_max);
+void selection_cache_init(struct selection_cache *c, size_t bytes_max, struct match_cache *matches);
 void selection_cache_done(struct selection_cache *c);
 size_t selection_cache_bytes(struct selection_cache *c);
 

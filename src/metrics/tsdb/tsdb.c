@@ -95,7 +95,8 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     staging_init(&db->staging, db->o.memory_bytes);
     uint64_t selections = db->o.memory_bytes / SELECTIONS_SHARE;
     selection_cache_init(&db->selections,
-                         selections < SELECTIONS_BYTES_MAX ? (size_t)selections : SELECTIONS_BYTES_MAX);
+                         selections < SELECTIONS_BYTES_MAX ? (size_t)selections : SELECTIONS_BYTES_MAX,
+                         &db->match_cache);
     for (size_t i = 0; i < PARTITIONS; i++) {
         mutex_init(&db->partitions[i].writer);
         mutex_init(&db->partitions[i].lock);
@@ -354,6 +355,7 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
     }
     mutex_unlock(&db->tenants_lock);
     struct match_cache_stats matches = match_cache_stats(&db->match_cache);
+    s.selection_bytes = selection_cache_bytes(&db->selections);
     s.match_cache_bytes = matches.bytes;
     s.match_cache_hits = matches.hits;
     s.match_cache_misses = matches.misses;

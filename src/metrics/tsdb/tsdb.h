@@ -69,6 +69,7 @@ struct tsdb_stats {
     uint64_t chunk_file_bytes;          /* scratch files of sealed chunks: on disk, mapped */
     uint64_t exemplars, exemplar_bytes; /* kept, of all tenants */
     uint64_t exemplars_max;             /* of a tenant */
+    uint64_t selection_bytes;           /* what selectors chose of blocks, remembered */
     uint64_t match_cache_bytes, match_cache_hits, match_cache_misses; /* what matchers left of blocks */
     uint64_t memory_bytes;                                            /* the promise */
     ts_ms min_time, max_time; /* of the head; INT64_MAX, INT64_MIN when empty */
