@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void parse(enum exposition_format format, struct str text)
+static void parse(enum exposition_format format, bool starts_inline, struct str text)
 {
     struct arena a AUTO_ARENA = {0};
     struct exposition_parser p;
@@ -15,6 +15,7 @@ static void parse(enum exposition_format format, struct str text)
     struct err_info info = {0};
     size_t events = 0;
     exposition_init(&p, format, text);
+    p.starts_inline = starts_inline;
     while (exposition_next(&p, &a, &event, &item, &info) == ERR_OK && event != EXPOSITION_END) {
         ASSERT(++events <= text.n + 1);
         if (event == EXPOSITION_SAMPLE) {
@@ -50,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = str_of((const char *)data, size);
     parse_proto(text);
-    parse(EXPOSITION_TEXT, text);
-    parse(EXPOSITION_OPENMETRICS, text);
+    parse(EXPOSITION_TEXT, false, text);
+    parse(EXPOSITION_OPENMETRICS, false, text);
+    parse(EXPOSITION_OPENMETRICS, true, text);
     return 0;
 }

@@ -93,6 +93,38 @@ TEST(text_exposition_as_prometheus_reads_it)
     CHECK_EQ(parse(EXPOSITION_OPENMETRICS, "a 1\n# EOF\nb 1\n").e, ERR_INVALID);
 }
 
+static enum err start_of(const char *line, bool inline_starts, ts_ms *ret_start)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct exposition_parser p;
+    struct exposition_item item = {0};
+    enum exposition_event ev;
+    struct err_info info = {0};
+    exposition_init(&p, EXPOSITION_OPENMETRICS, str_c(line));
+    p.starts_inline = inline_starts;
+    enum err e = exposition_next(&p, &a, &ev, &item, &info);
+    *ret_start = item.start_ts;
+    return e;
+}
+
+TEST(start_timestamps_in_a_line_are_read_where_they_are_asked_for)
+{
+    static const char *const bad[] = {"m 1 2 st@\n", "m 1 2 st@x\n", "m 1 2 st@1 st@1\n", "m 1 st@1\n",
+                                      "m 1 2 st1\n", "m 1 2st@1\n",  "m 1 2 st@1 3\n"};
+    ts_ms start = 0;
+    CHECK_OK(start_of("m 1 2 st@1.5\n", true, &start));
+    CHECK_EQ(start, 1500);
+    CHECK_OK(start_of("m{a=\"b\"} 1 2 st@1 # {c=\"d\"} 3 4\n", true, &start));
+    CHECK_EQ(start, 1000);
+    CHECK_OK(start_of("m 1 2\n", true, &start));
+    CHECK_EQ(start, 0);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK_EQ(start_of(bad[i], true, &start), ERR_INVALID);
+    }
+    CHECK_EQ(start_of("m 1 2 st@1.5\n", false, &start),
+             ERR_INVALID); /* a scrape is refused, as by Prometheus */
+}
+
 TEST(exposition_labels_are_unescaped)
 {
     struct arena a AUTO_ARENA = {0};
