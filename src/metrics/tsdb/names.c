@@ -14,6 +14,10 @@
 
 #define PART_NAMES UINT64_MAX /* of match_key */
 
+enum {
+    SERIES_WORTH_BYTES = 128 /* of postings are walked in the time a series' labels are read */
+};
+
 struct collector {
     struct tsdb *db;
     struct query_ctx *q;
@@ -140,6 +144,29 @@ static enum err collect_section_name(const struct collector *c, const struct sec
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+static bool few_chosen(const struct section_reader *s, const struct section_name *n)
+{
+    uint64_t chosen = 0;
+    for (uint32_t w = 0; s->set && w < (s->series_count + 63) / 64; w++) {
+        chosen += (uint64_t)__builtin_popcountll(s->set[w]);
+    }
+    return s->set && chosen * SERIES_WORTH_BYTES < n->values.n;
+}
+
+/* The values of the name that the chosen series have, out of their labels: where they are few among many
+ * values, looking for each value among them takes longer. */
+static enum err collect_chosen(const struct collector *c, struct section_reader *s, struct name_set *out)
+{
+    struct labels ls;
+    uint64_t chunks = 0;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && (e = section_series_next(s, s->a, &ls, &chunks)) == ERR_OK) {
+        struct str value = labels_get(ls, c->name);
+        e = value.n ? name_set_add(out, value) : ERR_OK;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 static enum err collect_section(const struct collector *c, struct block *b, struct block_section *sec,
                                 struct name_set *out)
 {
@@ -156,6 +183,9 @@ static enum err collect_section(const struct collector *c, struct block *b, stru
     uint32_t wanted = e == ERR_OK && c->name.p ? section_symbol_find(&s, c->name) : UINT32_MAX;
     struct reader r = reader_of(e == ERR_OK ? s.postings : (struct str){0});
     while (e == ERR_OK && (e = section_name_next(&s, &r, &n)) == ERR_OK) {
+        if (n.symbol == wanted && few_chosen(&s, &n)) {
+            return collect_chosen(c, &s, out);
+        }
         if (!c->name.p || n.symbol == wanted) {
             e = collect_section_name(c, &s, &n, out);
         }

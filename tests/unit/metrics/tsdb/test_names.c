@@ -132,6 +132,10 @@ TEST(names_and_values_are_those_of_head_and_blocks_each_time)
         CHECK_STR(listed(db, &a, "__name__", NULL, INT64_MIN, INT64_MAX), "2 even odd");
         CHECK_STR(listed(db, &a, "nothing", NULL, INT64_MIN, INT64_MAX), "none");
         CHECK_STR(listed(db, &a, "host", "host-0.*7", INT64_MIN, INT64_MAX), "60 host-00007 host-01297");
+        CHECK_STR(listed(db, &a, "host", "host-00(007|123)", INT64_MIN, INT64_MAX),
+                  "2 host-00007 host-00123");
+        CHECK_STR(listed(db, &a, "__name__", "host-00123", INT64_MIN, INT64_MAX), "2 even odd");
+        CHECK_STR(listed(db, &a, "nothing", "host-00123", INT64_MIN, INT64_MAX), "none");
         CHECK_STR(listed(db, &a, "job", "host-9.*", INT64_MIN, INT64_MAX), "none");
         CHECK_STR(listed(db, &a, NULL, ".*0", INT64_MIN, INT64_MAX), "4 __name__ job");
         /* As it is with Prometheus: a head or block with a part in the span is asked whole. */
