@@ -20,8 +20,10 @@ struct regex {
     std::vector<std::string> names; // by group number
     std::vector<std::string> literals;
     std::string prefix;
-    bool any_rest = false; // what follows the prefix may be anything of at least
-    size_t rest_least = 0; // so many bytes
+    bool any_rest = false;            // what follows the prefix may be anything of at least
+    size_t rest_least = 0;            // so many bytes
+    std::string required;             // every match has it somewhere
+    std::vector<std::string> between; // what stands around each ".*" when there is nothing else
 };
 
 namespace
@@ -79,6 +81,94 @@ std::string literal_prefix(const std::string &s)
         }
     }
     return s.substr(0, n);
+}
+
+// An expression of one branch, as far as it is told apart here.
+struct pieces {
+    std::vector<std::string> runs; // plain text between what is not; the first and last may be empty
+    bool dot_stars = true;         // there is nothing but ".*" between them
+};
+
+void drop_last_point(std::string *s)
+{
+    while (!s->empty() && (static_cast<unsigned char>(s->back()) & 0xc0) == 0x80) {
+        s->pop_back();
+    }
+    if (!s->empty()) {
+        s->pop_back();
+    }
+}
+
+// The place behind a class that begins at i, or npos.
+size_t class_end(const std::string &s, size_t i)
+{
+    i += s.compare(i, 2, "[^") == 0 ? 2U : 1U;
+    i += i < s.size() && s[i] == ']' ? 1U : 0U;
+    for (; i < s.size() && s[i] != ']'; i++) {
+        if (s[i] == '[') {
+            return std::string::npos; // [:alpha:] among others: not looked into
+        }
+        i += s[i] == '\\' ? 1U : 0U;
+    }
+    return i < s.size() ? i + 1 : std::string::npos;
+}
+
+// False when it has branches, groups, or what else is not looked into.
+bool cut_in_pieces(const std::string &s, struct pieces *out)
+{
+    std::string run;
+    for (size_t i = 0; i < s.size();) {
+        char c = s[i];
+        bool escaped = c == '\\' && i + 1 < s.size() && ispunct(static_cast<unsigned char>(s[i + 1]));
+        if (escaped || std::string("\\.+*?()|[]{}^$").find(c) == std::string::npos) {
+            run.push_back(s[i + escaped]);
+            i += 1 + static_cast<size_t>(escaped);
+            continue;
+        }
+        bool dot_star = s.compare(i, 2, ".*") == 0 && s.compare(i, 3, ".*?") != 0;
+        if (c == '*' || c == '?') { // the character before may be absent
+            drop_last_point(&run);
+        } else if (c != '.' && c != '+' && c != '[') {
+            return false;
+        }
+        out->dot_stars = out->dot_stars && dot_star;
+        out->runs.push_back(run);
+        run.clear();
+        i = c == '[' ? class_end(s, i) : i + 1 + static_cast<size_t>(dot_star);
+        if (i == std::string::npos) {
+            return false;
+        }
+    }
+    out->runs.push_back(run);
+    return true;
+}
+
+const std::string &longest(const std::vector<std::string> &runs)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < runs.size(); i++) {
+        best = runs[i].size() > runs[best].size() ? i : best;
+    }
+    return runs[best];
+}
+
+// Whether the runs stand in the text in their order, the first at its begin and the last at its end.
+bool stand_in_order(const std::vector<std::string> &runs, struct str text)
+{
+    const std::string &first = runs.front(), &last = runs.back();
+    if (text.n < first.size() + last.size() || memcmp(text.p, first.data(), first.size()) != 0 ||
+        memcmp(text.p + text.n - last.size(), last.data(), last.size()) != 0) {
+        return false;
+    }
+    const char *p = text.p + first.size(), *end = text.p + text.n - last.size();
+    for (size_t i = 1; i + 1 < runs.size(); i++) {
+        const void *at = memmem(p, static_cast<size_t>(end - p), runs[i].data(), runs[i].size());
+        if (!at) {
+            return false;
+        }
+        p = static_cast<const char *>(at) + runs[i].size();
+    }
+    return true;
 }
 
 // Go's wording for RE2's error codes.
@@ -173,6 +263,11 @@ enum err compile(struct str pattern, unsigned flags, struct regex **ret_regex, s
         std::string rest = out->pattern.substr(out->prefix.size());
         out->any_rest = rest == ".*" || rest == ".+";
         out->rest_least = rest == ".+";
+        struct pieces pieces;
+        if (cut_in_pieces(out->pattern, &pieces)) {
+            out->required = longest(pieces.runs);
+            out->between = pieces.dot_stars && pieces.runs.size() > 1 ? pieces.runs : out->between;
+        }
     }
     *ret_regex = out.release();
     return ERR_OK;
@@ -217,6 +312,13 @@ bool regex_match(const struct regex *re, struct str text)
     }
     if (re->any_rest) {
         return text.n >= re->prefix.size() + re->rest_least;
+    }
+    if (text.n && !re->between.empty()) {
+        return stand_in_order(re->between, text);
+    }
+    if (!re->required.empty() &&
+        (text.n == 0 || !memmem(text.p, text.n, re->required.data(), re->required.size()))) {
+        return false;
     }
     StringPiece piece(text.p ? text.p : "", text.n);
     return re->re->Match(piece, 0, text.n, re->anchored ? RE2::ANCHOR_BOTH : RE2::UNANCHORED, nullptr, 0);

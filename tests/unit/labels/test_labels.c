@@ -1,4 +1,6 @@
 /* labels: sets, text, fingerprints, matchers, expressions. */
+#include "base/buf.h"
+#include "base/rng.h"
 #include "harness.h"
 #include "labels/labels.h"
 #include "labels/matcher.h"
@@ -161,4 +163,43 @@ TEST(captures_are_found_by_number_and_name)
     CHECK(c[2].p == NULL);
     CHECK_STR(regex_group_name(re, 1), "k");
     regex_free(re);
+}
+
+/* Texts that stand in for the automaton are compared with it: regex_find has no short cuts. */
+TEST(short_cuts_of_expressions_say_what_the_automaton_says)
+{
+    static const char *const parts[] = {"a",    "b",        "ab",   "é",   ".*",   ".+",     ".",
+                                        "[ab]", "[^a]",     "[]a]", "a*",  "b+",   "é?",     "\\.",
+                                        "\\-",  ".*?",      "a{2}", "\\d", "^",    "$",      "|",
+                                        "(a)",  "(?:b|ab)", "\n",   "x-1", "beef", "[a-c]+", "a\\*"};
+    static const char *const texts[] = {"a", "b", "ab", "é", ".", "-", "x-1", "beef", "1", "\n", "*", "c"};
+    struct rng r;
+    size_t matched = 0, tried = 0;
+    rng_init(&r, test_seed());
+    for (int i = 0; i < 4000; i++) {
+        struct buf pattern AUTO_BUF = {0};
+        struct regex *re = NULL;
+        for (uint64_t k = rng_below(&r, 5) + 1; k > 0; k--) {
+            buf_c(&pattern, parts[rng_below(&r, ARRAY_LEN(parts))]);
+        }
+        if (regex_new(buf_view(&pattern), REGEX_ANCHORED, &re, NULL) != ERR_OK) {
+            continue;
+        }
+        for (int t = 0; t < 30; t++) {
+            struct buf text AUTO_BUF = {0};
+            struct str whole;
+            for (uint64_t k = rng_below(&r, 6); k > 0; k--) {
+                buf_c(&text, texts[rng_below(&r, ARRAY_LEN(texts))]);
+            }
+            bool is = regex_match(re, buf_view(&text));
+            if (is != regex_find(re, buf_view(&text), 0, &whole, 1)) {
+                buf_char(&pattern, 0);
+                test_fail(__FILE__, __LINE__, pattern.p ? pattern.p : "");
+            }
+            matched += is;
+            tried++;
+        }
+        regex_free(re);
+    }
+    CHECK(tried > 50000 && matched > 1000);
 }
