@@ -64,11 +64,22 @@ static void oldest_drop(struct exemplar_ring *r)
     r->n--;
 }
 
-void exemplars_limit(struct exemplar_ring *r, uint32_t count_max)
+static void limit(struct exemplar_ring *r, uint32_t count_max, size_t bytes_max)
 {
     r->count_max = count_max;
-    while (r->n > count_max) {
+    r->bytes_max = bytes_max;
+    while (r->n > count_max || r->bytes > bytes_max) {
         oldest_drop(r);
+    }
+}
+
+void exemplars_limit(struct tsdb *db)
+{
+    size_t share = (size_t)(db->o.memory_bytes / EXEMPLARS_PART) / (db->tenant_count ? db->tenant_count : 1);
+    for (size_t i = 0; i < db->tenant_count; i++) {
+        mutex_lock(&db->tenants[i]->side_lock);
+        limit(&db->tenants[i]->exemplars, exemplars_count_max(db->o.exemplars_max), share);
+        mutex_unlock(&db->tenants[i]->side_lock);
     }
 }
 
@@ -189,11 +200,7 @@ void tsdb_exemplars_limit(struct tsdb *db, int64_t max)
 {
     mutex_lock(&db->tenants_lock);
     db->o.exemplars_max = max;
-    for (size_t i = 0; i < db->tenant_count; i++) {
-        mutex_lock(&db->tenants[i]->side_lock);
-        exemplars_limit(&db->tenants[i]->exemplars, exemplars_count_max(max));
-        mutex_unlock(&db->tenants[i]->side_lock);
-    }
+    exemplars_limit(db);
     mutex_unlock(&db->tenants_lock);
 }
 

@@ -20,7 +20,7 @@ enum {
     LATE_SAMPLES_MAX = 1 << 16,    /* unordered samples of one series that wait for a flush */
     EXEMPLARS_DEFAULT = 100000,    /* of a tenant, as Prometheus has it */
     EXEMPLARS_MAX = 1 << 24,       /* numbers wrap at 2^32, and a hint must not come back to life */
-    EXEMPLARS_PART = 32,           /* of the memory promise, for those of a tenant */
+    EXEMPLARS_PART = 32,           /* of the memory promise, for those of all tenants */
     EXEMPLAR_RUNES_MAX = 128,      /* of its labels, as OpenMetrics has it */
     MATCH_CACHE_PART = 32,         /* of the memory promise: what matchers left of blocks (match_cache.h) */
     METADATA_MAX = 65536,          /* metric names of a tenant with metadata */

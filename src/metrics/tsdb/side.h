@@ -21,8 +21,9 @@ struct labels side_labels_read(struct reader *r, struct label *out);
 /* exemplars.c, under the side lock. *ret_new: it was neither known nor older than the series' newest. */
 MUST_USE enum err exemplar_store(struct exemplar_ring *ring, const struct sink_exemplar *x,
                                  struct labels series, bool *ret_new);
-/* The oldest go until no more than that many are left. */
-void exemplars_limit(struct exemplar_ring *ring, uint32_t count_max);
+/* Every tenant gets its limits, an equal part of the memory for exemplars; the oldest beyond them go. Under
+ * tenants_lock. */
+void exemplars_limit(struct tsdb *db);
 void exemplars_done(struct exemplar_ring *ring);
 /* How many tsdb_options.exemplars_max means. */
 uint32_t exemplars_count_max(int64_t option);

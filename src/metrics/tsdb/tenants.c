@@ -28,9 +28,8 @@ static enum err tenant_new(struct tsdb *db, struct str name, struct tenant **ret
     atomic_init(&t->series, 0);
     atomic_init(&t->max_ts, INT64_MIN);
     mutex_init(&t->side_lock);
-    t->exemplars.count_max = exemplars_count_max(db->o.exemplars_max);
-    t->exemplars.bytes_max = (size_t)(db->o.memory_bytes / EXEMPLARS_PART);
     db->tenants[db->tenant_count++] = t;
+    exemplars_limit(db);
     *ret_t = t;
     return ERR_OK;
 }

@@ -228,5 +228,17 @@ TEST(exemplars_take_no_more_than_their_part_of_the_memory)
     tsdb_stats(db, &s);
     CHECK(s.exemplars > 100 && s.exemplars < 2000 && s.exemplar_bytes <= (1 << 20) / EXEMPLARS_PART);
     CHECK_EQ(numbered(db, &a), s.exemplars);
+    /* Another tenant gets its part of the same memory. */
+    struct label l[] = {{STR("__name__"), STR("m")}};
+    struct sink_series series = {.labels = {l, 1}};
+    struct sink_sample m = {.ts = MODEL_T0, .value = 1};
+    struct sink_batch b = {
+        .tenant = STR("other"), .series = &series, .series_count = 1, .samples = &m, .sample_count = 1};
+    struct sink_result r;
+    size_t before = s.exemplars;
+    CHECK_OK(tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, NULL));
+    tsdb_stats(db, &s);
+    CHECK(s.exemplars <= before / 2 + 1 && s.exemplars > before / 3);
+    CHECK_EQ(numbered(db, &a), s.exemplars);
     tsdb_close(db);
 }
