@@ -33,7 +33,8 @@ static enum err table_grow(struct name_set *s)
 
 enum err name_set_add(struct name_set *s, struct str text)
 {
-    if (s->n && str_eq(s->items[s->n - 1], text)) {
+    if (s->guess < s->n && str_eq(s->items[s->guess], text)) {
+        s->guess++;
         return ERR_OK;
     }
     if ((s->n + 1) * 2 > s->table_cap && table_grow(s) != ERR_OK) {
@@ -41,6 +42,7 @@ enum err name_set_add(struct name_set *s, struct str text)
     }
     uint32_t *place = place_of(s, text);
     if (*place) {
+        s->guess = *place;
         return ERR_OK;
     }
     if (s->n == UINT32_MAX - 1) {

@@ -10,6 +10,7 @@ struct name_set {
     struct arena *a;
     struct str *items; /* in order of arrival, until they are sorted */
     size_t n, cap;
+    size_t guess;    /* place of the next text, if this source has them in the order of one before */
     uint32_t *table; /* hash table of places + 1 */
     size_t table_cap;
 };
