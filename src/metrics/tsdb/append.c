@@ -186,7 +186,7 @@ static int64_t series_lookup(struct appender *a, struct head *h, struct sink_ser
         uint64_t slot = (s->ref >> 6) - 1;
         if (slot < h->slot_count) {
             const struct series *known = head_series(h, (uint32_t)slot);
-            if ((known->flags & SERIES_LIVE) && (s->hash == 0 || s->hash == known->hash)) {
+            if (known->flags & SERIES_LIVE) {
                 return (int64_t)slot;
             }
         }
@@ -283,7 +283,7 @@ static enum err series_make(struct appender *a, struct head *h, uint32_t index,
         a->created_from = (uint32_t)atomic_fetch_add_explicit(&a->tenant->created, n, memory_order_relaxed);
         a->created_any = true;
     }
-    head_series(h, slot)->order = a->created_from + index;
+    *head_order(h, slot) = a->created_from + index;
     atomic_fetch_add_explicit(&a->tenant->series, 1, memory_order_relaxed);
     memory_series_made(a->db, s->labels);
     a->result->new_series++;
@@ -300,9 +300,7 @@ static void consider_soon(const struct appender *a, const struct head *h, uint32
     if (!s->ref) {
         head_find_soon(h, s->hash);
     } else if (a->refs_hold && slot < h->slot_count) {
-        const char *record = (const char *)head_series(h, (uint32_t)slot);
-        __builtin_prefetch(record, 1);
-        __builtin_prefetch(record + sizeof(struct series) - 1, 1);
+        __builtin_prefetch(head_series(h, (uint32_t)slot), 1);
     }
 }
 
@@ -337,8 +335,8 @@ static enum err consider(struct appender *a, struct head *h, unsigned partition,
         return ERR_OK;
     }
     ASSERT(s); /* series_make says so, or another status */
-    if (s->tail) {
-        __builtin_prefetch(s->tail + s->xor.bits / 8, 1); /* until it is applied */
+    if (s->tail && identity != s->last_bits) {
+        __builtin_prefetch(s->tail + s->tail_bits / 8, 1); /* until it is applied */
     }
     a->accepted[a->accepted_count++] = (struct accepted){.series = s,
                                                          .slot = (uint32_t)*slot,

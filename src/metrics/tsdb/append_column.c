@@ -35,9 +35,7 @@ static inline bool known(const struct column *c, const struct head *h, size_t i)
 static inline void series_soon(const struct column *c, const struct head *h, size_t i)
 {
     if (i < c->in->count && known(c, h, i)) {
-        const char *s = (const char *)head_series(h, slot_of(c, i));
-        __builtin_prefetch(s, 1);
-        __builtin_prefetch(s + sizeof(struct series) - 1, 1);
+        __builtin_prefetch(head_series(h, slot_of(c, i)), 1);
     }
 }
 
@@ -76,7 +74,7 @@ static enum err record_make(const struct column *c, const struct head *h, size_t
         s->flags |= SERIES_TAKEN;
         *ret_taken = i + 1;
         if (bits != s->last_bits && s->tail) {
-            __builtin_prefetch(s->tail + s->xor.bits / 8, 1); /* until it is applied */
+            __builtin_prefetch(s->tail + s->tail_bits / 8, 1); /* until it is applied */
         }
         record_float(&w, slot_of(c, i), c->in->ts, bits);
     }

@@ -52,7 +52,7 @@ static void series_done(struct head *h, struct series *s)
         mem_free(s->ext->late);
         mem_free(s->ext);
     }
-    h->tail_bytes -= s->tail_cap;
+    h->tail_bytes -= s->tail_units * (size_t)TAIL_UNIT_BYTES;
     mem_free(s->tail);
     *s = (struct series){0};
 }
@@ -84,9 +84,8 @@ void head_free(struct head *h)
 struct head_bytes head_bytes(const struct head *h)
 {
     struct head_bytes b = {.index = index_bytes(h->index)};
-    b.series = sizeof(*h) + h->page_count * SERIES_PAGE * sizeof(struct series) +
-               h->table_cap * sizeof(*h->table) + h->free_cap * sizeof(*h->free_slots) +
-               h->page_cap * sizeof(struct series *);
+    b.series = sizeof(*h) + h->page_count * sizeof(struct series_page) + h->table_cap * sizeof(*h->table) +
+               h->free_cap * sizeof(*h->free_slots) + h->page_cap * sizeof(struct series_page *);
     b.clocks = h->clock_cap * sizeof(*h->clocks);
     for (size_t i = 0; i < h->clock_count; i++) {
         b.clocks += h->clocks[i].cap * sizeof(ts_ms);
@@ -116,9 +115,9 @@ uint32_t head_find(const struct head *h, struct labels ls, uint64_t hash)
         if ((h->table[i] ^ entry_of(hash, 0)) >> ENTRY_BITS) {
             continue;
         }
-        const struct series *s = head_series(h, entry_slot(h->table[i]));
-        if (s->hash == hash && index_labels_eq(h->index, s->labels, ls)) {
-            return entry_slot(h->table[i]);
+        uint32_t slot = entry_slot(h->table[i]);
+        if (*head_hash(h, slot) == hash && index_labels_eq(h->index, head_series(h, slot)->labels, ls)) {
+            return slot;
         }
     }
     return UINT32_MAX;
@@ -149,7 +148,7 @@ static void table_remove(struct head *h, uint64_t hash, uint32_t slot)
         i = (i + 1) & mask;
     }
     for (size_t j = (i + 1) & mask; h->table[j]; j = (j + 1) & mask) {
-        size_t home = head_series(h, entry_slot(h->table[j]))->hash & mask;
+        size_t home = *head_hash(h, entry_slot(h->table[j])) & mask;
         if (((j - home) & mask) >= ((j - i) & mask)) {
             h->table[i] = h->table[j];
             i = j;
@@ -170,7 +169,7 @@ static enum err table_reserve(struct head *h)
     }
     for (uint32_t i = 0; i < h->slot_count; i++) { /* in order of memory */
         if (head_series(h, i)->flags & SERIES_LIVE) {
-            table_enter(table, cap, head_series(h, i)->hash, i);
+            table_enter(table, cap, *head_hash(h, i), i);
         }
     }
     mem_free(h->table);
@@ -182,14 +181,15 @@ static enum err table_reserve(struct head *h)
 static enum err slots_reserve(struct head *h, uint32_t slot)
 {
     while (slot / SERIES_PAGE >= h->page_count) {
-        if (vec_reserve((void **)&h->pages, &h->page_cap, h->page_count + 1, sizeof(struct series *)) !=
+        if (vec_reserve((void **)&h->pages, &h->page_cap, h->page_count + 1, sizeof(struct series_page *)) !=
             ERR_OK) {
             return ERR_OOM;
         }
-        struct series *page = mem_zarray(SERIES_PAGE, sizeof(*page));
+        struct series_page *page = mem_aligned(64, sizeof(*page));
         if (!page) {
             return ERR_OOM;
         }
+        memset(page, 0, sizeof(*page));
         h->pages[h->page_count++] = page;
     }
     return ERR_OK;
@@ -289,8 +289,9 @@ enum err head_create(struct head *h, struct labels ls, uint64_t hash, uint64_t t
         return ERR_OOM;
     }
     slot_occupy(h, slot);
-    *head_series(h, slot) =
-        (struct series){.hash = hash, .labels = packed, .clock = clock, .flags = SERIES_LIVE};
+    *head_series(h, slot) = (struct series){.labels = packed, .clock = clock, .flags = SERIES_LIVE};
+    *head_hash(h, slot) = hash;
+    *head_order(h, slot) = 0;
     h->clocks[clock].series++;
     h->series_count++;
     table_enter(h->table, h->table_cap, hash, slot);
@@ -301,7 +302,7 @@ enum err head_create(struct head *h, struct labels ls, uint64_t hash, uint64_t t
 void head_remove(struct head *h, uint32_t slot)
 {
     struct series *s = head_series(h, slot);
-    table_remove(h, s->hash, slot);
+    table_remove(h, *head_hash(h, slot), slot);
     index_remove(h->index, s->labels, slot);
     h->clocks[s->clock].series--;
     series_done(h, s);

@@ -3,6 +3,8 @@
 #ifndef CAIRN_METRICS_TSDB_HEAD_H
 #define CAIRN_METRICS_TSDB_HEAD_H
 
+#include <assert.h>
+
 #include "base/clock.h"
 #include "metrics/tsdb/chunk.h"
 #include "metrics/tsdb/index.h"
@@ -40,6 +42,7 @@ struct series_ext {
     uint8_t *times; /* varint stream of the tail's timestamps after the first */
     uint32_t times_bytes, times_cap;
     uint64_t times_delta;
+    ts_ms times_first;
     struct late_sample *late; /* ascending, unique */
     uint32_t late_count, late_cap;
 };
@@ -54,35 +57,46 @@ enum series_flags {
     SERIES_TAKEN = 64,    /* has its sample of the column that is being written (append_column.c) */
 };
 
+/* One cache line: all that another sample needs. Values that equal the one before are only counted until a
+ * different one comes, so that most samples of most series touch nothing else. */
 struct series {
-    uint64_t hash;
     const struct packed_labels *labels;
     struct chunk *sealed; /* newest first */
     struct series_ext *ext;
-    uint8_t *tail;
-    struct xor_state xor ;
+    uint8_t *tail;      /* an XOR stream: tail_bits, then a zero for each of tail_same */
     ts_ms last_ts;      /* of the newest sample that was accepted in order; the tail ends there */
     uint64_t last_bits; /* its identity */
-    ts_ms tail_ts;      /* of the tail's first sample */
     uint32_t clock;     /* number in clocks */
     uint32_t tail_tick; /* of the tail's first sample */
-    uint16_t tail_cap;
-    uint8_t tail_count;
+    uint16_t tail_bits;
+    uint8_t tail_lead, tail_sig; /* of struct xor_state */
+    uint8_t tail_units;          /* of memory: TAIL_UNIT_BYTES each */
+    uint8_t tail_count;          /* samples */
+    uint8_t tail_same;
     uint8_t flags;
-    uint32_t order; /* rises as series of the tenant are created */
 };
+
+static_assert(sizeof(struct series) == 64, "a cache line");
 
 struct tenant;
 
 enum {
-    SERIES_PAGE = 64
+    SERIES_PAGE = 64,
+    TAIL_UNIT_BYTES = 8
+};
+
+/* What is seldom looked at stands apart. */
+struct series_page {
+    struct series series[SERIES_PAGE];
+    uint64_t hash[SERIES_PAGE];
+    uint32_t order[SERIES_PAGE]; /* rises as series of the tenant are created */
 };
 
 struct head {
     struct tenant *tenant;
     struct chunk_pool *pool; /* where chunks are sealed to */
     struct index *index;
-    struct series **pages; /* of SERIES_PAGE; addresses stay */
+    struct series_page **pages; /* addresses stay */
     size_t page_count, page_cap;
     uint32_t slot_count; /* slots ever used */
     uint32_t *free_slots;
@@ -111,7 +125,17 @@ struct head_bytes head_bytes(const struct head *h);
 
 static inline struct series *head_series(const struct head *h, uint32_t slot)
 {
-    return &h->pages[slot / SERIES_PAGE][slot % SERIES_PAGE];
+    return &h->pages[slot / SERIES_PAGE]->series[slot % SERIES_PAGE];
+}
+
+static inline uint64_t *head_hash(const struct head *h, uint32_t slot)
+{
+    return &h->pages[slot / SERIES_PAGE]->hash[slot % SERIES_PAGE];
+}
+
+static inline uint32_t *head_order(const struct head *h, uint32_t slot)
+{
+    return &h->pages[slot / SERIES_PAGE]->order[slot % SERIES_PAGE];
 }
 
 /* The slot, or UINT32_MAX. */
@@ -148,7 +172,8 @@ void head_tail_clear(struct series *s);
 MUST_USE enum err head_seal(struct head *h, struct series *s);
 /* The tail as a chunk outside the series' list; memory from the arena when `a` is given (it is never
  * unreferenced then), else from the pool, which may be NULL, or the heap. NULL when there is no memory. */
-struct chunk *head_tail_copy(const struct series *s, struct chunk_pool *pool, struct arena *a);
+struct chunk *head_tail_copy(const struct head *h, const struct series *s, struct chunk_pool *pool,
+                             struct arena *a);
 
 /* All late samples there are belong to the flush that begins. */
 void head_keep_fresh(struct head *h);
@@ -163,7 +188,30 @@ void clocks_release(struct head *h);
 /* Room that the tail needs for one more value. */
 static inline size_t head_tail_bytes_needed(const struct series *s)
 {
-    return (s->xor.bits + 7) / 8 + XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES;
+    return (s->tail_bits + s->tail_same + 7u) / 8 + XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES;
+}
+
+static inline bool head_tail_has_room(const struct series *s)
+{
+    return head_tail_bytes_needed(s) <= s->tail_units * (size_t)TAIL_UNIT_BYTES;
+}
+
+/* The value is that of the sample before, which is in the tail as a float. */
+static inline bool head_tail_repeats(const struct series *s, uint64_t bits)
+{
+    return s->tail_bits && bits == s->last_bits;
+}
+
+/* Appends a value to the stream; there is room. last_bits is still that of the sample before. */
+static inline void head_tail_put(struct series *s, uint64_t bits)
+{
+    struct xor_state x = {s->last_bits, s->tail_bits, s->tail_lead, s->tail_sig};
+    xor_append_same(s->tail, &x, s->tail_same);
+    xor_append(s->tail, &x, bits);
+    s->tail_bits = (uint16_t)x.bits;
+    s->tail_lead = x.lead;
+    s->tail_sig = x.sig;
+    s->tail_same = 0;
 }
 
 /* Tails of the clock's series end before this tick (of any, when they are full). It is another one for every
@@ -176,6 +224,13 @@ static inline bool head_tails_end(const struct ticks *k, uint32_t tick)
 static inline ts_ms head_tick_ts(const struct ticks *k, uint32_t tick)
 {
     return k->ts[tick - k->first];
+}
+
+/* The time of the tail's first sample; there is one. */
+static inline ts_ms head_tail_ts(const struct head *h, const struct series *s)
+{
+    return s->flags & SERIES_OWN_TIMES ? s->ext->times_first
+                                       : head_tick_ts(&h->clocks[s->clock], s->tail_tick);
 }
 
 #endif

@@ -21,21 +21,26 @@ static struct series_ext *ext_of(struct series *s)
     return s->ext;
 }
 
+static size_t tail_cap(const struct series *s)
+{
+    return s->tail_units * (size_t)TAIL_UNIT_BYTES;
+}
+
 static enum err tail_reserve(struct head *h, struct series *s)
 {
     size_t need = head_tail_bytes_needed(s);
-    if (need <= s->tail_cap) {
+    if (head_tail_has_room(s)) {
         return ERR_OK;
     }
-    size_t cap = s->tail_cap ? s->tail_cap + s->tail_cap / 4u + TAIL_BYTES_MORE : TAIL_BYTES_FIRST;
-    cap = cap < need ? need : cap;
+    size_t before = tail_cap(s), cap = before ? before + before / 4 + TAIL_BYTES_MORE : TAIL_BYTES_FIRST;
+    cap = ((cap < need ? need : cap) + TAIL_UNIT_BYTES - 1) / TAIL_UNIT_BYTES * TAIL_UNIT_BYTES;
     uint8_t *p = mem_realloc(s->tail, cap);
     if (!p) {
         return ERR_OOM;
     }
-    h->tail_bytes += cap - s->tail_cap;
+    h->tail_bytes += cap - before;
     s->tail = p;
-    s->tail_cap = (uint16_t)cap;
+    s->tail_units = (uint8_t)(cap / TAIL_UNIT_BYTES);
     return ERR_OK;
 }
 
@@ -127,6 +132,7 @@ static enum err tail_own_times(struct head *h, struct series *s)
         return ERR_OOM;
     }
     const struct ticks *k = &h->clocks[s->clock];
+    x->times_first = s->tail_count ? head_tick_ts(k, s->tail_tick) : 0;
     for (uint32_t i = 1; i < s->tail_count; i++) {
         time_append(x, head_tick_ts(k, s->tail_tick + i - 1), head_tick_ts(k, s->tail_tick + i));
     }
@@ -153,10 +159,12 @@ static enum err push_time(struct head *h, struct series *s, ts_ms ts, ts_ms batc
         return ERR_OK;
     }
     uint32_t tick = tick_for(&h->clocks[s->clock], CLOCK_NONE, ts, batch_tick);
-    if (tick == CLOCK_NONE && tail_own_times(h, s) != ERR_OK) {
-        return ERR_OOM;
+    if (tick == CLOCK_NONE) {
+        if (tail_own_times(h, s) != ERR_OK) {
+            return ERR_OOM;
+        }
+        s->ext->times_first = ts;
     }
-    s->tail_ts = ts;
     s->tail_tick = tick;
     return ERR_OK;
 }
@@ -229,11 +237,17 @@ static enum err push_rich(struct head *h, struct series *s, ts_ms ts, const stru
 
 static enum err push_plain(struct head *h, struct series *s, ts_ms ts, uint64_t bits, ts_ms batch_tick)
 {
-    if (tail_reserve(h, s) != ERR_OK || push_time(h, s, ts, batch_tick) != ERR_OK ||
-        tail_reserve(h, s) != ERR_OK) {
+    if ((!head_tail_repeats(s, bits) && tail_reserve(h, s) != ERR_OK) ||
+        push_time(h, s, ts, batch_tick) != ERR_OK) {
         return ERR_OOM;
     }
-    xor_append(s->tail, &s->xor, bits);
+    if (head_tail_repeats(s, bits)) {
+        s->tail_same++;
+    } else if (tail_reserve(h, s) == ERR_OK) {
+        head_tail_put(s, bits);
+    } else {
+        return ERR_OOM;
+    }
     if (s->ext && s->ext->rich) {
         s->ext->rich->newest_is_last = false;
     }
@@ -277,16 +291,17 @@ void head_tail_clear(struct series *s)
         buf_reset(&s->ext->rich->stream);
         s->ext->rich->state = (struct rich_state){0};
     }
-    s->tail_count = 0;
-    s->xor = (struct xor_state){0};
+    s->tail_count = s->tail_same = 0;
+    s->tail_bits = 0;
+    s->tail_lead = s->tail_sig = 0;
     s->flags &= (uint8_t) ~(SERIES_OWN_TIMES | SERIES_RICH);
 }
 
-static void chunk_fill(struct chunk *c, const struct series *s)
+static void chunk_fill(struct chunk *c, const struct head *h, const struct series *s)
 {
     bool own = (s->flags & SERIES_OWN_TIMES) != 0;
     c->count = s->tail_count;
-    c->min_ts = s->tail_ts;
+    c->min_ts = head_tail_ts(h, s);
     c->max_ts = s->last_ts;
     c->clock = own ? CLOCK_NONE : s->clock;
     c->first_tick = own ? 0 : s->tail_tick;
@@ -295,11 +310,13 @@ static void chunk_fill(struct chunk *c, const struct series *s)
     }
 }
 
-struct chunk *head_tail_copy(const struct series *s, struct chunk_pool *pool, struct arena *a)
+struct chunk *head_tail_copy(const struct head *h, const struct series *s, struct chunk_pool *pool,
+                             struct arena *a)
 {
     uint32_t times = s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0;
     bool rich = (s->flags & SERIES_RICH) != 0;
-    uint32_t values = rich ? (uint32_t)s->ext->rich->stream.n : (s->xor.bits + 7) / 8;
+    uint32_t there = rich ? (uint32_t)s->ext->rich->stream.n : (s->tail_bits + 7u) / 8;
+    uint32_t values = rich ? there : (s->tail_bits + s->tail_same + 7u) / 8;
     struct chunk *c = a ? arena_alloc(a, sizeof(*c) + times + values) : chunk_new(pool, times, values);
     if (!c) {
         return NULL;
@@ -308,20 +325,21 @@ struct chunk *head_tail_copy(const struct series *s, struct chunk_pool *pool, st
         *c = (struct chunk){.times_bytes = times, .value_bytes = values};
         atomic_init(&c->refs, 1);
     }
-    chunk_fill(c, s);
+    chunk_fill(c, h, s);
     c->mode = rich ? CHUNK_RICH : VALUES_XOR;
-    memcpy(c->data + times, rich ? (const void *)s->ext->rich->stream.p : s->tail, values);
+    memcpy(c->data + times, rich ? (const void *)s->ext->rich->stream.p : s->tail, there);
+    memset(c->data + times + there, 0, values - there);
     return c;
 }
 
 /* What a full tail needed the next one will need only when it is full again. */
 static void tail_shrink(struct head *h, struct series *s)
 {
-    uint8_t *p = s->tail_cap > TAIL_BYTES_FIRST ? mem_realloc(s->tail, TAIL_BYTES_FIRST) : NULL;
+    uint8_t *p = tail_cap(s) > TAIL_BYTES_FIRST ? mem_realloc(s->tail, TAIL_BYTES_FIRST) : NULL;
     if (p) {
-        h->tail_bytes -= s->tail_cap - TAIL_BYTES_FIRST;
+        h->tail_bytes -= tail_cap(s) - TAIL_BYTES_FIRST;
         s->tail = p;
-        s->tail_cap = TAIL_BYTES_FIRST;
+        s->tail_units = TAIL_BYTES_FIRST / TAIL_UNIT_BYTES;
     }
 }
 
@@ -341,7 +359,7 @@ enum err head_seal(struct head *h, struct series *s)
         return ERR_OK;
     }
     if (s->flags & SERIES_RICH) { /* the stream is as good as it gets */
-        struct chunk *as_is = head_tail_copy(s, h->pool, NULL);
+        struct chunk *as_is = head_tail_copy(h, s, h->pool, NULL);
         if (as_is) {
             sealed_enter(h, s, as_is);
         }
@@ -349,15 +367,19 @@ enum err head_seal(struct head *h, struct series *s)
     }
     uint64_t values[CHUNK_SAMPLES_MAX];
     uint8_t coded[CHUNK_SAMPLES_MAX * XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES + 32];
-    enum err e = values_decode(VALUES_XOR, s->tail, (s->xor.bits + 7) / 8, s->tail_count, values);
+    size_t different = s->tail_count - s->tail_same;
+    enum err e = values_decode(VALUES_XOR, s->tail, (s->tail_bits + 7u) / 8, different, values);
     ASSERT(e == ERR_OK);
+    for (size_t i = different; i < s->tail_count; i++) {
+        values[i] = s->last_bits;
+    }
     uint8_t mode = VALUES_XOR;
     size_t n = values_encode(values, s->tail_count, coded, &mode);
     struct chunk *c = chunk_new(h->pool, s->flags & SERIES_OWN_TIMES ? s->ext->times_bytes : 0, (uint32_t)n);
     if (!c) {
         return ERR_OOM;
     }
-    chunk_fill(c, s);
+    chunk_fill(c, h, s);
     c->mode = mode;
     memcpy(c->data + c->times_bytes, coded, n);
     sealed_enter(h, s, c);
@@ -408,8 +430,8 @@ bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint
             break;
         }
     }
-    if (s->tail_count > 0 && ts >= s->tail_ts && ts <= s->last_ts) {
-        struct chunk *c = head_tail_copy(s, NULL, NULL);
+    if (s->tail_count > 0 && ts >= head_tail_ts(h, s) && ts <= s->last_ts) {
+        struct chunk *c = head_tail_copy(h, s, NULL, NULL);
         bool found = c && chunk_sample_at(h, c, ts, ret_identity);
         chunk_unref(c);
         if (found) {

@@ -19,20 +19,25 @@ static inline bool continues(const struct series *s, const struct column_tick *t
 {
     return s->clock == t->clock && s->tail_tick + s->tail_count == t->tick && s->tail_count > 0 &&
            s->tail_count < t->count_max && !(s->flags & (SERIES_OWN_TIMES | SERIES_RICH)) &&
-           !(s->ext && s->ext->rich) && head_tail_bytes_needed(s) <= s->tail_cap;
+           !(s->ext && s->ext->rich);
 }
 
 enum err head_push_column(struct head *h, struct series *s, uint64_t bits, struct column_tick *t)
 {
-    if (UNLIKELY(!continues(s, t))) {
+    bool same = head_tail_repeats(s, bits);
+    if (UNLIKELY(!continues(s, t) || (!same && !head_tail_has_room(s)))) {
         struct sample_value v = {.bits = bits};
         enum err e = head_push(h, s, t->ts, &v, t->batch_tick);
         tick_look(h, s->clock, t);
         return e;
     }
-    xor_append(s->tail, &s->xor, bits);
+    if (same) {
+        s->tail_same++;
+    } else {
+        head_tail_put(s, bits);
+        s->last_bits = bits;
+    }
     s->tail_count++;
     s->last_ts = t->ts;
-    s->last_bits = bits;
     return ERR_OK;
 }

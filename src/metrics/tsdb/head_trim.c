@@ -117,7 +117,7 @@ static void trim_sealed(struct head *h, struct series *s, ts_ms before)
 /* The tail becomes a chunk, and that is trimmed; a tail that is old as a whole just goes. */
 static void trim_tail(struct head *h, struct series *s, ts_ms before)
 {
-    if (s->tail_count == 0 || s->tail_ts >= before) {
+    if (s->tail_count == 0 || head_tail_ts(h, s) >= before) {
         return;
     }
     if (s->last_ts >= before) {
@@ -163,7 +163,8 @@ static void times_note(struct head *h, const struct series *s, uint32_t *needed)
         }
     }
     if (s->tail_count) {
-        h->min_ts = s->tail_ts < h->min_ts ? s->tail_ts : h->min_ts;
+        ts_ms first = head_tail_ts(h, s);
+        h->min_ts = first < h->min_ts ? first : h->min_ts;
         if (!(s->flags & SERIES_OWN_TIMES) && s->tail_tick < needed[s->clock]) {
             needed[s->clock] = s->tail_tick;
         }

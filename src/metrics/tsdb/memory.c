@@ -8,8 +8,9 @@
 #include "disk/file.h"
 
 enum {
-    SERIES_BYTES = sizeof(struct series) + 64, /* record, table entries, the first bytes of a tail */
-    LABEL_BYTES = 12                           /* number of the pair, its posting */
+    SERIES_BYTES =
+        sizeof(struct series_page) / SERIES_PAGE + 64, /* record, table entries, the first bytes of a tail */
+    LABEL_BYTES = 12                                   /* number of the pair, its posting */
 };
 
 static bool limit_read(const char *path, uint64_t *ret_bytes)

@@ -114,8 +114,8 @@ static enum err pick_samples(struct picker *p, struct picked *s, const struct se
             e = pick_sealed(p, s, k);
         }
     }
-    if (e == ERR_OK && in->tail_count && overlaps(p->c, in->tail_ts, in->last_ts)) {
-        struct chunk *k = head_tail_copy(in, NULL, &p->c->part);
+    if (e == ERR_OK && in->tail_count && overlaps(p->c, head_tail_ts(p->h, in), in->last_ts)) {
+        struct chunk *k = head_tail_copy(p->h, in, NULL, &p->c->part);
         e = k ? add_run(p, s, k) : arena_err(&p->c->part);
     }
     return e == ERR_OK && in->ext && in->ext->late_count ? pick_late(p, s, in->ext) : e;
@@ -125,7 +125,7 @@ static enum err pick_series(struct picker *p, uint32_t slot)
 {
     struct metric_cursor *c = p->c;
     const struct series *in = head_series(p->h, slot);
-    struct picked s = {.hash = in->hash, .id = in->order};
+    struct picked s = {.hash = *head_hash(p->h, slot), .id = *head_order(p->h, slot)};
     enum err e = pick_samples(p, &s, in);
     if (e != ERR_OK || (s.run_count == 0 && s.late_count == 0)) {
         return e;

@@ -53,7 +53,7 @@ static enum err define(struct tenant *t, struct head *h, uint32_t slot, struct l
         return e;
     }
     head_series(h, slot)->flags |= SERIES_LOGGED;
-    head_series(h, slot)->order = order;
+    *head_order(h, slot) = order;
     atomic_fetch_add_explicit(&t->series, h->series_count - before, memory_order_relaxed);
     return ERR_OK;
 }
@@ -93,16 +93,14 @@ static size_t read_row(const struct head *h, struct record_reader *in, struct re
     while (more && n < READ_AHEAD &&
            (*ret_e = record_next_sample(in, &row[n].slot, &row[n].ts, &row[n].v)) == ERR_OK) {
         if (row[n].slot < h->slot_count) {
-            const char *s = (const char *)head_series(h, row[n].slot);
-            __builtin_prefetch(s, 1);
-            __builtin_prefetch(s + sizeof(struct series) - 1, 1);
+            __builtin_prefetch(head_series(h, row[n].slot), 1);
         }
         more = !row[n++].v.h;
     }
     for (size_t i = 0; i < n; i++) {
         const struct series *s = row[i].slot < h->slot_count ? head_series(h, row[i].slot) : NULL;
         if (s && s->tail) {
-            __builtin_prefetch(s->tail + s->xor.bits / 8, 1);
+            __builtin_prefetch(s->tail + s->tail_bits / 8, 1);
         }
     }
     return n;

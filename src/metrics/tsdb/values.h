@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "metrics/tsdb/bits.h"
 #include "metrics/tsdb/integers.h"
 
 enum values_mode {
@@ -32,6 +33,15 @@ struct xor_state {
 
 /* Appends one value; p has XOR_BYTES_PER_VALUE_MAX + XOR_SLACK_BYTES of room behind the stream. */
 void xor_append(uint8_t *p, struct xor_state *s, uint64_t value);
+
+/* The same n times with the value before; the slack is enough room behind the stream's end. */
+static inline void xor_append_same(uint8_t *p, struct xor_state *s, unsigned n)
+{
+    for (; n > 64; n -= 64) {
+        bits_put(p, &s->bits, 0, 64);
+    }
+    bits_put(p, &s->bits, 0, n);
+}
 
 /* Room that values_encode may need. */
 static inline size_t values_bound(size_t n)
