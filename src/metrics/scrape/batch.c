@@ -56,15 +56,9 @@ enum err scrape_batch_reserve_known(struct scrape_batch *b, size_t more)
     return b->series_count ? rows_reserve(b, more) : column_reserve(b, more);
 }
 
-void scrape_batch_add_known(struct scrape_batch *b, struct cached_series *s, double value)
+void scrape_batch_add_known_row(struct scrape_batch *b, struct cached_series *s, double value)
 {
-    if (b->series_count) {
-        known_put(b, s, s->ref, value);
-        return;
-    }
-    b->refs[b->column_count] = s->ref;
-    b->values[b->column_count] = value;
-    b->known[b->column_count++] = s;
+    known_put(b, s, s->ref, value);
 }
 
 enum err scrape_batch_rows(struct scrape_batch *b)

@@ -33,8 +33,19 @@ MUST_USE enum err scrape_batch_add(struct scrape_batch *b, struct sink_series se
                                    struct cached_series *cached, struct sink_sample sample);
 /* Room for so many more known series, in the column or in rows. */
 MUST_USE enum err scrape_batch_reserve_known(struct scrape_batch *b, size_t more);
+/* scrape_batch_add_known when there are rows. */
+void scrape_batch_add_known_row(struct scrape_batch *b, struct cached_series *s, double value);
 /* A known series with its value at b->ts. There is room. */
-void scrape_batch_add_known(struct scrape_batch *b, struct cached_series *s, double value);
+static inline void scrape_batch_add_known(struct scrape_batch *b, struct cached_series *s, double value)
+{
+    if (b->series_count) {
+        scrape_batch_add_known_row(b, s, value);
+        return;
+    }
+    b->refs[b->column_count] = s->ref;
+    b->values[b->column_count] = value;
+    b->known[b->column_count++] = s;
+}
 /* Makes rows of the column. */
 MUST_USE enum err scrape_batch_rows(struct scrape_batch *b);
 static inline size_t scrape_batch_samples(const struct scrape_batch *b)

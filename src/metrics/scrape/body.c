@@ -296,8 +296,9 @@ static enum err sample(struct body_reader *r, const struct exposition_item *item
     if (e) {
         return e;
     }
-    scrape_cache_came(r->cache, s, gap ? *gap : none);
+    scrape_cache_settle(r->cache);
     bool again = !scrape_cache_see(r->cache, s);
+    scrape_cache_came(r->cache, s, gap ? *gap : none, again);
     if (s->flags & CACHED_DROPPED) {
         return ERR_OK;
     }
@@ -478,6 +479,7 @@ enum err scrape_body_mark_stale(struct body_reader *r)
     if (scrape_cache_unchanged(r->cache)) {
         return ERR_OK;
     }
+    scrape_cache_settle(r->cache);
     while ((s = scrape_cache_next(r->cache, &pos))) {
         if (s->seen == 0 || s->seen + 1 != r->cache->scrape || !(s->flags & CACHED_TRACKED) ||
             (s->flags & CACHED_DROPPED) || s->ref == 0) {

@@ -8,7 +8,7 @@
 #include "codec/num.h"
 
 enum {
-    LOOK_AHEAD = 6, /* entries: memory answers meanwhile */
+    LOOK_AHEAD = 12, /* entries: memory answers meanwhile */
     LINE_BYTES = 64
 };
 
@@ -26,7 +26,7 @@ static void soon(const struct scrape_cache *c, size_t i)
 {
     if (i < c->page.count) {
         const char *s = (const char *)c->page.entries[i].series;
-        __builtin_prefetch(s, 1);
+        __builtin_prefetch(s);
         __builtin_prefetch(s + LINE_BYTES);
     }
 }
@@ -53,16 +53,36 @@ static bool line_is(const struct page_entry *e, const char *p, const char *end, 
 }
 
 /* There is room in the batch. */
-static void take(struct body_reader *r, struct cached_series *s, double value)
+static inline void take(struct body_reader *r, struct cached_series *s, double value)
 {
-    (void)scrape_cache_see(r->cache, s);
     r->counts.total++;
     if (s->flags & CACHED_DROPPED) {
         return;
     }
     r->counts.added++;
-    s->flags |= CACHED_TRACKED;
+    if (UNLIKELY(!(s->flags & CACHED_TRACKED))) {
+        s->flags |= CACHED_TRACKED;
+    }
     scrape_batch_add_known(r->batch, s, value);
+}
+
+/* The entry's line is what came. */
+static inline void came(struct scrape_cache *c, const struct page_entry *e)
+{
+    if (LIKELY(c->settled != c->scrape)) { /* all until here is as the page */
+        c->next++;
+        return;
+    }
+    (void)scrape_cache_see(c, e->series);
+    scrape_cache_came(c, e->series, e->gap, false);
+}
+
+/* Nothing about it is unusual but perhaps the line. */
+static inline bool plain(const struct body_reader *r, const struct page_entry *e, uint64_t limit)
+{
+    const struct cached_series *s = e->series;
+    bool first = r->cache->settled == r->cache->scrape ? s->seen != r->cache->scrape : !e->again;
+    return first && r->counts.added < limit && (s->ref || (s->flags & CACHED_DROPPED));
 }
 
 enum err scrape_body_read_known(struct body_reader *r, struct body_place *at)
@@ -77,19 +97,16 @@ enum err scrape_body_read_known(struct body_reader *r, struct body_place *at)
     }
     while (c->next < c->page.count) {
         const struct page_entry *e = &c->page.entries[c->next];
-        struct cached_series *s = e->series;
         const char *after = p;
         double value = 0;
         soon(c, c->next + LOOK_AHEAD);
-        bool plain =
-            s->seen != c->scrape && r->counts.added < limit && (s->ref || (s->flags & CACHED_DROPPED));
-        if (!plain || !line_is(e, p, end, &value, &after)) {
+        if (!plain(r, e, limit) || !line_is(e, p, end, &value, &after)) {
             break;
         }
         at->flags = e->gap.flags == SCRAPE_GAP_NO_TYPE ? at->flags : e->gap.flags;
-        take(r, s, value);
         at->line += e->gap.lines + 1u;
-        scrape_cache_came(c, s, e->gap);
+        take(r, e->series, value);
+        came(c, e);
         p = after;
     }
     at->pos = (size_t)(p - at->body.p);

@@ -2,18 +2,37 @@
  * has next is tried before the table. */
 #include "metrics/scrape/cache.h"
 
+#include <stddef.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
 
 enum {
-    CACHE_MIN = 64
+    CACHE_MIN = 64,
+    PACK_PART = 8 /* that many of the series may stand elsewhere */
 };
+
+static bool is_packed(const struct scrape_cache *c, const struct cached_series *s)
+{
+    return (uintptr_t)s - (uintptr_t)c->packed < c->packed_bytes;
+}
+
+/* Accepts NULL. */
+static void series_free(struct scrape_cache *c, struct cached_series *s)
+{
+    if (s && is_packed(c, s)) {
+        c->packed_count--;
+    } else {
+        mem_free(s);
+    }
+}
 
 void scrape_cache_done(struct scrape_cache *c)
 {
     for (size_t i = 0; i < c->cap; i++) {
-        mem_free(c->slots[i]);
+        series_free(c, c->slots[i]);
     }
+    mem_free(c->packed);
     mem_free(c->slots);
     mem_free(c->page.entries);
     mem_free(c->fresh.entries);
@@ -56,10 +75,25 @@ static void begin_fresh(struct scrape_cache *c)
     c->fresh.count = c->next;
 }
 
-void scrape_cache_came(struct scrape_cache *c, struct cached_series *s, struct scrape_gap gap)
+void scrape_cache_settle(struct scrape_cache *c)
+{
+    if (c->settled == c->scrape) {
+        return;
+    }
+    c->settled = c->scrape;
+    for (size_t i = 0; i < c->page.count; i++) {
+        struct cached_series *s = c->page.entries[i].series;
+        s->seen = s->seen < c->page_seen ? c->page_seen : s->seen;
+    }
+    for (size_t i = 0; i < c->next; i++) {
+        (void)scrape_cache_see(c, c->page.entries[i].series);
+    }
+}
+
+void scrape_cache_came(struct scrape_cache *c, struct cached_series *s, struct scrape_gap gap, bool again)
 {
     const struct page_entry *e = c->next < c->page.count ? &c->page.entries[c->next] : NULL;
-    if (!c->differs && e && e->series == s && gap_is(&e->gap, &gap)) {
+    if (!c->differs && e && e->series == s && e->again == again && gap_is(&e->gap, &gap)) {
         c->next++;
         return;
     }
@@ -68,7 +102,7 @@ void scrape_cache_came(struct scrape_cache *c, struct cached_series *s, struct s
     }
     struct scrape_page *f = &c->fresh;
     if (vec_reserve((void **)&f->entries, &f->cap, f->count + 1, sizeof(*f->entries)) == ERR_OK) {
-        f->entries[f->count++] = (struct page_entry){s, gap};
+        f->entries[f->count++] = (struct page_entry){s, gap, again};
     } else {
         c->fresh_broken = true;
     }
@@ -81,8 +115,11 @@ void scrape_cache_read(struct scrape_cache *c, struct scrape_gap tail, unsigned 
 {
     if (!c->differs &&
         (c->next != c->page.count || c->page_of != format + 1 || !gap_is(&c->page.tail, &tail))) {
+        scrape_cache_settle(c);
         begin_fresh(c);
     }
+    c->page_seen_before = c->differs ? 0 : c->page_seen; /* of a new page nothing was seen before */
+    c->page_seen = c->scrape;
     if (!c->differs) {
         c->page_repeats++;
         return;
@@ -178,6 +215,8 @@ bool scrape_cache_see(struct scrape_cache *c, struct cached_series *s)
 
 void scrape_cache_rollback(struct scrape_cache *c)
 {
+    scrape_cache_settle(c);
+    c->page_seen = c->page_seen == c->scrape ? c->page_seen_before : c->page_seen;
     c->differs = c->comments_due = true; /* the page stays that of the last good scrape */
     c->fresh.count = 0;
     for (size_t i = 0; i < c->cap; i++) {
@@ -201,6 +240,58 @@ static void close_hole(struct scrape_cache *c, size_t hole)
     }
 }
 
+static size_t packed_size(const struct cached_series *s)
+{
+    return (offsetof(struct cached_series, text) + s->text_size + 7) / 8 * 8;
+}
+
+/* The size of all series when each is in the page; else 0. An entry that `place` names is its series' own. */
+static size_t pack_size(const struct scrape_cache *c)
+{
+    size_t bytes = 0, n = 0;
+    for (size_t i = 0; i < c->page.count; i++) {
+        const struct cached_series *s = c->page.entries[i].series;
+        bytes += s->place == i ? packed_size(s) : 0;
+        n += s->place == i;
+    }
+    return n == c->count ? bytes : 0;
+}
+
+static struct cached_series *moved_to(const struct cached_series *s)
+{
+    return (struct cached_series *)(void *)(uintptr_t)s->ref;
+}
+
+/* Puts the series side by side in the order of the page. Without memory they stay where they are. */
+static void pack(struct scrape_cache *c)
+{
+    size_t bytes = pack_size(c), at = 0;
+    char *packed = bytes ? mem_alloc(bytes) : NULL;
+    if (!packed) {
+        return;
+    }
+    for (size_t i = 0; i < c->page.count; i++) {
+        struct cached_series *s = c->page.entries[i].series;
+        if (s->place == i) {
+            memcpy(packed + at, s, offsetof(struct cached_series, text) + s->text_size);
+            at += packed_size(s);
+            s->ref = (uintptr_t)(packed + at - packed_size(s)); /* where it went */
+        }
+    }
+    for (size_t i = 0; i < c->page.count; i++) {
+        c->page.entries[i].series = moved_to(c->page.entries[i].series);
+    }
+    for (size_t i = 0; i < c->cap; i++) {
+        struct cached_series *s = c->slots[i];
+        c->slots[i] = s ? moved_to(s) : NULL;
+        series_free(c, s);
+    }
+    mem_free(c->packed);
+    c->packed = packed;
+    c->packed_bytes = bytes;
+    c->packed_count = c->count;
+}
+
 void scrape_cache_trim(struct scrape_cache *c)
 {
     if (scrape_cache_unchanged(c)) {
@@ -210,13 +301,16 @@ void scrape_cache_trim(struct scrape_cache *c)
     for (size_t i = 0; i < c->cap;) {
         struct cached_series *s = c->slots[i];
         if (s && s->seen != c->scrape) {
-            mem_free(s);
+            series_free(c, s);
             c->slots[i] = NULL;
             c->count--;
             close_hole(c, i); /* may bring another one here */
         } else {
             i++;
         }
+    }
+    if ((c->count - c->packed_count) * PACK_PART > c->count) {
+        pack(c);
     }
 }
 

@@ -2,6 +2,10 @@
  * last seen. The page lists them as the last body that was read did: a body that begins as the one before is
  * read by comparing, and only values are parsed (body.c).
  *
+ * While a body is as the page, its series are not marked as seen one by one: they are when it turns out to
+ * differ (scrape_cache_settle). After scrapes that differed the series are put side by side in the order of
+ * the page, so that comparing goes through memory once, forwards.
+ *
  * Label sets are not kept: they are made again from the text in the rare case that the store has forgotten
  * the reference. One owner at a time: the scrape that runs. */
 #ifndef CAIRN_METRICS_SCRAPE_CACHE_H
@@ -42,6 +46,7 @@ enum {
 struct page_entry {
     struct cached_series *series;
     struct scrape_gap gap;
+    bool again; /* it stands above, too */
 };
 
 struct scrape_page {
@@ -52,8 +57,11 @@ struct scrape_page {
 
 struct scrape_cache {
     struct cached_series **slots;
-    size_t count, cap;        /* cap 0 or a power of two */
-    uint32_t scrape;          /* number of the running scrape, from 1 */
+    size_t count, cap;  /* cap 0 or a power of two */
+    uint32_t scrape;    /* number of the running scrape, from 1 */
+    uint32_t settled;   /* the last scrape in which series were marked one by one */
+    uint32_t page_seen; /* the last scrape that had all series of the page; they may not be marked */
+    uint32_t page_seen_before;
     uint32_t page_of;         /* enum exposition_format, plus 1 */
     struct scrape_page page;  /* of the last scrape that was read whole */
     struct scrape_page fresh; /* of this one, from where it differs; before that it is as the page */
@@ -63,6 +71,8 @@ struct scrape_cache {
     bool comments_due;     /* a scrape that failed may have told other comments than the page has */
     uint32_t page_reads;   /* scrapes that differed */
     uint32_t page_repeats; /* scrapes since that did not */
+    char *packed;          /* series side by side; others are on the heap one by one */
+    size_t packed_bytes, packed_count; /* all there is room for; series in it that live */
 };
 
 void scrape_cache_done(struct scrape_cache *c);
@@ -73,8 +83,11 @@ static inline struct cached_series *scrape_cache_expected(const struct scrape_ca
 {
     return c->next < c->page.count ? c->page.entries[c->next].series : NULL;
 }
-/* A sample of `s` came after that gap: the page learns it. */
-void scrape_cache_came(struct scrape_cache *c, struct cached_series *s, struct scrape_gap gap);
+/* From now on the series of this scrape are marked one by one. */
+void scrape_cache_settle(struct scrape_cache *c);
+/* A sample of `s` came after that gap, not for the first time if `again`: the page learns it. Once settled.
+ */
+void scrape_cache_came(struct scrape_cache *c, struct cached_series *s, struct scrape_gap gap, bool again);
 /* The body was read to its end; `format` is an enum exposition_format. */
 void scrape_cache_read(struct scrape_cache *c, struct scrape_gap tail, unsigned format);
 /* The body had the series of the page in its order, with the same comments: nothing vanished, and nothing is
@@ -88,11 +101,11 @@ struct cached_series *scrape_cache_find(struct scrape_cache *c, struct str text)
 /* Errors: OOM. */
 MUST_USE enum err scrape_cache_add(struct scrape_cache *c, struct str text,
                                    struct cached_series **ret_series);
-/* Marks it as seen by this scrape; false when it was already. */
+/* Marks it as seen by this scrape; false when it was already. Once settled. */
 bool scrape_cache_see(struct scrape_cache *c, struct cached_series *s);
 /* A scrape that failed saw nothing. */
 void scrape_cache_rollback(struct scrape_cache *c);
-/* Forgets what this scrape did not see; for scrapes that succeeded. */
+/* Forgets what this scrape did not see; for scrapes that succeeded. Series may move. */
 void scrape_cache_trim(struct scrape_cache *c);
 /* Iteration over all; NULL at the end. *pos starts at 0. */
 struct cached_series *scrape_cache_next(const struct scrape_cache *c, size_t *pos);

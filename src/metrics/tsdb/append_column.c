@@ -9,7 +9,7 @@
 #include "metrics/tsdb/tsdb_int.h"
 
 enum {
-    LOOK_AHEAD = 12 /* series: memory answers meanwhile */
+    LOOK_AHEAD = 24 /* series: memory answers meanwhile */
 };
 
 struct column {
