@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fault.h"
 
@@ -57,6 +58,23 @@ void *mem_aligned(size_t align, size_t size_bytes)
     }
     void *p = NULL;
     return posix_memalign(&p, align, size_bytes ? size_bytes : 1) == 0 ? p : NULL;
+}
+
+void *mem_slab(size_t size_bytes)
+{
+    enum {
+        HUGE_BYTES = 2 << 20,
+        PAGE_BYTES = 4096
+    };
+    bool huge = size_bytes > 0 && size_bytes % HUGE_BYTES == 0;
+    void *p = mem_aligned(huge ? HUGE_BYTES : PAGE_BYTES, size_bytes);
+    if (p && huge) {
+        (void)madvise(p, size_bytes, MADV_HUGEPAGE); /* where there are none, small ones do */
+    }
+    if (p) {
+        memset(p, 0, size_bytes);
+    }
+    return p;
 }
 
 char *mem_dup(const char *p, size_t n)

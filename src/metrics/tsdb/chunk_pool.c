@@ -22,6 +22,7 @@ void chunk_pool_init(struct chunk_pool *p, const char *dir)
     *p = (struct chunk_pool){.dir = dir, .next_bytes = CHUNK_SEGMENT_BYTES_MIN};
     mutex_init(&p->lock);
     atomic_init(&p->bytes, 0);
+    head_pool_init(&p->heads);
 }
 
 void chunk_pool_done(struct chunk_pool *p)
@@ -29,6 +30,7 @@ void chunk_pool_done(struct chunk_pool *p)
     if (p->current) {
         chunk_segment_unref(p->current);
     }
+    head_pool_done(&p->heads);
     mutex_done(&p->lock);
 }
 

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/thread.h"
+#include "metrics/tsdb/head_pool.h"
 
 struct chunk_segment;
 
@@ -21,6 +22,7 @@ struct chunk_pool {
     size_t next_bytes;             /* size of the next segment */
     unsigned pause;                /* allocations to refuse after a segment could not be made */
     atomic_size_t bytes;           /* of all segments; a sum, orders nothing */
+    struct head_pool heads;        /* what of the same heads is not sealed */
 };
 
 void chunk_pool_init(struct chunk_pool *p, const char *dir);

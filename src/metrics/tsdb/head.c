@@ -7,9 +7,8 @@
 #include "base/mem.h"
 
 enum {
-    MALLOC_BYTES = 16, /* that an allocation takes besides itself, about */
-    ENTRY_BITS = 27    /* of a table entry: slot + 1; the bits above are the hash's, and spare a look at most
-                          series that only stand near */
+    ENTRY_BITS = 27 /* of a table entry: slot + 1; the bits above are the hash's, and spare a look at most
+                       series that only stand near */
 };
 
 static_assert(SLOTS_MAX < 1 << ENTRY_BITS, "a slot fits its entry");
@@ -53,7 +52,7 @@ static void series_done(struct head *h, struct series *s)
         mem_free(s->ext);
     }
     h->tail_bytes -= s->tail_units * (size_t)TAIL_UNIT_BYTES;
-    mem_free(s->tail);
+    head_pool_tail_free(&h->pool->heads, s->tail, s->tail_units * (size_t)TAIL_UNIT_BYTES);
     *s = (struct series){0};
 }
 
@@ -64,9 +63,6 @@ void head_free(struct head *h)
     }
     for (uint32_t i = 0; i < h->slot_count; i++) {
         series_done(h, head_series(h, i));
-    }
-    for (size_t i = 0; i < h->page_count; i++) {
-        mem_free(h->pages[i]);
     }
     for (size_t i = 0; i < h->clock_count; i++) {
         mem_free(h->clocks[i].ts);
@@ -90,7 +86,7 @@ struct head_bytes head_bytes(const struct head *h)
     for (size_t i = 0; i < h->clock_count; i++) {
         b.clocks += h->clocks[i].cap * sizeof(ts_ms);
     }
-    b.tails = h->tail_bytes + h->series_count * MALLOC_BYTES;
+    b.tails = h->tail_bytes;
     b.chunks = h->chunk_bytes;
     b.late = h->late_count * sizeof(struct late_sample);
     return b;
@@ -185,11 +181,10 @@ static enum err slots_reserve(struct head *h, uint32_t slot)
             ERR_OK) {
             return ERR_OOM;
         }
-        struct series_page *page = mem_aligned(64, sizeof(*page));
+        struct series_page *page = head_pool_page(&h->pool->heads, sizeof(*page));
         if (!page) {
             return ERR_OOM;
         }
-        memset(page, 0, sizeof(*page));
         h->pages[h->page_count++] = page;
     }
     return ERR_OK;

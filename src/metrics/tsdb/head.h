@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "metrics/tsdb/chunk.h"
+#include "metrics/tsdb/chunk_pool.h"
 #include "metrics/tsdb/index.h"
 #include "metrics/tsdb/limits.h"
 #include "metrics/tsdb/rich.h"
@@ -81,8 +82,7 @@ static_assert(sizeof(struct series) == 64, "a cache line");
 struct tenant;
 
 enum {
-    SERIES_PAGE = 64,
-    TAIL_UNIT_BYTES = 8
+    SERIES_PAGE = 64
 };
 
 /* What is seldom looked at stands apart. */
@@ -94,7 +94,7 @@ struct series_page {
 
 struct head {
     struct tenant *tenant;
-    struct chunk_pool *pool; /* where chunks are sealed to */
+    struct chunk_pool *pool; /* where chunks are sealed to, and series and tails come from */
     struct index *index;
     struct series_page **pages; /* addresses stay */
     size_t page_count, page_cap;
@@ -114,7 +114,7 @@ struct head {
     ts_ms min_ts, max_ts; /* of the samples; INT64_MAX, INT64_MIN when there are none */
 };
 
-/* The pool outlives the head; NULL = chunks on the heap. */
+/* The pool outlives the head. */
 MUST_USE enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h);
 void head_free(struct head *h); /* accepts NULL */
 /* Memory by purpose; what the allocator adds is guessed. */

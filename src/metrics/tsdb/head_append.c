@@ -8,8 +8,6 @@
 #include "metrics/tsdb/head.h"
 
 enum {
-    TAIL_BYTES_FIRST = 32,
-    TAIL_BYTES_MORE = 8,
     TIME_BYTES_MAX = 10 /* of a varint */
 };
 
@@ -26,22 +24,31 @@ static size_t tail_cap(const struct series *s)
     return s->tail_units * (size_t)TAIL_UNIT_BYTES;
 }
 
-static enum err tail_reserve(struct head *h, struct series *s)
+/* Moves the tail's bytes to memory of another size. */
+static enum err tail_move(struct head *h, struct series *s, size_t size)
 {
-    size_t need = head_tail_bytes_needed(s);
-    if (head_tail_has_room(s)) {
-        return ERR_OK;
-    }
-    size_t before = tail_cap(s), cap = before ? before + before / 4 + TAIL_BYTES_MORE : TAIL_BYTES_FIRST;
-    cap = ((cap < need ? need : cap) + TAIL_UNIT_BYTES - 1) / TAIL_UNIT_BYTES * TAIL_UNIT_BYTES;
-    uint8_t *p = mem_realloc(s->tail, cap);
+    uint8_t *p = head_pool_tail(&h->pool->heads, size);
     if (!p) {
         return ERR_OOM;
     }
-    h->tail_bytes += cap - before;
+    if (s->tail) {
+        memcpy(p, s->tail, size < tail_cap(s) ? size : tail_cap(s));
+    }
+    head_pool_tail_free(&h->pool->heads, s->tail, tail_cap(s));
+    h->tail_bytes += size - tail_cap(s);
     s->tail = p;
-    s->tail_units = (uint8_t)(cap / TAIL_UNIT_BYTES);
+    s->tail_units = (uint8_t)(size / TAIL_UNIT_BYTES);
     return ERR_OK;
+}
+
+static enum err tail_reserve(struct head *h, struct series *s)
+{
+    if (head_tail_has_room(s)) {
+        return ERR_OK;
+    }
+    size_t size = head_pool_tail_size(head_tail_bytes_needed(s));
+    ASSERT(size > 0); /* of CHUNK_SAMPLES_MAX values of any kind */
+    return tail_move(h, s, size);
 }
 
 static enum err times_reserve(struct series_ext *x, size_t more)
@@ -335,11 +342,9 @@ struct chunk *head_tail_copy(const struct head *h, const struct series *s, struc
 /* What a full tail needed the next one will need only when it is full again. */
 static void tail_shrink(struct head *h, struct series *s)
 {
-    uint8_t *p = tail_cap(s) > TAIL_BYTES_FIRST ? mem_realloc(s->tail, TAIL_BYTES_FIRST) : NULL;
-    if (p) {
-        h->tail_bytes -= tail_cap(s) - TAIL_BYTES_FIRST;
-        s->tail = p;
-        s->tail_units = TAIL_BYTES_FIRST / TAIL_UNIT_BYTES;
+    size_t first = head_pool_tail_size(1);
+    if (tail_cap(s) > first) {
+        (void)(tail_move(h, s, first) == ERR_OK); /* without memory it stays large */
     }
 }
 

@@ -1,0 +1,36 @@
+/* Memory of heads: pages of series, which stay, and tails, in classes of size with lists of free ones.
+ *
+ * It comes in slabs, the large ones in huge pages where the system has them: samples of many targets touch
+ * memory all over, and what a small page costs is its address, not its bytes. Slabs go when the pool does.
+ * Any thread. */
+#ifndef CAIRN_METRICS_TSDB_HEAD_POOL_H
+#define CAIRN_METRICS_TSDB_HEAD_POOL_H
+
+#include "base/attr.h"
+#include "base/thread.h"
+
+enum {
+    TAIL_UNIT_BYTES = 8, /* sizes of tails are multiples of it */
+    TAIL_CLASSES = 12
+};
+
+struct head_pool {
+    struct mutex lock; /* guards all */
+    void **slabs;
+    size_t slab_count, slab_cap;
+    char *p; /* what is left of the newest slab */
+    size_t left, next_bytes;
+    void *free[TAIL_CLASSES]; /* each begins with a pointer to the next */
+};
+
+void head_pool_init(struct head_pool *p);
+void head_pool_done(struct head_pool *p); /* takes all it gave */
+/* n zeroed bytes at a cache line, for as long as the pool lives. NULL when there is no memory. */
+MUST_USE void *head_pool_page(struct head_pool *p, size_t n);
+/* The size of a tail that has room for n bytes; 0: there is none. */
+size_t head_pool_tail_size(size_t n);
+/* A tail of such a size; NULL when there is no memory. */
+MUST_USE void *head_pool_tail(struct head_pool *p, size_t size);
+void head_pool_tail_free(struct head_pool *p, void *tail, size_t size); /* accepts NULL */
+
+#endif
