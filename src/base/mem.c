@@ -63,18 +63,33 @@ void *mem_aligned(size_t align, size_t size_bytes)
 void *mem_slab(size_t size_bytes)
 {
     enum {
-        HUGE_BYTES = 2 << 20,
-        PAGE_BYTES = 4096
+        HUGE_BYTES = 2 << 20
     };
-    bool huge = size_bytes > 0 && size_bytes % HUGE_BYTES == 0;
-    void *p = mem_aligned(huge ? HUGE_BYTES : PAGE_BYTES, size_bytes);
-    if (p && huge) {
-        (void)madvise(p, size_bytes, MADV_HUGEPAGE); /* where there are none, small ones do */
+    bool huge = size_bytes % HUGE_BYTES == 0;
+    size_t all = size_bytes + (huge ? HUGE_BYTES : 0);
+    if (fault_hit(FAULT_ALLOC) || all < size_bytes) {
+        return NULL;
     }
+    char *p = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED || !huge) {
+        return p == MAP_FAILED ? NULL : p;
+    }
+    size_t before = -(uintptr_t)p % HUGE_BYTES;
+    if (before) {
+        (void)munmap(p, before);
+    }
+    if (before < HUGE_BYTES) {
+        (void)munmap(p + before + size_bytes, HUGE_BYTES - before);
+    }
+    (void)madvise(p + before, size_bytes, MADV_HUGEPAGE); /* where there are none, small ones do */
+    return p + before;
+}
+
+void mem_slab_free(void *p, size_t size_bytes)
+{
     if (p) {
-        memset(p, 0, size_bytes);
+        (void)munmap(p, size_bytes);
     }
-    return p;
 }
 
 char *mem_dup(const char *p, size_t n)

@@ -16,9 +16,10 @@ MUST_USE void *mem_array(size_t count, size_t size_bytes);
 MUST_USE void *mem_zarray(size_t count, size_t size_bytes);
 /* Cache-line or page aligned memory; `align` is a power of two. Freed by mem_free. */
 MUST_USE void *mem_aligned(size_t align, size_t size_bytes);
-/* Zeroed memory for many small things of one lifetime: a multiple of 2 MiB is asked for as huge pages. Freed
- * by mem_free. */
+/* Zeroed memory from the system for many small things of one lifetime, a multiple of its pages; a multiple of
+ * 2 MiB is asked for as huge pages. */
 MUST_USE void *mem_slab(size_t size_bytes);
+void mem_slab_free(void *p, size_t size_bytes); /* accepts NULL */
 /* A NUL-terminated copy of n bytes. */
 MUST_USE char *mem_dup(const char *p, size_t n);
 /* Accepts NULL. */

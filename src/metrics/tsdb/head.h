@@ -96,6 +96,7 @@ struct head {
     struct tenant *tenant;
     struct chunk_pool *pool; /* where chunks are sealed to, and series and tails come from */
     struct index *index;
+    struct tail_pool tails;
     struct series_page **pages; /* addresses stay */
     size_t page_count, page_cap;
     uint32_t slot_count; /* slots ever used */

@@ -27,14 +27,14 @@ static size_t tail_cap(const struct series *s)
 /* Moves the tail's bytes to memory of another size. */
 static enum err tail_move(struct head *h, struct series *s, size_t size)
 {
-    uint8_t *p = head_pool_tail(&h->pool->heads, size);
+    uint8_t *p = head_pool_tail(&h->pool->heads, &h->tails, size);
     if (!p) {
         return ERR_OOM;
     }
     if (s->tail) {
         memcpy(p, s->tail, size < tail_cap(s) ? size : tail_cap(s));
     }
-    head_pool_tail_free(&h->pool->heads, s->tail, tail_cap(s));
+    head_pool_tail_free(&h->tails, s->tail, tail_cap(s));
     h->tail_bytes += size - tail_cap(s);
     s->tail = p;
     s->tail_units = (uint8_t)(size / TAIL_UNIT_BYTES);

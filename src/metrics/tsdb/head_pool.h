@@ -2,7 +2,8 @@
  *
  * It comes in slabs, the large ones in huge pages where the system has them: samples of many targets touch
  * memory all over, and what a small page costs is its address, not its bytes. Slabs go when the pool does.
- * Any thread. */
+ *
+ * The pool: any thread. A head's tails: whoever holds its partition's lock. */
 #ifndef CAIRN_METRICS_TSDB_HEAD_POOL_H
 #define CAIRN_METRICS_TSDB_HEAD_POOL_H
 
@@ -14,12 +15,23 @@ enum {
     TAIL_CLASSES = 12
 };
 
+struct slab {
+    void *p;
+    size_t bytes;
+};
+
 struct head_pool {
     struct mutex lock; /* guards all */
-    void **slabs;
+    struct slab *slabs;
     size_t slab_count, slab_cap;
     char *p; /* what is left of the newest slab */
     size_t left, next_bytes;
+};
+
+/* Of one head. Zeroed before use; there is nothing to end. */
+struct tail_pool {
+    char *p; /* what is left of the newest run */
+    size_t left;
     void *free[TAIL_CLASSES]; /* each begins with a pointer to the next */
 };
 
@@ -30,7 +42,7 @@ MUST_USE void *head_pool_page(struct head_pool *p, size_t n);
 /* The size of a tail that has room for n bytes; 0: there is none. */
 size_t head_pool_tail_size(size_t n);
 /* A tail of such a size; NULL when there is no memory. */
-MUST_USE void *head_pool_tail(struct head_pool *p, size_t size);
-void head_pool_tail_free(struct head_pool *p, void *tail, size_t size); /* accepts NULL */
+MUST_USE void *head_pool_tail(struct head_pool *p, struct tail_pool *t, size_t size);
+void head_pool_tail_free(struct tail_pool *t, void *tail, size_t size); /* accepts NULL */
 
 #endif
