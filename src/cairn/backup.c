@@ -303,9 +303,20 @@ static int key_make(struct str path)
 
 static int backup_do(const struct backup_flags *f)
 {
+    struct arena a AUTO_ARENA = {0};
     struct open_store o = {0};
     struct err_info info = {0};
+    struct str inside = {0};
     int status;
+    if (!f->unlock && !object_place_is_bucket(f->store) &&
+        backup_place_inside(&f->places, f->store, &inside, &a)) {
+        (void)err_set(
+            &info, ERR_INVALID,
+            "--to=%.*s is below %.*s, so each backup would hold those before it; choose a place on another "
+            "disk, or a bucket",
+            STR_FMT(f->store), STR_FMT(inside));
+        return fail("backup", &info, 2);
+    }
     if (store_open(f, !f->unlock, &o, &info)) {
         status = fail("backup", &info, 1);
     } else if (f->unlock) {
@@ -432,7 +443,12 @@ int command_restore(int argc, char **argv)
     if (flags_parse(argc, argv, &set, 1, NULL, 0, &n, NULL, NULL, &info)) {
         return fail("restore", &info, 2);
     }
-    if (f.help || !f.store.n || (!targets_of(&f, targets) && !f.verify && !f.list)) {
+    if (!f.help && f.store.n && !targets_of(&f, targets) && !f.verify && !f.list) {
+        (void)err_set(&info, ERR_INVALID,
+                      "say what to do: --data=DIR and --config-to=DIR to restore, --verify, or --list");
+        return fail("restore", &info, 2);
+    }
+    if (f.help || !f.store.n) {
         int status =
             help(&set,
                  "usage: cairn restore --from=PLACE [--backup=NAME] --data=DIR [--config-to=DIR]\n\nWrites a "

@@ -2,6 +2,9 @@
  * read and removed; otherwise the files are read as they are, under the locks. */
 #include "cairn/backup_source.h"
 
+#include <limits.h>
+#include <stdlib.h>
+
 #include "cairn/role_metrics_int.h"
 #include "cairn/snapshot.h"
 #include "disk/file.h"
@@ -224,6 +227,41 @@ static enum err snapshots_add(struct backup_sources *s, bool done[BACKUP_ROLES],
         }
     }
     return e;
+}
+
+/* The path without links, of what is there of it. */
+static struct str whole_path(struct arena *a, struct str path)
+{
+    char whole[PATH_MAX];
+    struct str there = arena_str(a, path);
+    for (size_t n = path.n; there.p && n > 0; n--) {
+        if (n < path.n && path.p[n] != '/') {
+            continue;
+        }
+        there = arena_str(a, str_slice(path, 0, n));
+        if (there.p && realpath(there.p, whole)) {
+            return arena_printf(a, "%s%.*s", whole, (int)(path.n - n), path.p + n);
+        }
+    }
+    return realpath(".", whole) ? arena_printf(a, "%s/%.*s", whole, STR_FMT(path)) : path;
+}
+
+bool backup_place_inside(const struct backup_places *places, struct str place, struct str *ret_dir,
+                         struct arena *a)
+{
+    struct str to = whole_path(a, place);
+    for (size_t i = 0; i < BACKUP_ROLES; i++) {
+        struct str given = places->roles[i];
+        struct str dir = given.n || !places->data.n
+                             ? given
+                             : arena_printf(a, "%.*s/%s", STR_FMT(places->data), backup_roles[i]);
+        struct str whole = dir.n ? whole_path(a, dir) : dir;
+        if (whole.n && str_starts(to, whole) && (to.n == whole.n || to.p[whole.n] == '/')) {
+            *ret_dir = dir;
+            return true;
+        }
+    }
+    return false;
 }
 
 enum err backup_sources_open(const struct backup_places *places, struct backup_sources *ret_s,

@@ -37,6 +37,10 @@ struct backup_sources {
     struct str positions; /* read before any snapshot was made; p NULL: none */
 };
 
+/* Whether the place of the backups, a folder that need not exist yet, is below a folder that is backed up:
+ * each backup would hold those before it. *ret_dir: which. */
+bool backup_place_inside(const struct backup_places *places, struct str place, struct str *ret_dir,
+                         struct arena *a);
 /* Locks the folders that no program uses and asks those that run for a snapshot; what a killed backup left
  * behind goes first. *ret_s is filled even on failure: backup_sources_close. Errors: NOT_FOUND (nothing
  * there), UNAVAILABLE (a program that serves a folder cannot be asked now), DENIED, IO, OOM.

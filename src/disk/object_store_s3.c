@@ -250,6 +250,10 @@ static enum err page_read(struct listing *l, struct str xml, struct err_info *in
     }
     bool more = str_eq_c(s3_xml_text(xml, "IsTruncated", l->a), "true");
     l->next = more ? s3_xml_text(xml, "NextContinuationToken", l->a) : (struct str){0};
+    if (more && !l->next.n) { /* what is not shown must not be taken for absent */
+        return err_set(info, ERR_UNAVAILABLE, "s3://%s: the listing does not say where it goes on",
+                       l->s->bucket);
+    }
     return ERR_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "codec/json.h"
 #include "disk/file.h"
 #include "disk/s3_profile.h"
+#include "disk/s3_role.h"
 
 #define CONTAINER_HOST "http://169.254.170.2"
 #define INSTANCE_HOST "http://169.254.169.254"
@@ -19,6 +20,7 @@ enum {
     ANSWER_BYTES_MAX = 64 << 10,
     AGENT_TIMEOUT_MS = 5000,
     INSTANCE_TIMEOUT_MS = 2000, /* elsewhere nobody answers there */
+    SOURCES_MAX = 5,            /* profiles that take a role by the next one's keys */
 };
 
 void s3_credentials_done(struct s3_credentials *c)
@@ -33,8 +35,8 @@ void s3_credentials_done(struct s3_credentials *c)
     *c = (struct s3_credentials){0};
 }
 
-static enum err fill(struct s3_credentials *c, struct str key_id, struct str secret, struct str token,
-                     const char *from, struct err_info *info)
+enum err s3_credentials_fill(struct s3_credentials *c, struct str key_id, struct str secret, struct str token,
+                             const char *from, struct err_info *info)
 {
     c->key_id = mem_dup(key_id.p, key_id.n);
     c->secret = mem_dup(secret.p, secret.n);
@@ -60,7 +62,8 @@ static enum err from_environment(struct s3_credentials *c, struct err_info *info
         return err_set(info, ERR_INVALID,
                        "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set; set both");
     }
-    return fill(c, id, secret, s3_environment("AWS_SESSION_TOKEN", NULL), "the environment", info);
+    return s3_credentials_fill(c, id, secret, s3_environment("AWS_SESSION_TOKEN", NULL), "the environment",
+                               info);
 }
 
 static enum err from_text(struct s3_credentials *c, const struct s3_profile *p, struct str text,
@@ -76,33 +79,7 @@ static enum err from_text(struct s3_credentials *c, const struct s3_profile *p, 
                        "profile %.*s in %s has only one of aws_access_key_id and aws_secret_access_key",
                        STR_FMT(p->name), from);
     }
-    return fill(c, id, secret, s3_profile_setting(p, text, "aws_session_token"), from, info);
-}
-
-/* What AWS' tools would do for keys and we do not: said, so that nobody waits for it to work. */
-static enum err not_done(const struct s3_profile *p, struct err_info *info)
-{
-    static const char *const ways[] = {"role_arn", "credential_process", "sso_session", "sso_start_url"};
-    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        if (s3_profile_setting(p, p->config, ways[i]).n || s3_profile_setting(p, p->credentials, ways[i]).n) {
-            return err_set(
-                info, ERR_UNSUPPORTED,
-                "profile %.*s gets its keys by %s, which is not done here; let AWS' own tool do it: "
-                "eval \"$(aws configure export-credentials --profile %.*s --format env)\"",
-                STR_FMT(p->name), ways[i], STR_FMT(p->name));
-        }
-    }
-    return ERR_NOT_FOUND;
-}
-
-static enum err from_files(struct s3_credentials *c, struct str profile, struct err_info *info)
-{
-    struct arena a AUTO_ARENA = {0};
-    struct s3_profile p = {0};
-    enum err e = s3_profile_load(profile, &a, &p, info);
-    e = e ? e : from_text(c, &p, p.credentials, "the shared credentials file", info);
-    e = e == ERR_NOT_FOUND ? from_text(c, &p, p.config, "the shared configuration file", info) : e;
-    return e == ERR_NOT_FOUND ? not_done(&p, info) : e;
+    return s3_credentials_fill(c, id, secret, s3_profile_setting(p, text, "aws_session_token"), from, info);
 }
 
 /* -- agents that answer with JSON ------------------------------------------------------------------------ */
@@ -135,7 +112,7 @@ static struct str text_of(const struct json_value *root, const char *key)
 }
 
 /* 2026-01-31T23:59:59Z; 0 when it is no such time. */
-static ts_ms time_of(struct str s)
+ts_ms s3_credentials_time(struct str s)
 {
     struct tm t = {0};
     char text[32] = "";
@@ -156,8 +133,8 @@ static enum err from_json(struct s3_credentials *c, struct str body, const char 
         return err_set(info, e == ERR_OOM ? e : ERR_UNAVAILABLE, "%s gave no keys: %.*s", from,
                        body.n > 120 ? 120 : (int)body.n, body.p ? body.p : "");
     }
-    c->expires_ms = time_of(text_of(root, "Expiration"));
-    return fill(c, id, secret, text_of(root, "Token"), from, info);
+    c->expires_ms = s3_credentials_time(text_of(root, "Expiration"));
+    return s3_credentials_fill(c, id, secret, text_of(root, "Token"), from, info);
 }
 
 static enum err container_token(struct arena *a, struct str *ret_token, struct err_info *info)
@@ -269,6 +246,122 @@ static enum err from_instance(struct http_client *client, struct s3_credentials 
     return e ? e : token.p ? instance_role(client, &a, base, token, c, info) : ERR_OOM;
 }
 
+/* -- profiles and roles -----------------------------------------------------------------------------------
+ */
+
+/* What AWS' tools would do for keys and we do not: said, so that nobody waits for it to work. */
+static enum err not_done(const struct s3_profile *p, const char *const *ways, size_t n, struct err_info *info)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s3_profile_setting(p, p->config, ways[i]).n || s3_profile_setting(p, p->credentials, ways[i]).n) {
+            return err_set(
+                info, ERR_UNSUPPORTED,
+                "profile %.*s gets its keys by %s, which is not done here; let AWS' own tool do it: "
+                "eval \"$(aws configure export-credentials --profile %.*s --format env)\"",
+                STR_FMT(p->name), ways[i], STR_FMT(p->name));
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+static enum err own_keys(struct s3_credentials *c, const struct s3_profile *p, struct err_info *info)
+{
+    static const char *const ways[] = {"credential_process", "sso_session", "sso_start_url"};
+    enum err e = from_text(c, p, p->credentials, "the shared credentials file", info);
+    e = e == ERR_NOT_FOUND ? from_text(c, p, p->config, "the shared configuration file", info) : e;
+    return e == ERR_NOT_FOUND ? not_done(p, ways, ARRAY_LEN(ways), info) : e;
+}
+
+/* credential_source: whose keys ask for the role. */
+static enum err from_named(struct http_client *client, struct s3_credentials *c, const struct s3_profile *p,
+                           struct str source, struct err_info *info)
+{
+    enum err e = str_eq_c(source, "Environment")           ? from_environment(c, info)
+                 : str_eq_c(source, "Ec2InstanceMetadata") ? from_instance(client, c, info)
+                 : str_eq_c(source, "EcsContainer")        ? from_container(client, c, info)
+                                                           : ERR_INVALID;
+    return e == ERR_INVALID || e == ERR_NOT_FOUND
+               ? err_set(info, ERR_INVALID,
+                         "profile %.*s: there are no keys from credential_source=%.*s (Environment, "
+                         "Ec2InstanceMetadata or EcsContainer) to take its role with",
+                         STR_FMT(p->name), STR_FMT(source))
+               : e;
+}
+
+/* The keys that the last profile's role is to be taken with. NOT_FOUND: its source_profile is asked next. */
+static enum err source_keys(struct http_client *client, struct s3_credentials *c, const struct s3_profile *p,
+                            struct err_info *info)
+{
+    static const char *const ways[] = {"mfa_serial", "web_identity_token_file"};
+    struct str named = s3_profile_setting(p, p->config, "credential_source");
+    enum err e = not_done(p, ways, ARRAY_LEN(ways), info);
+    if (e == ERR_NOT_FOUND && named.n) {
+        return from_named(client, c, p, named, info);
+    }
+    if (e == ERR_NOT_FOUND && !s3_profile_setting(p, p->config, "source_profile").n) {
+        return err_set(info, ERR_INVALID,
+                       "profile %.*s has a role_arn, but neither source_profile nor credential_source",
+                       STR_FMT(p->name));
+    }
+    return e;
+}
+
+/* Follows the sources to the first keys; the profiles on the way, each with a role, are roles[0..*ret_n). */
+static enum err sources_follow(struct http_client *client, struct s3_credentials *c, struct str profile,
+                               struct arena *a, struct s3_profile roles[SOURCES_MAX], size_t *ret_n,
+                               struct err_info *info)
+{
+    struct str source = profile;
+    for (size_t n = 0; n <= SOURCES_MAX; n++) {
+        struct s3_profile p = {0};
+        enum err e = s3_profile_load(source, a, &p, info);
+        bool itself = n && str_eq(roles[n - 1].name, p.name);
+        *ret_n = n;
+        if (e || itself || !s3_profile_setting(&p, p.config, "role_arn").n) {
+            return e ? e : own_keys(c, &p, info);
+        }
+        if (n < SOURCES_MAX) {
+            roles[n] = p;
+            *ret_n = n + 1;
+            e = source_keys(client, c, &p, info);
+            if (e != ERR_NOT_FOUND) {
+                return e;
+            }
+            source = s3_profile_setting(&p, p.config, "source_profile");
+        }
+    }
+    return err_set(info, ERR_INVALID, "profile %.*s: more than %d roles one behind the other",
+                   STR_FMT(roles[0].name), SOURCES_MAX);
+}
+
+/* The role's keys, if the profile has one, else its own. */
+static enum err from_profiles(struct http_client *client, struct s3_credentials *c, struct str profile,
+                              struct err_info *info)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct s3_profile roles[SOURCES_MAX] = {0};
+    size_t n = 0;
+    enum err e = sources_follow(client, c, profile, &a, roles, &n, info);
+    for (size_t i = n; i-- > 0 && !e;) {
+        struct s3_credentials role = {0};
+        e = s3_role_assume(client, &roles[i], c, &role, info);
+        s3_credentials_done(c);
+        *c = role;
+    }
+    return e == ERR_NOT_FOUND && n
+               ? err_set(info, ERR_INVALID, "profile %.*s: its source_profile has no keys",
+                         STR_FMT(roles[0].name))
+               : e;
+}
+
+static enum err from_web_identity(struct http_client *client, struct s3_credentials *c, struct err_info *info)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct s3_profile p = {0};
+    enum err e = s3_profile_load((struct str){0}, &a, &p, info);
+    return e ? e : s3_role_web_identity(client, &p, c, info);
+}
+
 /* -- the chain ------------------------------------------------------------------------------------------- */
 
 enum err s3_credentials_find(struct http_client *client, struct str profile, struct s3_credentials *ret_c,
@@ -276,15 +369,14 @@ enum err s3_credentials_find(struct http_client *client, struct str profile, str
 {
     struct s3_credentials c = {0};
     enum err e = profile.n ? ERR_NOT_FOUND : from_environment(&c, reterr_info);
-    e = e == ERR_NOT_FOUND ? from_files(&c, profile, reterr_info) : e;
+    e = e == ERR_NOT_FOUND && !profile.n ? from_web_identity(client, &c, reterr_info) : e;
+    e = e == ERR_NOT_FOUND ? from_profiles(client, &c, profile, reterr_info) : e;
     e = e == ERR_NOT_FOUND ? from_container(client, &c, reterr_info) : e;
     e = e == ERR_NOT_FOUND ? from_instance(client, &c, reterr_info) : e;
     if (e == ERR_NOT_FOUND) {
-        bool web = s3_environment("AWS_WEB_IDENTITY_TOKEN_FILE", NULL).n > 0;
         return err_set(reterr_info, e,
                        "no keys for the bucket: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, nor a "
-                       "profile with keys in ~/.aws, nor a container's or an instance's role%s",
-                       web ? "; AWS_WEB_IDENTITY_TOKEN_FILE is not used here" : "");
+                       "profile with keys in ~/.aws, nor a container's or an instance's role");
     }
     if (!e) {
         *ret_c = c;

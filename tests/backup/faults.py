@@ -27,7 +27,7 @@ def small_data(folder):
 
 
 def store_faults(cases, folder, s3):
-    data = small_data(f"{folder}/small")
+    data = small_data(f"{folder}/few")
     with Front(s3) as front:
         env = dict(s3.env(), AWS_MAX_ATTEMPTS="5")
 
@@ -37,7 +37,7 @@ def store_faults(cases, folder, s3):
         survived(cases, front, backup)
         refused(cases, front, backup)
         old_listings(cases, front, backup, env)
-        two_at_once(cases, front, data, small_data(f"{folder}/small-too"), env)
+        two_at_once(cases, front, data, small_data(f"{folder}/few-too"), env)
 
 
 def survived(cases, front, backup):
@@ -108,8 +108,8 @@ def two_at_once(cases, front, data, other, env):
 
 def folder_goes_away(cases, folder):
     """The folder of the backups vanishes midway, as a disk that is unplugged: no list is left behind of pieces that went with it."""
-    data = small_data(f"{folder}/small")
-    with open(f"{folder}/small/logs/blocks/large", "wb") as f:
+    data = small_data(f"{folder}/few")
+    with open(f"{folder}/few/logs/blocks/large", "wb") as f:
         f.write(os.urandom(200 << 20))
     store = f"{folder}/vanishing"
     p = subprocess.Popen([PROGRAM, "backup", data, f"--to={store}", "--name=a"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -124,7 +124,7 @@ def folder_goes_away(cases, folder):
                 f"{p.returncode} {said[-300:]}")
     status, said = cairn("backup", data, f"--to={store}", "--name=a", "--verify")
     cases.check("when it is back the same command does it", status == 0, said[-300:])
-    os.remove(f"{folder}/small/logs/blocks/large")
+    os.remove(f"{folder}/few/logs/blocks/large")
 
 
 # -- archives that somebody made ---------------------------------------------------------------------------------

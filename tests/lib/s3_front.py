@@ -12,11 +12,11 @@ import urllib.parse
 from s3_server import KEY, SECRET
 
 
-def sign(method, path, query, headers, names, digest, stamp, region, secret):
+def sign(method, path, query, headers, names, digest, stamp, region, secret, service="s3"):
     """The signature of a request whose path and query are encoded already."""
     lines = "".join(f"{n}:{' '.join(headers[n].split())}\n" for n in names)
     canonical = f"{method}\n{path}\n{query}\n{lines}\n{';'.join(names)}\n{digest}"
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = ("AWS4" + secret).encode()
     for part in scope.split("/"):

@@ -123,7 +123,9 @@ static void environment_clear(void)
                                         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
                                         "AWS_CA_BUNDLE",
                                         "AWS_USE_DUALSTACK_ENDPOINT",
-                                        "AWS_USE_FIPS_ENDPOINT"};
+                                        "AWS_USE_FIPS_ENDPOINT",
+                                        "AWS_WEB_IDENTITY_TOKEN_FILE",
+                                        "AWS_ROLE_ARN"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         (void)unsetenv(names[i]); /* NOLINT(concurrency-mt-unsafe) */
     }
@@ -333,12 +335,21 @@ TEST(a_profile_without_keys_says_why)
     (void)snprintf(path, sizeof(path), "%s/config", test_dir());
     CHECK_OK(file_store(path,
                         STR("[profile bare]\nregion = eu-west-1\n"
-                            "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = default\n"
+                            "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = bare\n"
+                            "[profile round]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = back\n"
+                            "[profile back]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = round\n"
+                            "[profile alone]\nrole_arn = arn:aws:iam::1:role/r\n"
+                            "[profile strange]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Moon\n"
+                            "[profile mfa]\nrole_arn = a\nsource_profile = bare\nmfa_serial = m\n"
                             "[profile sso]\nsso_session = s\n"),
                         NULL));
     set("AWS_CONFIG_FILE", path);
     check_no_keys(client, "none", ERR_INVALID, "no profile none");
-    check_no_keys(client, "role", ERR_UNSUPPORTED, "aws configure export-credentials --profile role");
+    check_no_keys(client, "role", ERR_INVALID, "source_profile has no keys");
+    check_no_keys(client, "round", ERR_INVALID, "one behind the other");
+    check_no_keys(client, "alone", ERR_INVALID, "neither source_profile nor credential_source");
+    check_no_keys(client, "strange", ERR_INVALID, "credential_source=Moon");
+    check_no_keys(client, "mfa", ERR_UNSUPPORTED, "aws configure export-credentials --profile mfa");
     check_no_keys(client, "sso", ERR_UNSUPPORTED, "sso_session");
     check_no_keys(client, "bare", ERR_NOT_FOUND, "no keys for the bucket");
     set("AWS_PROFILE", "none");
