@@ -42,6 +42,10 @@ enum err backup_key_make(const char *path, struct err_info *reterr_info)
     mode_t before = umask(S_IRWXG | S_IRWXO);
     e = file_open(path, FILE_WRITE_NEW, &fd, reterr_info);
     (void)umask(before);
+    if (e == ERR_EXISTS) {
+        e = err_set(reterr_info, e, "%s is there already, and a key is never written over: name another file",
+                    path);
+    }
     e = e ? e : file_write(fd, text, (size_t)n, reterr_info);
     e = e ? e : file_sync_data(fd, reterr_info);
     file_close(fd);

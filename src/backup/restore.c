@@ -22,6 +22,7 @@ struct place {
     struct arena *a;
     struct str work, state;
     bool finishing;
+    int held; /* the folder: two restores at a time would write over each other's parts */
 };
 
 struct restore {
@@ -100,7 +101,12 @@ static enum err place_begin(struct restore *r, struct place *p, struct err_info 
     if (!p->work.p || !p->state.p || !writing.p || !finishing.p) {
         return err_set(info, ERR_OOM, "no memory for a path");
     }
-    enum err e = work_is_ours(p, info);
+    enum err e = dir_make(p->target->dir, info);
+    e = e ? e : dir_hold(p->target->dir, &p->held, info);
+    if (e == ERR_EXISTS) {
+        return err_set(info, ERR_UNAVAILABLE, "another restore works on %s; wait for it", p->target->dir);
+    }
+    e = e ? e : work_is_ours(p, info);
     e = e ? e : file_exists(p->state.p) ? file_load(p->state.p, &state, info) : ERR_OK;
     p->finishing = !e && str_eq(buf_view(&state), finishing);
     if (e || p->finishing) {
@@ -223,7 +229,7 @@ static enum err places_begin(struct restore *r, const struct backup_target *targ
 {
     enum err e = ERR_OK;
     for (size_t i = 0; i < n && i < ARRAY_LEN(r->places) && !e; i++) {
-        r->places[i] = (struct place){.target = &targets[i], .a = r->a};
+        r->places[i] = (struct place){.target = &targets[i], .a = r->a, .held = -1};
         e = place_begin(r, &r->places[i], info);
         r->place_count++;
     }
@@ -248,6 +254,9 @@ enum err backup_restore(struct backup_store *from, struct str name, const struct
     }
     for (size_t i = 0; i < r.place_count && !e; i++) {
         e = place_finish(&r, &r.places[i], reterr_info);
+    }
+    for (size_t i = 0; i < r.place_count; i++) {
+        dir_unlock(r.places[i].held);
     }
     if (!e) {
         *ret_result = r.result;

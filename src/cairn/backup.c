@@ -1,6 +1,7 @@
 /* cairn backup and cairn restore: the data and the configuration of a node into a folder or a bucket of
  * backups, and back. */
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -176,10 +177,21 @@ static enum err objects_open(const struct backup_flags *f, bool create, struct o
                      : object_store_open(buf_view(&place), ret_s, info);
 }
 
+/* Said, not refused: who may read the key is the operator's to decide. */
+static void key_exposed(struct str path)
+{
+    struct stat st;
+    if (path.n && stat(path.p, &st) == 0 && (st.st_mode & S_IROTH)) {
+        (void)fprintf(stderr, "warning: everybody on this machine can read the key %s; chmod o= it\n",
+                      path.p);
+    }
+}
+
 static enum err store_open(const struct backup_flags *f, bool create, struct open_store *ret_o,
                            struct err_info *info)
 {
     *ret_o = (struct open_store){0};
+    key_exposed(f->key_file);
     enum err e = f->key_file.n ? backup_key_load(f->key_file.p, &ret_o->key, info) : ERR_OK;
     e = e ? e : objects_open(f, create, &ret_o->objects, info);
     e = e ? e

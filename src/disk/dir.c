@@ -233,6 +233,20 @@ enum err dir_lock(const char *path, int *ret_fd, struct err_info *reterr_info)
     return ERR_OK;
 }
 
+enum err dir_hold(const char *path, int *ret_fd, struct err_info *reterr_info)
+{
+    int fd = -1;
+    enum err e = file_open(path, FILE_READ, &fd, reterr_info);
+    if (!e && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        file_close(fd);
+        return err_set(reterr_info, ERR_EXISTS, "another process works on the folder %s", path);
+    }
+    if (!e) {
+        *ret_fd = fd;
+    }
+    return e;
+}
+
 void dir_unlock(int fd)
 {
     file_close(fd); /* releases the lock */

@@ -72,7 +72,9 @@ MUST_USE enum err dir_remove(const char *path, struct err_info *reterr_info);
 /* An exclusive lock on DIR/lock, held until dir_unlock or the process ends. EXISTS when another process has
  * it (the message has its pid and the cure). */
 MUST_USE enum err dir_lock(const char *path, int *ret_fd, struct err_info *reterr_info);
-void dir_unlock(int fd); /* accepts -1 */
+/* The same on the folder itself, in which nothing is written. EXISTS when another process holds it. */
+MUST_USE enum err dir_hold(const char *path, int *ret_fd, struct err_info *reterr_info);
+void dir_unlock(int fd); /* of both; accepts -1 */
 /* Bytes free for us on the folder's file system, and its size. */
 MUST_USE enum err dir_free_bytes(const char *path, uint64_t *ret_free, uint64_t *ret_total,
                                  struct err_info *reterr_info);

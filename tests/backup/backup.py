@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from load import LineWriter, SampleWriter  # noqa: E402
-from faults import archives, folder_goes_away, store_faults  # noqa: E402
+from faults import archives, folder_goes_away, restores_at_once, store_faults  # noqa: E402
 from kept import positions, prometheus_blocks  # noqa: E402
 from keys import keys  # noqa: E402
 from node import Node, cairn, tree  # noqa: E402
@@ -296,6 +296,7 @@ def refused(cases, folder, s3):
         ("holds none of the folders", ["backup", f"--data={folder}/nothing-here", f"--to={folder}/plain2"], {}),
         ("s3://BUCKET/PREFIX", ["backup", data, "--to=s3://b"], {}),
         ("each backup would hold those before it", ["backup", data, f"--to={folder}/data/logs/../logs/not/yet"], {}),
+        ("a key is never written over", ["backup", f"--new-key={folder}/key"], {}),
         ("say what to do", ["restore", f"--from={folder}/plain2"], {}),
     ]
     expect(0, "", "backup", data, f"--to={folder}/plain2", "--name=a")
@@ -381,7 +382,7 @@ def unit_tests_in_a_bucket(cases, _, s3):
 
 # Two rows of parts at a time, as most of them wait; in each a part may use what those before it left in the folder.
 ROWS = ((under_load, roles_apart, killed_at_disk_operations, killed_while_sending, damaged, refused, full_disk, keys, parts, old_backups_go, tls),
-        (volume_snapshot, positions, prometheus_blocks, store_faults, folder_goes_away, archives, many_objects, unit_tests_in_a_bucket, runbooks))
+        (volume_snapshot, positions, prometheus_blocks, store_faults, folder_goes_away, restores_at_once, archives, many_objects, unit_tests_in_a_bucket, runbooks))
 ALONE = (server_comes_back,)  # nobody else's server goes away
 
 

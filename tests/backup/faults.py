@@ -106,6 +106,28 @@ def two_at_once(cases, front, data, other, env):
     front.faults = []
 
 
+def restores_at_once(cases, folder):
+    """A second restore into a folder is refused while the first one writes; when that was killed, the next one goes on."""
+    data, store, to = small_data(f"{folder}/some"), f"{folder}/some-store", f"{folder}/some-to"
+    with open(f"{folder}/some/logs/blocks/large", "wb") as f:
+        f.write(os.urandom(200 << 20))
+    cairn("backup", data, f"--to={store}", "--name=a")
+    first = subprocess.Popen([PROGRAM, "restore", f"--from={store}", f"--data={to}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 30
+    while not os.path.isdir(f"{to}/.restoring/logs") and first.poll() is None and time.monotonic() < until:
+        time.sleep(0.002)
+    first.send_signal(signal.SIGSTOP)
+    status, said = cairn("restore", f"--from={store}", f"--data={to}")
+    cases.check("two restores at once: the second is refused", status == 1 and "another restore works on" in said, f"{first.poll()} {said[-300:]}")
+    first.kill()
+    first.wait()
+    status, said = cairn("restore", f"--from={store}", f"--data={to}")
+    cases.check("after a kill the next one goes on", status == 0, said[-300:])
+    shutil.rmtree(to)
+    shutil.rmtree(store)
+    os.remove(f"{folder}/some/logs/blocks/large")
+
+
 def folder_goes_away(cases, folder):
     """The folder of the backups vanishes midway, as a disk that is unplugged: no list is left behind of pieces that went with it."""
     data = small_data(f"{folder}/few")
