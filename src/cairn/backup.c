@@ -349,9 +349,12 @@ int command_backup(int argc, char **argv)
     if (flags_parse(argc, argv, &set, 1, NULL, 0, &n, NULL, NULL, &info)) {
         return fail("backup", &info, 2);
     }
-    for (size_t i = 0; i < BACKUP_ROLES; i++) { /* folders of roles alone: the default is not meant */
-        bool own = f.places.roles[i].n && str_eq_c(f.places.data, "./cairn-data") && !dir_is("./cairn-data");
-        f.places.data = own ? (struct str){0} : f.places.data;
+    bool other = f.places.positions.n || f.places.config.n;
+    for (size_t i = 0; i < BACKUP_ROLES; i++) {
+        other = other || f.places.roles[i].n;
+    }
+    if (other && str_eq_c(f.places.data, "./cairn-data") && !dir_is("./cairn-data")) { /* it is not meant */
+        f.places.data = (struct str){0};
     }
     if (!f.help && !f.store.n && !f.new_key.n) {
         (void)err_set(&info, ERR_INVALID, "say where the backups are: --to=DIR or --to=s3://BUCKET/PREFIX");

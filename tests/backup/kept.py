@@ -67,6 +67,8 @@ def positions(cases, folder):
         cases.check("the agent reads on", all_once(node, 150))
     status, said = cairn("backup", f"--data={node.data}", f"--positions={base}/promtail/positions.yaml", f"--to={base}/store", "--name=stopped")
     cases.check("a backup of a stopped node", status == 0, said)
+    status, said = cairn("backup", f"--positions={base}/promtail/positions.yaml", f"--config={base}/promtail.yml", f"--to={base}/agent", "--verify")
+    cases.check("of a machine with an agent alone", status == 0 and ": 2 files" in said, said)
     for name in ("running", "stopped"):
         to = f"{base}/{name}"
         status, said = cairn("restore", f"--from={base}/store", f"--backup={name}", f"--data={to}/data")
