@@ -5,7 +5,6 @@ import hmac
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -14,23 +13,15 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from stack import free_port
+
 KEY, SECRET = "test-key", "test-secret/with+signs"
 READER, READER_SECRET = "reader-key", "reader-secret"
 
 
 def port_pair():
-    """A free port whose number + 10000 is free too: SeaweedFS speaks gRPC there."""
-    while True:
-        with socket.socket() as a, socket.socket() as b:
-            a.bind(("127.0.0.1", 0))
-            port = a.getsockname()[1]
-            if port + 10000 > 65535:
-                continue
-            try:
-                b.bind(("127.0.0.1", port + 10000))
-                return port
-            except OSError:
-                continue
+    """SeaweedFS speaks gRPC 10000 ports above the other one."""
+    return free_port(distance=10000)
 
 
 class S3Server:

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,10 +20,25 @@ PROGRAM = os.environ.get("CAIRN", f"{ROOT}/build/cairn")
 ROLES = ("metrics", "logs", "agent", "dashboards", "demo")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+HANDED_OUT = set()
+
+
+def free_port(distance=0):
+    """Never the same twice, and below the ports that the system gives to outgoing connections, which would take it before the server
+    does. With a distance the port that many above it is free too."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32000 - distance)
+        wanted = {port, port + distance}
+        if HANDED_OUT & wanted:
+            continue
+        try:
+            for p in wanted:
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", p))
+        except OSError:
+            continue
+        HANDED_OUT.update(wanted)
+        return port
 
 
 class Stack:
