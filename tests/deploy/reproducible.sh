@@ -1,6 +1,6 @@
 #!/bin/bash
-# The same sources, built in two places by two umasks, time zones and locales without a compiler cache, give the same packages, bit for
-# bit, for this machine and for arm64. Takes minutes. Prints "N passed, N failed".
+# The same sources, built in two places by two umasks, time zones and locales without a compiler cache, give the same release, bit for bit:
+# packages, image, tarballs and lists, for this machine and for arm64. Takes minutes. Prints "N passed, N failed".
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 passed=0 failed=0
@@ -13,30 +13,32 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH CCACHE_DISABLE=1
 
 build() { # build PLACE
-    local arch program
+    local arch programs=""
     mkdir -p "$1/build"
     git ls-files -z | tar -c --null -T - --ignore-failed-read | tar -x -C "$1"
     cp -r ui/dist "$1/ui/"
     for arch in $arches; do
         if [ "$arch" = "$native" ]; then
-            program=build/cairn
+            programs="$programs build/cairn"
             (cd "$1" && cmake --preset release && ninja -C build cairn)
         else
-            program=build-arm64/cairn
+            programs="$programs build-arm64/cairn"
             cp -a build/sysroot-arm64 "$1/build/"
             (cd "$1" && deploy/packages/cross.sh)
-        fi && (cd "$1" && deploy/packages/make_deb.sh $program "$arch" packages) || return 1
+        fi || return 1
     done
+    # shellcheck disable=SC2086 # a list of words
+    (cd "$1" && deploy/image/make_dist.sh dist $programs)
 }
 [ "$native" = arm64 ] || deploy/packages/sysroot.sh arm64 build/sysroot-arm64
 (umask 022 && build "$work/a") >"$work/log" 2>&1 || tail -20 "$work/log"
 (umask 077 && export TZ=Asia/Tokyo LC_ALL=C && build "$work/another/place/with-a-longer-name") >"$work/log" 2>&1 || tail -20 "$work/log"
-for package in "$work"/a/packages/*.deb; do
-    if cmp "$package" "$work/another/place/with-a-longer-name/packages/$(basename "$package")"; then
+for file in "$work"/a/dist/*.*; do
+    if cmp "$file" "$work/another/place/with-a-longer-name/dist/$(basename "$file")"; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
-        echo "FAILED $(basename "$package") differs between two builds"
+        echo "FAILED $(basename "$file") differs between two builds"
     fi
 done
 [ $passed -gt 0 ] || failed=$((failed + 1))
