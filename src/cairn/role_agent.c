@@ -174,6 +174,7 @@ static enum err serve_pages(struct agent_role *a, struct serve *s, struct err_in
                                     .listen_address = str_c(address),
                                     .web = s->web,
                                     .workers = 2,
+                                    .loading = "The agent is starting.",
                                     .path_prefix = a->config->path_prefix};
     if (!o.web && role_address_is_open(o.listen_address)) {
         LOG_EVENT(LVL_WARN, "open_listener", F_C("role", "agent"), F_STR("address", o.listen_address),
@@ -182,7 +183,6 @@ static enum err serve_pages(struct agent_role *a, struct serve *s, struct err_in
     enum err e = http_server_start(&o, &a->server, reterr_info);
     mem_free(address);
     if (!e) {
-        http_server_set_loading(a->server, "The agent is starting.");
         s->services.agent_server = a->server;
     }
     return e;

@@ -91,12 +91,12 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
                                     .listen_address = str_c(address),
                                     .web = s->web,
                                     .path_prefix = set->sub_path,
+                                    .loading = "The dashboards are loading.",
                                     .not_found = not_found,
                                     .not_found_ctx = d};
     e = http_server_start(&o, &d->server, reterr_info);
     mem_free(address);
     if (!e) {
-        http_server_set_loading(d->server, "The dashboards are loading.");
         s->services.dashboards_server = d->server;
         e = pid_write(d, reterr_info);
     }

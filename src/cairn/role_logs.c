@@ -132,6 +132,7 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
                                     .listen_address = str_c(address),
                                     .web = s->web,
                                     .path_prefix = l->config.path_prefix,
+                                    .loading = "Ingester not ready: the log store is loading",
                                     .on_done = logs_self_request,
                                     .on_done_ctx = l->self};
     if (!o.web && role_address_is_open(o.listen_address)) {
@@ -141,7 +142,6 @@ static enum err listen_role(struct role *r, struct serve *s, struct err_info *re
     e = http_server_start(&o, &l->server, reterr_info);
     mem_free(address);
     if (!e) {
-        http_server_set_loading(l->server, "Ingester not ready: the log store is loading");
         s->services.logs_server = l->server;
     }
     return e;

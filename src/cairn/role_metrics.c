@@ -95,6 +95,7 @@ static enum err serve_start(struct metrics_role *m, struct str address, struct e
                                     .connections_max = (unsigned)m->f.connections_max,
                                     .query_workers = query_workers(m),
                                     .path_prefix = m->f.route_prefix,
+                                    .loading = "Service Unavailable: the metrics store is loading.",
                                     .cors_origin = m->f.cors_origin,
                                     .on_done = metrics_self_request,
                                     .on_done_ctx = m->self,
@@ -106,7 +107,6 @@ static enum err serve_start(struct metrics_role *m, struct str address, struct e
     }
     enum err e = http_server_start(&o, &m->server, info);
     if (!e) {
-        http_server_set_loading(m->server, "Service Unavailable: the metrics store is loading.");
         m->serve->services.metrics_server = m->server;
     }
     return e ? e : external_url(m, info);

@@ -54,6 +54,7 @@ static enum err server_start(struct demo *demo, const struct demo_options *optio
                                          .listen_fd = -1,
                                          .network_threads = (unsigned)options->threads,
                                          .workers = 1,
+                                         .loading = "starting",
                                          .web = options->web,
                                          .connections_max = DEMO_CONNECTIONS_MAX,
                                          .not_found = demo_route_handle,
@@ -63,6 +64,7 @@ static enum err server_start(struct demo *demo, const struct demo_options *optio
         return e;
     }
     e = demo_routes_add(demo);
+    http_server_set_loading(demo->server, NULL);
     return e == ERR_OK ? ERR_OK : err_set(reterr_info, e, "the demo's routes: %s", err_text(e));
 }
 

@@ -109,10 +109,11 @@ void http_req_route(struct http_req *r)
         http_req_refuse(r, 400, "invalid percent-encoding in the path\n");
         return;
     }
+    /* Before the look at the routes: they are complete when it says that loading is over. */
+    const char *loading = atomic_load_explicit(&s->loading, memory_order_acquire);
     mutex_lock(&s->routes_lock);
     r->binding = http_route_find(s, r, &allow);
     mutex_unlock(&s->routes_lock);
-    const char *loading = atomic_load_explicit(&s->loading, memory_order_acquire);
     bool served = r->binding && (r->binding->route->flags & HTTP_WHILE_LOADING);
     if (loading && !served) { /* unknown paths too: their routes may come when loading has ended */
         http_req_refuse(r, 503, loading);

@@ -404,6 +404,7 @@ enum err http_server_start(const struct http_server_options *o, struct http_serv
     cond_init(&s->idle);
     cond_init(&s->watcher_wake);
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_store_explicit(&s->loading, o->loading, memory_order_release);
     enum err e = s->wake_fd < 0 ? err_set(reterr_info, ERR_IO, "%s: no file descriptor left", o->role)
                                 : options_take(s, o, reterr_info);
     if (e == ERR_OK) {

@@ -58,6 +58,7 @@ struct http_server_options {
     unsigned idle_timeout_s;   /* 0 = 300 (Prometheus' web.read-timeout) */
     const struct web_config *web; /* may be NULL */
     struct str path_prefix;       /* "/prometheus" is cut off before routing; empty = none */
+    const char *loading;          /* http_server_set_loading from the first connection on; NULL = open */
     struct str cors_origin;       /* regular expression as --web.cors.origin, for routes with HTTP_CORS */
     /* Called after each request, on any thread: route name, method, status, duration, bytes out. May be NULL.
      */

@@ -238,10 +238,11 @@ enum err input_push_new(const struct input_common *c, const struct push_options 
     };
     memcpy(in->routes, routes, sizeof(routes));
     struct http_server_options server = {
-        .role = "agent", .listen_address = o->listen_address, .workers = WORKERS};
+        .role = "agent", .listen_address = o->listen_address, .workers = WORKERS, .loading = "starting"};
     enum err e = http_server_start(&server, &in->server, reterr_info);
     if (!e) {
         e = http_server_routes(in->server, in->routes, ARRAY_LEN(in->routes), in);
+        http_server_set_loading(in->server, NULL);
     }
     if (e) {
         push_free(&in->base);

@@ -1,5 +1,7 @@
 /* What a client on the wire sees of the server. */
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -289,6 +291,25 @@ TEST(loading_answers_503_but_for_marked_routes)
     http_server_set_loading(s, NULL);
     CHECK(wire_get(http_server_port(s), "/echo", NULL, &a));
     CHECK_EQ(wire_status(&a), 200);
+    http_server_stop(s, 1000);
+}
+
+TEST(who_waited_on_the_socket_before_the_start_hears_that_it_is_loading)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(at);
+    struct buf a AUTO_BUF = {0};
+    struct http_server *s = NULL;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(fd > 0 && bind(fd, (struct sockaddr *)&at, n) == 0 && listen(fd, 8) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&at, &n) == 0);
+    int waiting = wire_connect(ntohs(at.sin_port));
+    CHECK(wire_send(waiting, STR("GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")));
+    struct http_server_options o = {.role = "test", .listen_fd = fd, .loading = "not yet\n"};
+    CHECK_OK(http_server_start(&o, &s, NULL));
+    CHECK(wire_read_until(waiting, "not yet", &a));
+    CHECK_EQ(wire_status(&a), 503);
+    (void)close(waiting);
     http_server_stop(s, 1000);
 }
 
