@@ -102,7 +102,7 @@ put 0755 deploy/packages/cairn-compat/cairn-compat usr/sbin/cairn-compat
 put 0644 deploy/packages/cairn-compat/logrotate etc/logrotate.d/flask-app
 put 0644 deploy/systemd/cairn-compat.tmpfiles usr/lib/tmpfiles.d/cairn-compat.conf
 put 0644 LICENSE usr/share/doc/cairn-compat/copyright
-control cairn-compat all "cairn (>= $version)" "Conflicts: prometheus, loki, promtail, grafana
+control cairn-compat all "cairn (>= $version), logrotate" "Conflicts: prometheus, loki, promtail, grafana
 Description: Cairn under the unit names of Prometheus, Loki, Promtail and Grafana
  Units prometheus, loki, promtail, grafana-server and flask-app that run one
  role of Cairn each from the original's own files, so that runbooks that

@@ -307,6 +307,10 @@ def scenario_hardened(c, network, base):
             for role, m in nodes.items():
                 c.check(f"{role}: the console says READY", f"READY: role {role}" in ready(m, 1200), m.console()[-1500:])
             works(c, nodes, "booted")
+            for role, text_ in data.items():
+                write(f"{nodes[role].root}/root/{role}.yml", text_)
+                done = nodes[role].run("cloud-init", "schema", "--config-file", f"/root/{role}.yml", check=False)
+                c.check(f"{role}: cloud-init's schema", done.returncode == 0, done.stdout + done.stderr)
             secrets_stay(c, nodes, data, aws)
             only_tls(c, nodes)
             strangers(c, nodes, aws)
