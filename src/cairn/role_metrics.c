@@ -81,6 +81,14 @@ static unsigned query_workers(const struct metrics_role *m)
     return n < QUERY_WORKERS_MAX ? (unsigned)n : QUERY_WORKERS_MAX;
 }
 
+static void not_found(void *ctx, struct http_req *r)
+{
+    struct metrics_role *m = ctx;
+    if (!prom_api_redirect_slashes(&m->api, r)) {
+        page_not_found(&m->page, r);
+    }
+}
+
 static enum err serve_start(struct metrics_role *m, struct str address, struct err_info *info)
 {
     static const char *const pages[] = {"/query",  "/targets", "/service-discovery", "/rules",
@@ -99,8 +107,8 @@ static enum err serve_start(struct metrics_role *m, struct str address, struct e
                                     .cors_origin = m->f.cors_origin,
                                     .on_done = metrics_self_request,
                                     .on_done_ctx = m->self,
-                                    .not_found = page_not_found,
-                                    .not_found_ctx = &m->page};
+                                    .not_found = not_found,
+                                    .not_found_ctx = m};
     if (!o.web && role_address_is_open(o.listen_address)) {
         LOG_EVENT(LVL_WARN, "open_listener", F_C("role", "metrics"), F_STR("address", o.listen_address),
                   F_C("cure", "set --web.config.file or listen on 127.0.0.1"));

@@ -68,7 +68,33 @@ REMOTE_COLLECTOR(emit_remote_failed, samples_failed, 1)
 REMOTE_COLLECTOR(emit_remote_retried, samples_retried, 1)
 REMOTE_COLLECTOR(emit_remote_dropped, samples_dropped, 1)
 REMOTE_COLLECTOR(emit_remote_bytes, bytes, 1)
+REMOTE_COLLECTOR(emit_remote_pending, samples_pending, 1)
 REMOTE_COLLECTOR(emit_remote_until, sent_until_ms, 0.001)
+
+/* A number that is the same for all of them. */
+static void emit_same(struct cairn_emit *emit, struct metrics_role *m, double v)
+{
+    mutex_lock(&m->remotes_lock);
+    for (size_t i = 0; i < m->remote_count; i++) {
+        const struct metrics_remote *r = &m->remotes[i];
+        const char *values[] = {r->name, r->config->remote_write[r->index].url.p};
+        cairn_emit(emit, values, v);
+    }
+    mutex_unlock(&m->remotes_lock);
+}
+
+static void emit_remote_none(struct cairn_emit *emit, void *context)
+{
+    emit_same(emit, context, 0);
+}
+
+static void emit_remote_newest(struct cairn_emit *emit, void *context)
+{
+    struct metrics_role *m = context;
+    struct tsdb_stats s;
+    tsdb_stats(m->db, &s);
+    emit_same(emit, m, s.newest_time == INT64_MIN ? 0 : (double)s.newest_time / MS_PER_S);
+}
 
 /* -- families -------------------------------------------------------------------------------------------- */
 
@@ -100,6 +126,25 @@ static const struct cairn_family_options families[] = {
      .label_names = remote,
      .label_count = 2,
      .collect = emit_remote_dropped},
+    {.type = CAIRN_GAUGE,
+     .name = "prometheus_remote_storage_samples_pending",
+     .help = "The number of samples that were read and wait to be sent to the remote storage.",
+     .label_names = remote,
+     .label_count = 2,
+     .collect = emit_remote_pending},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_remote_storage_enqueue_retries_total",
+     .help = "Total number of times enqueue has failed because a shard's queue was full: there is no queue "
+             "to be full, samples are read when they can be sent.",
+     .label_names = remote,
+     .label_count = 2,
+     .collect = emit_remote_none},
+    {.type = CAIRN_GAUGE,
+     .name = "prometheus_remote_storage_queue_highest_timestamp_seconds",
+     .help = "Highest timestamp that is to be sent to the remote storage.",
+     .label_names = remote,
+     .label_count = 2,
+     .collect = emit_remote_newest},
     {.type = CAIRN_COUNTER,
      .name = "prometheus_remote_storage_bytes_total",
      .help = "The total number of bytes of data sent by queues after compression.",

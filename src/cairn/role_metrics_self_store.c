@@ -1,8 +1,9 @@
 /* Self-metrics of what the store does, of the rules there are and of limits: read when they are asked for.
  *
  * Prometheus' names, where there is the same thing to count: a flush or a merge is its compaction, and the
- * head is truncated by a flush. Rules are not evaluated and nothing is sent to Alertmanagers, so their
- * counters are absent; that none of those is connected is told. */
+ * head is truncated by a flush. Rules are not evaluated: their evaluations are none, and every iteration that
+ * was due counts as missed. Nothing is sent to Alertmanagers, so its counters are absent; that none of those
+ * is connected is told. */
 #include <cairn/metrics.h>
 
 #include "cairn/role_metrics_int.h"
@@ -60,7 +61,31 @@ static void emit_none(struct cairn_emit *emit, void *context)
 
 /* -- rules ----------------------------------------------------------------------------------------------- */
 
-static void emit_groups(struct cairn_emit *emit, struct metrics_role *m, bool intervals)
+enum group_figure {
+    GROUP_RULES = 0,
+    GROUP_INTERVAL, /* in seconds */
+    GROUP_MISSED,   /* iterations that were due since the rules were loaded */
+    GROUP_NONE      /* what evaluating would count */
+};
+
+static double group_figure(const struct metrics_role *m, const struct rule_group *g, enum group_figure what)
+{
+    int64_t loaded_ms = clock_wall_ms(clock_real()) - atomic_load(&m->api.reload_ms);
+    int64_t due = loaded_ms > 0 && g->interval_ms > 0 ? loaded_ms / g->interval_ms : 0;
+    switch (what) {
+    case GROUP_RULES:
+        return (double)g->n;
+    case GROUP_INTERVAL:
+        return (double)g->interval_ms / MS_PER_S;
+    case GROUP_MISSED:
+        return (double)due;
+    case GROUP_NONE:
+        break;
+    }
+    return 0;
+}
+
+static void emit_groups(struct cairn_emit *emit, struct metrics_role *m, enum group_figure what)
 {
     struct rule_set *s = metrics_rule_set(m);
     for (size_t i = 0; s && i < s->n; i++) {
@@ -70,7 +95,7 @@ static void emit_groups(struct cairn_emit *emit, struct metrics_role *m, bool in
         buf_char(&name, '\0');
         if (!name.err) {
             const char *value = name.p;
-            cairn_emit(emit, &value, intervals ? (double)g->interval_ms / 1000 : (double)g->n);
+            cairn_emit(emit, &value, group_figure(m, g, what));
         }
     }
     rule_set_unref(s);
@@ -78,17 +103,57 @@ static void emit_groups(struct cairn_emit *emit, struct metrics_role *m, bool in
 
 static void emit_group_rules(struct cairn_emit *emit, void *context)
 {
-    emit_groups(emit, context, false);
+    emit_groups(emit, context, GROUP_RULES);
 }
 
 static void emit_group_intervals(struct cairn_emit *emit, void *context)
 {
-    emit_groups(emit, context, true);
+    emit_groups(emit, context, GROUP_INTERVAL);
+}
+
+static void emit_group_missed(struct cairn_emit *emit, void *context)
+{
+    emit_groups(emit, context, GROUP_MISSED);
+}
+
+static void emit_group_none(struct cairn_emit *emit, void *context)
+{
+    emit_groups(emit, context, GROUP_NONE);
+}
+
+/* -- discovery, remote read, notifications ------------------------------------------------------------------
+ */
+
+/* Sections of mechanisms that are known and do not run here. */
+static void emit_failed_configs(struct cairn_emit *emit, void *context)
+{
+    struct prom_config *c = scrape_manager_config(((struct metrics_role *)context)->scrape);
+    const char *scrape = "scrape", *notify = "notify";
+    size_t jobs = 0, managers = 0;
+    for (size_t i = 0; c && i < c->job_count; i++) {
+        jobs += c->jobs[i].sd.unused_count;
+    }
+    for (size_t i = 0; c && i < c->alertmanager_count; i++) {
+        managers += c->alertmanagers[i].sd.unused_count;
+    }
+    cairn_emit(emit, &scrape, (double)jobs);
+    cairn_emit(emit, &notify, (double)managers);
+    prom_config_unref(c);
+}
+
+static void emit_reads(struct cairn_emit *emit, void *context)
+{
+    emit_one(emit, atomic_load(&((struct metrics_role *)context)->api.reads_running));
+}
+
+static void emit_subscribers(struct cairn_emit *emit, void *context)
+{
+    emit_one(emit, (double)prom_api_notification_readers(&((struct metrics_role *)context)->api));
 }
 
 /* -- families -------------------------------------------------------------------------------------------- */
 
-static const char *const rule_group[] = {"rule_group"};
+static const char *const rule_group[] = {"rule_group"}, *const sd_name[] = {"name"};
 
 static const struct cairn_family_options families[] = {
     {.type = CAIRN_COUNTER,
@@ -155,6 +220,48 @@ static const struct cairn_family_options families[] = {
      .label_names = rule_group,
      .label_count = 1,
      .collect = emit_group_intervals},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_rule_group_iterations_missed_total",
+     .help = "The total number of rule group evaluations that were due and did not take place.",
+     .label_names = rule_group,
+     .label_count = 1,
+     .collect = emit_group_missed},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_rule_group_iterations_total",
+     .help = "The total number of rule group evaluations, those that took place.",
+     .label_names = rule_group,
+     .label_count = 1,
+     .collect = emit_group_none},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_rule_evaluations_total",
+     .help = "The total number of rule evaluations.",
+     .label_names = rule_group,
+     .label_count = 1,
+     .collect = emit_group_none},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_rule_evaluation_failures_total",
+     .help = "The total number of rule evaluation failures.",
+     .label_names = rule_group,
+     .label_count = 1,
+     .collect = emit_group_none},
+    {.type = CAIRN_GAUGE,
+     .name = "prometheus_sd_failed_configs",
+     .help = "Current number of service discovery configurations that do not run.",
+     .label_names = sd_name,
+     .label_count = 1,
+     .collect = emit_failed_configs},
+    {.type = CAIRN_GAUGE,
+     .name = "prometheus_remote_read_handler_queries",
+     .help = "The current number of remote read queries being executed.",
+     .collect = emit_reads},
+    {.type = CAIRN_GAUGE,
+     .name = "prometheus_api_notification_active_subscribers",
+     .help = "The current number of active notification subscribers.",
+     .collect = emit_subscribers},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_engine_query_log_failures_total",
+     .help = "The number of query log failures.",
+     .collect = emit_none},
 };
 
 enum err metrics_self_store(struct metrics_role *m, struct cairn_registry *registry)

@@ -56,7 +56,8 @@ struct ingest_log {
 
     struct segment *segments; /* oldest first; the last one is open */
     size_t segment_count, segment_cap;
-    size_t found_count; /* of them when the log was opened */
+    size_t found_count;     /* of them when the log was opened */
+    atomic_size_t replayed; /* of those */
     unsigned spare_count, spare_next;
     struct ingest_log_damage damage; /* found by replay */
     int fd;
@@ -256,6 +257,12 @@ static void tell_gap(const struct ingest_log *l, uint64_t from, uint64_t to)
     }
 }
 
+void ingest_log_progress(struct ingest_log *l, size_t *ret_done, size_t *ret_all)
+{
+    *ret_done = atomic_load_explicit(&l->replayed, memory_order_relaxed);
+    *ret_all = l->found_count;
+}
+
 enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
                            enum err (*fn)(void *ctx, unsigned partition, uint64_t offset, struct str record),
                            void *ctx, uint64_t *ret_bad, struct err_info *reterr_info)
@@ -267,10 +274,14 @@ enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
         struct segment s = l->segments[i];
         bool below = i + 1 < l->segment_count && l->segments[i + 1].first_offset <= from;
         mutex_unlock(&l->lock);
+        atomic_store_explicit(&l->replayed, i, memory_order_relaxed);
         if (!below) {
             tell_gap(l, next, s.first_offset);
             e = read_segment(l, &s, from, fn, ctx, &next, &bad, reterr_info);
         }
+    }
+    if (!e) {
+        atomic_store_explicit(&l->replayed, l->found_count, memory_order_relaxed);
     }
     if (ret_bad) {
         *ret_bad = bad;

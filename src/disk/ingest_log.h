@@ -62,6 +62,8 @@ MUST_USE enum err ingest_log_replay(struct ingest_log *l, uint64_t from,
                                     enum err (*fn)(void *ctx, unsigned partition, uint64_t offset,
                                                    struct str record),
                                     void *ctx, uint64_t *ret_bad, struct err_info *reterr_info);
+/* Segments that a replay has read, of all that were found when the log was opened. Any thread. */
+void ingest_log_progress(struct ingest_log *l, size_t *ret_done, size_t *ret_all);
 /* The offset the next record will be greater than or equal to. */
 uint64_t ingest_log_end(struct ingest_log *l);
 /* Records below `before` are not needed any more: whole segments below it are emptied or removed. */

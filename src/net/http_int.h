@@ -148,7 +148,9 @@ unsigned http_bound(int fd, char *text, size_t text_size); /* the port; the addr
 
 /* http_route.c */
 const struct http_binding *http_route_find(const struct http_server *s, struct http_req *r,
-                                           struct buf *allow);
+                                           unsigned *ret_allow);
+/* The methods as Allow names them, OPTIONS among them. */
+void http_allow_format(struct buf *b, unsigned set);
 bool http_percent_decode(struct arena *a, struct str text, bool plus_is_space, struct str *ret_text);
 MUST_USE enum err http_params_add(struct http_req *r, struct arena *a, struct str encoded);
 void http_bindings_free(struct http_server *s);

@@ -85,14 +85,15 @@ void http_req_answer_refusal(struct http_req *r)
 
 /* -- the route ------------------------------------------------------------------------------------------- */
 
-static void no_binding(struct http_req *r, struct buf *allow)
+static void no_binding(struct http_req *r, unsigned allowed)
 {
-    if (allow->n && str_eq_c(r->method, "OPTIONS")) {
-        buf_c(allow, ", OPTIONS");
-        http_res_header(r, "Allow", buf_view(allow));
+    struct buf allow AUTO_BUF = {.size_bytes_max = 512};
+    http_allow_format(&allow, allowed);
+    if (allowed && str_eq_c(r->method, "OPTIONS")) {
+        http_res_header(r, "Allow", buf_view(&allow));
         http_req_refuse(r, 204, "");
-    } else if (allow->n) {
-        http_res_header(r, "Allow", buf_view(allow));
+    } else if (allowed) {
+        http_res_header(r, "Allow", buf_view(&allow));
         http_req_refuse(r, 405, "Method Not Allowed\n");
     } else if (!r->server->options.not_found) {
         http_req_refuse(r, 404, "404 page not found\n");
@@ -102,7 +103,7 @@ static void no_binding(struct http_req *r, struct buf *allow)
 void http_req_route(struct http_req *r)
 {
     struct http_server *s = r->server;
-    struct buf allow AUTO_BUF = {.size_bytes_max = 512};
+    unsigned allowed = 0;
     r->body_bytes_max = HTTP_BODY_BYTES_DEFAULT_MAX;
     if (!http_percent_decode(&r->root->arena, r->raw_path, false, &r->path)) {
         r->path = r->raw_path;
@@ -112,13 +113,13 @@ void http_req_route(struct http_req *r)
     /* Before the look at the routes: they are complete when it says that loading is over. */
     const char *loading = atomic_load_explicit(&s->loading, memory_order_acquire);
     mutex_lock(&s->routes_lock);
-    r->binding = http_route_find(s, r, &allow);
+    r->binding = http_route_find(s, r, &allowed);
     mutex_unlock(&s->routes_lock);
     bool served = r->binding && (r->binding->route->flags & HTTP_WHILE_LOADING);
     if (loading && !served) { /* unknown paths too: their routes may come when loading has ended */
         http_req_refuse(r, 503, loading);
     } else if (!r->binding) {
-        no_binding(r, &allow);
+        no_binding(r, allowed);
     }
     if (r->binding && r->binding->route->body_bytes_max) {
         r->body_bytes_max = r->binding->route->body_bytes_max;

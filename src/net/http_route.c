@@ -53,16 +53,30 @@ static bool method_matches(const char *methods, struct str method)
     return false;
 }
 
-static void allow_add(struct buf *allow, const char *methods)
+static const char *const known_methods[] = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"};
+
+/* Known methods as a set of bits. */
+static unsigned methods_of(const char *methods)
 {
     struct str rest = str_c(methods);
+    unsigned set = 0;
     while (rest.p) {
         struct str m = str_cut(&rest, '|');
-        if (str_find(buf_view(allow), m, 0) == STR_NPOS) {
-            buf_printf(allow, "%s%.*s", allow->n ? ", " : "", STR_FMT(m));
+        for (size_t i = 0; i < ARRAY_LEN(known_methods); i++) {
+            bool is = str_eq_c(m, known_methods[i]) ||
+                      (str_eq_c(m, "GET") && str_eq_c(str_c(known_methods[i]), "HEAD"));
+            set |= is ? 1U << i : 0;
         }
-        if (str_eq_c(m, "GET")) {
-            buf_c(allow, ", HEAD");
+    }
+    return set;
+}
+
+void http_allow_format(struct buf *b, unsigned set)
+{
+    set |= methods_of("OPTIONS");
+    for (size_t i = 0; i < ARRAY_LEN(known_methods); i++) {
+        if (set & 1U << i) {
+            buf_printf(b, "%s%s", b->n ? ", " : "", known_methods[i]);
         }
     }
 }
@@ -102,23 +116,24 @@ static bool pattern_matches(struct http_req *r, const char *pattern)
     return path.n == 0;
 }
 
-const struct http_binding *http_route_find(const struct http_server *s, struct http_req *r, struct buf *allow)
+const struct http_binding *http_route_find(const struct http_server *s, struct http_req *r,
+                                           unsigned *ret_allow)
 {
     for (const struct http_binding *b = strmap_get(&s->exact, r->path); b; b = b->next) {
         if (method_matches(b->route->method, r->method)) {
             return b;
         }
-        allow_add(allow, b->route->method);
+        *ret_allow |= methods_of(b->route->method);
     }
     bool options = str_eq_c(r->method, "OPTIONS");
-    for (const struct http_binding *b = s->patterns; b && (allow->n == 0 || options); b = b->next) {
+    for (const struct http_binding *b = s->patterns; b && (*ret_allow == 0 || options); b = b->next) {
         if (pattern_matches(r, b->route->path) && method_matches(b->route->method, r->method)) {
             return b;
         }
     }
     for (const struct http_binding *b = s->patterns; b; b = b->next) {
         if (!str_eq_c(str_c(b->route->method), "OPTIONS") && pattern_matches(r, b->route->path)) {
-            allow_add(allow, b->route->method);
+            *ret_allow |= methods_of(b->route->method);
         }
     }
     return NULL;
@@ -179,32 +194,36 @@ bool http_percent_decode(struct arena *a, struct str text, bool plus_is_space, s
     return out != NULL;
 }
 
-/* Parses a=b&c=d and appends to the request's parameters. Broken escapes are INVALID. */
-enum err http_params_add(struct http_req *r, struct arena *a, struct str encoded)
+static enum err param_add(struct http_req *r, struct arena *a, struct str pair, bool drops)
 {
-    struct str rest = encoded;
-    while (rest.p && rest.n) {
-        struct str pair = str_cut(&rest, '&');
-        if (pair.n == 0) {
-            continue;
-        }
-        struct str value = pair, name = str_cut(&value, '=');
-        struct http_param param = {0};
-        if (!http_percent_decode(a, name, true, &param.name) ||
-            !http_percent_decode(a, value.p ? value : STR(""), true, &param.value)) {
-            return ERR_INVALID;
-        }
-        if (r->param_count == HTTP_PARAMS_MAX) {
-            return ERR_LIMIT;
-        }
-        enum err e =
-            arena_reserve(a, (void **)&r->params, &r->param_cap, r->param_count + 1, sizeof(*r->params));
-        if (e != ERR_OK) {
-            return e;
-        }
+    struct str value = pair, name = str_cut(&value, '=');
+    struct http_param param = {0};
+    if ((drops && str_find_char(pair, ';', 0) != STR_NPOS) ||
+        !http_percent_decode(a, name, true, &param.name) ||
+        !http_percent_decode(a, value.p ? value : STR(""), true, &param.value)) {
+        return drops ? ERR_OK : ERR_INVALID;
+    }
+    if (r->param_count == HTTP_PARAMS_MAX) {
+        return ERR_LIMIT;
+    }
+    enum err e = arena_reserve(a, (void **)&r->params, &r->param_cap, r->param_count + 1, sizeof(*r->params));
+    if (e == ERR_OK) {
         r->params[r->param_count++] = param;
     }
-    return ERR_OK;
+    return e;
+}
+
+/* Parses a=b&c=d and appends to the request's parameters. Broken escapes are INVALID, or the parameter is
+ * left out, as Go does, which does so with a semicolon in one too. */
+enum err http_params_add(struct http_req *r, struct arena *a, struct str encoded)
+{
+    bool drops = r->binding && (r->binding->route->flags & HTTP_DROP_BROKEN);
+    enum err e = ERR_OK;
+    for (struct str rest = encoded; rest.p && rest.n && !e;) {
+        struct str pair = str_cut(&rest, '&');
+        e = pair.n ? param_add(r, a, pair, drops) : ERR_OK;
+    }
+    return e;
 }
 
 struct str http_req_param(const struct http_req *r, const char *name)

@@ -28,6 +28,7 @@ enum http_route_flags {
     HTTP_RAW_BODY = 1 << 3,      /* the body is not decompressed */
     HTTP_WHILE_LOADING = 1 << 4, /* served while http_server_set_loading is in force */
     HTTP_QUERY = 1 << 6,         /* may take long: runs on threads apart, so that nobody else waits for it */
+    HTTP_DROP_BROKEN = 1 << 7,   /* parameters that cannot be decoded are left out; else it is refused */
     HTTP_CORS = 1 << 5           /* other origins that cors_origin allows may read the answers */
 };
 

@@ -199,7 +199,8 @@ def endpoints(cases, role):
                  b"prometheus_config_last_reload_successful 1", b"process_resident_memory_bytes ", b"prometheus_tsdb_compactions_failed_total 0",
                  b"prometheus_tsdb_head_series_created_total ", b'prometheus_target_metadata_cache_entries{scrape_job="flask-app"} ',
                  b"prometheus_rule_group_rules{", b'prometheus_engine_query_duration_seconds{slice="inner_eval",quantile="0.9"}',
-                 b"prometheus_engine_query_samples_total ", b"process_network_receive_bytes_total ", b"prometheus_notifications_alertmanagers_discovered 0"):
+                 b"prometheus_engine_query_samples_total ", b"process_network_receive_bytes_total ", b"prometheus_notifications_alertmanagers_discovered 0",
+                 b"prometheus_rule_group_iterations_missed_total{", b'prometheus_sd_failed_configs{name="scrape"} 0', b"prometheus_remote_read_handler_queries 0"):
         cases.check(f"self-metric {name.decode()}", b"\n" + name in text)
     for path, params, status, part in (
             ("/api/v1/query", {"query": "up", "time": "x"}, 400, "invalid time value for 'time': cannot parse"),

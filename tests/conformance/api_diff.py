@@ -6,7 +6,8 @@
 Starts both on one configuration (pair.py), gives both the same samples by remote write, then walks every endpoint: right,
 missing, wrong and repeated parameters, GET and forms, methods, headers, encodings. Status, the headers clients read, error
 types and texts, and the JSON down to the order of its keys must agree; what differs between any two servers (durations,
-host facts, moments) is blanked by name. Prints every difference and exits 1 when there is any. Standard library only.
+host facts, moments) is blanked by name. What is known to differ, and why, is a row of EXCEPTIONS; every difference that none
+of them explains is printed, and the exit status is 1 when there is one. Standard library only.
 """
 import argparse
 import gzip
@@ -98,13 +99,16 @@ class Case:
         try:
             text = decoded(headers, body).decode(errors="replace").replace(server.netloc, "SERVER")
             if self.path.startswith("/federate"):
-                text = re.sub(r" \d{13}$", " MOMENT", text, flags=re.M)
+                text = re.sub(r"^(scrape_duration_seconds.*) \S+( \d{13})$", r"\1 ~\2", text, flags=re.M)
+                text = "\n".join(sorted(re.sub(r" \d{13}$", " MOMENT", text, flags=re.M).split("\n")))  # series of a name have no order
         except (OSError, EOFError, zlib.error) as e:
             text = "undecodable: %s" % e
         try:
             value = json.loads(text)
             if self.unordered and isinstance(value, dict) and isinstance(value.get("data"), list):
                 value["data"] = sorted(value["data"], key=json.dumps)
+            if self.unordered and isinstance(value, dict) and isinstance(value.get("data"), dict) and isinstance(value["data"].get("result"), list):
+                value["data"]["result"] = sorted(value["data"]["result"], key=json.dumps)
             for kind in ("warnings", "infos"):
                 if isinstance(value, dict) and kind in value:
                     value[kind] = sorted(value[kind])
@@ -139,14 +143,84 @@ def first_difference(a, b, path=""):
     return "%s: %s | %s" % (path, json.dumps(a, ensure_ascii=False)[:400], json.dumps(b, ensure_ascii=False)[:400])
 
 
-def describe(a, b):
-    lines = []
-    if a["status"] != b["status"]:
-        lines.append("  status: %s | %s" % (a["status"], b["status"]))
-    lines += ["  %s: %s | %s" % (h, a["headers"][h], b["headers"][h]) for h in HEADERS if a["headers"][h] != b["headers"][h]]
+def differences(a, b):
+    """(field, the reference's, Cairn's) of all that differs."""
+    out = [("status", a["status"], b["status"])] if a["status"] != b["status"] else []
+    out += [(h, a["headers"][h], b["headers"][h]) for h in HEADERS if a["headers"][h] != b["headers"][h]]
     if a["body"] != b["body"]:
-        lines.append("  body " + first_difference(a["body"], b["body"]))
-    return "\n".join(lines)
+        out.append(("body", a["body"], b["body"]))
+    return out
+
+
+def shown(field, x, y):
+    return "  body " + first_difference(x, y) if field == "body" else "  %s: %s | %s" % (field, x, y)
+
+
+# -- what is known to differ -------------------------------------------------------------------------------------
+
+
+def words(header):
+    return {w.strip() for w in (header or "").split(",") if w.strip()}
+
+
+def subset(small, large):
+    """Whether all of one answer's data is in the other's."""
+    if not all(isinstance(v, list) and len(v) == 2 and v[0][1] == "success" for v in (small, large)):
+        return False
+    return all(item in large[1][1] for item in small[1][1])
+
+
+def path_of(case):
+    return case.path.split("?")[0]
+
+
+def text_of(body):
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+GO_TEXTS = re.compile(r"(s2|snappy): corrupt input|proto: |invalid character|dial tcp|wiretype|unexpected EOF")
+# Answered there with where else to go, which is the web page of that name, or nothing.
+LOST = re.compile(r"^/api/v1(/query/|/QUERY|/label/job/values/)?$")
+NOT_SERVED = re.compile(r"^/(consoles/|debug/pprof/|user/|assets/|classic/)")
+
+# (name, why, whether it explains this difference of field f: x at the reference, y at Cairn; a and b are both answers)
+EXCEPTIONS = [
+    ("vary", "what may be compressed says so on every path, not on the API's only",
+     lambda c, f, x, y, a, b: f == "Vary" and words(x) <= words(y) and words(y) - words(x) <= {"Accept-Encoding", "Origin"}),
+    ("head", "HEAD is answered wherever GET is, with the answer's headers",
+     lambda c, f, x, y, a, b: c.method == "HEAD" and a["status"] in (405, 307, 301) or c.method == "HEAD" and f == "Content-Type" and x is None),
+    ("allow", "HEAD is allowed wherever GET is, and Allow says so", lambda c, f, x, y, a, b: f == "Allow" and (words(x) | {"HEAD"} == words(y) | {"HEAD"} or x is None and a["status"] == 405)),
+    ("options", "OPTIONS is answered by the path it names, without content: 204", lambda c, f, x, y, a, b: c.method == "OPTIONS" and (a["status"], b["status"]) in ((200, 204), (307, 204))),
+    ("not served", "consoles, profiles of a Go program, the old web page", lambda c, f, x, y, a, b: bool(NOT_SERVED.match(path_of(c)))),
+    ("lost redirects", "a slash at the end, or letters in another case, lead to the web page there, or to nothing",
+     lambda c, f, x, y, a, b: a["status"] in (301, 307) and b["status"] in (404, 204) and bool(LOST.match(path_of(c)))),
+    ("compression", "gzip or zstd, when that makes the answer smaller; deflate is not spoken",
+     lambda c, f, x, y, a, b: f == "Content-Encoding" or f == "body" and b["headers"]["Content-Encoding"] == "zstd"),
+    ("go texts", "the words of a library of Go", lambda c, f, x, y, a, b: f == "body" and bool(GO_TEXTS.search(first_difference(x, y)))),
+    ("own version", "cairnVersion, cairnName and cairnBytes stand beside Prometheus' own members",
+     lambda c, f, x, y, a, b: f == "body" and x == without(y, ("cairnVersion", "cairnName", "cairnBytes"))),
+    ("flags", "those of the program's other roles, of agents and of Go are others", lambda c, f, x, y, a, b: f == "body" and path_of(c) == "/api/v1/status/flags"),
+    ("features", "what Cairn has and has not", lambda c, f, x, y, a, b: f == "body" and path_of(c) == "/api/v1/features"),
+    ("self metrics", "histograms of its own metrics have no native form, nor the time they were made",
+     lambda c, f, x, y, a, b: f == "body" and path_of(c) == "/api/v1/status/self_metrics" and b["status"] == 200),
+    ("label with a slash", "values of a label whose name has a slash can be asked for", lambda c, f, x, y, a, b: path_of(c) == "/api/v1/label/a%2Fb/values"),
+    ("race", "a query whose time is over before it begins is refused in one of two ways there", lambda c, f, x, y, a, b: re.search(r"timeout=(0|0s|NaN|-1\w*)(&|$)", c.path) is not None),
+    ("protobuf as text", "the text forms of protobuf are not written", lambda c, f, x, y, a, b: "encoding=text" in str(c.headers) or "compact-text" in str(c.headers)),
+    ("openapi", "Cairn describes its own API in its own words", lambda c, f, x, y, a, b: path_of(c) == "/api/v1/openapi.yaml"),
+    ("by samples", "names and values of the samples in the range; there, of whatever block or head overlaps it",
+     lambda c, f, x, y, a, b: f == "body" and re.match(r"/api/v1/(labels|series|label/.*/values)$", path_of(c)) and subset(y, x)),
+    ("limited values", "of more values than the limit the first are shown; there, those that were found first",
+     lambda c, f, x, y, a, b: f == "body" and path_of(c).endswith("/values") and "limit=" in c.path and len(x[1][1]) == len(y[1][1])),
+    ("search order", "what is searched without an order comes in that of a hash table there", lambda c, f, x, y, a, b: f == "body" and path_of(c).startswith("/api/v1/search/")
+     and "sort_by" not in str(c) and ("limit" in str(c) or "batch_size" in str(c) or sorted(x) == sorted(y))),
+    ("rules", "rules are listed, not evaluated, and their health says so",
+     lambda c, f, x, y, a, b: f == "body" and path_of(c) == "/api/v1/rules" and without(x, RULE_STATE) == without(y, RULE_STATE)),
+]
+RULE_STATE = ("state", "health", "lastError", "alerts")
+
+
+def explanation(case, field, x, y, a, b):
+    return next((name for name, _, explains in EXCEPTIONS if explains(case, field, x, y, a, b)), None)
 
 
 # -- requests ----------------------------------------------------------------------------------------------------
@@ -272,8 +346,7 @@ def operation_cases():
          [("group_limit", "1")], [("group_limit", "0")], [("group_limit", "-1")], [("group_limit", "x")], [("group_limit", "100")], [("group_next_token", "x")],
          [("group_limit", "1"), ("group_next_token", "x")], [("file[]", "rules/one.yml")], [("file[]", "nope")], [("match[]", ["{team=\"a\"}", "{severity=\"page\"}"])],
          [("rule_group[]", "alpha"), ("group_limit", "1")], [("type", "alert"), ("group_limit", "1")], [("rule_name[]", "Down"), ("group_limit", "1")]]
-    # Rules are not evaluated by Cairn, and their health says so.
-    out += [Case("GET", "/api/v1/rules", p, drop=("state", "health", "lastError")) for p in rules]
+    out += [Case("GET", "/api/v1/rules", p) for p in rules]
     out += [Case("GET", "/api/v1/" + p) for p in ("alerts", "alertmanagers", "status/config", "status/flags", "status/buildinfo", "status/walreplay", "notifications",
                                                 "features", "openapi.yaml")]
     out += [Case("GET", "/api/v1/openapi.yaml", [("openapi_version", v)]) for v in ("3.1", "3.2", "x")]
@@ -380,18 +453,28 @@ def run(pair, o):
     cases = query_cases(start, end) + metadata_cases(start, end) + operation_cases() + search_cases(start, end) + protocol_cases(start, end) + write_cases() + admin_cases()
     if o.only:
         cases = [c for c in cases if re.search(o.only, str(c))]
-    different = 0
+    different, unexplained, known = 0, 0, dict.fromkeys((name for name, _, _ in EXCEPTIONS), 0)
     for case in cases:
         try:
             a, b = (case.view(s.send(case.method, case.path, case.body, case.headers), s) for s in servers)
         except (OSError, http.client.HTTPException) as e:
             a, b = {"status": 0, "headers": dict.fromkeys(HEADERS), "body": ""}, {"status": 0, "headers": dict.fromkeys(HEADERS), "body": repr(e)}
-        if a != b:
-            different += 1
-            if different <= o.shown:
-                print("%s\n%s" % (case, describe(a, b)), flush=True)
-    print("%d of %d requests differ" % (different, len(cases)))
-    return 1 if different else 0
+        found = differences(a, b)
+        different += bool(found)
+        rest = []
+        for field, x, y in found:
+            name = explanation(case, field, x, y, a, b)
+            if name:
+                known[name] += 1
+            else:
+                rest.append(shown(field, x, y))
+        unexplained += bool(rest)
+        if rest and unexplained <= o.shown:
+            print("%s\n%s" % (case, "\n".join(rest)), flush=True)
+    for name, why, _ in EXCEPTIONS:
+        print("%6d  %s: %s" % (known[name], name, why))
+    print("%d of %d requests differ, %d unexplained" % (different, len(cases), unexplained))
+    return 1 if unexplained else 0
 
 
 def main():

@@ -428,6 +428,7 @@ static void plain_error(struct prom_call *c, int status)
 {
     buf_reset(&c->out);
     buf_printf(&c->out, "%s\n", c->info.message[0] ? c->info.message : "the query failed");
+    http_res_header(c->r, "X-Content-Type-Options", STR("nosniff"));
     http_res_send_buf(c->r, status, "text/plain; charset=utf-8", &c->out);
 }
 

@@ -225,6 +225,18 @@ static void live_route(void *ctx, struct http_req *r)
     }
 }
 
+size_t prom_api_notification_readers(struct prom_api *api)
+{
+    struct prom_notifier *n = atomic_load(&api->notifier);
+    size_t count = 0;
+    if (n) {
+        mutex_lock(&n->lock);
+        count = n->count;
+        mutex_unlock(&n->lock);
+    }
+    return count;
+}
+
 void prom_api_stopping(struct prom_api *api)
 {
     struct prom_notifier *n = atomic_load(&api->notifier);
@@ -250,8 +262,8 @@ PROM_ROUTE(notifications)
 struct prom_routes prom_routes_notifications(void)
 {
     static const struct http_route rows[] = {
-        {"GET", "/api/v1/notifications", notifications_route, HTTP_CORS, 0, NULL},
-        {"GET", "/api/v1/notifications/live", live_route, HTTP_CORS, 0, NULL},
+        {"GET", "/api/v1/notifications", notifications_route, HTTP_CORS | HTTP_WHILE_LOADING, 0, NULL},
+        {"GET", "/api/v1/notifications/live", live_route, HTTP_CORS | HTTP_WHILE_LOADING, 0, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

@@ -76,8 +76,8 @@ struct prom_api {
     void (*quit)(void *ctx);
     void *ctx;
 
-    struct prom_notifier *_Atomic notifier; /* notifications.c; made by the first reader */
-    atomic_uint queries_running;
+    struct prom_notifier *_Atomic notifier;     /* notifications.c; made by the first reader */
+    atomic_uint queries_running, reads_running; /* reads: of remote read */
     atomic_uint_fast64_t queries_done, queries_failed, write_samples, write_refused, federation_errors;
     atomic_bool reload_ok;
     _Atomic int64_t reload_ms, reload_failed_ms;
@@ -86,6 +86,11 @@ struct prom_api {
 
 /* Adds every route; `api` must outlive the server. Errors: OOM. */
 MUST_USE enum err prom_api_routes(struct prom_api *api, struct http_server *server);
+/* A path with a slash too many leads to the one without, as at the original. False: it has none, and nothing
+ * was answered. For http_server_options.not_found. */
+bool prom_api_redirect_slashes(const struct prom_api *api, struct http_req *r);
+/* Those who follow the notifications now. */
+size_t prom_api_notification_readers(struct prom_api *api);
 /* Tells whoever follows the notifications that the server ends, and ends their streams. Before
  * http_server_stop. */
 void prom_api_stopping(struct prom_api *api);

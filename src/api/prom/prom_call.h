@@ -72,6 +72,9 @@ void prom_selectors_done(struct prom_selectors *s);
 void json_labels(struct json_writer *w, struct labels ls);
 void json_histogram(struct json_writer *w, const struct histogram *h);
 
+/* Answers with where to go: 301, 302 or 307. */
+void prom_redirect(struct http_req *r, int status, struct str to);
+
 /* Route tables of the files of this folder. */
 struct prom_routes {
     const struct http_route *rows;

@@ -397,13 +397,16 @@ PROM_ROUTE(parse_query)
 struct prom_routes prom_routes_query(void)
 {
     static const struct http_route rows[] = {
-        {"GET|POST", "/api/v1/query", query_route, HTTP_CORS | HTTP_FORM | HTTP_QUERY, FORM_BYTES_MAX, NULL},
-        {"GET|POST", "/api/v1/query_range", query_range_route, HTTP_CORS | HTTP_FORM | HTTP_QUERY,
+        {"GET|POST", "/api/v1/query", query_route, HTTP_CORS | HTTP_FORM | HTTP_DROP_BROKEN | HTTP_QUERY,
          FORM_BYTES_MAX, NULL},
-        {"GET|POST", "/api/v1/query_exemplars", query_exemplars_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX,
-         NULL},
-        {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX, NULL},
-        {"GET|POST", "/api/v1/format_query", format_query_route, HTTP_CORS | HTTP_FORM, FORM_BYTES_MAX, NULL},
+        {"GET|POST", "/api/v1/query_range", query_range_route,
+         HTTP_CORS | HTTP_FORM | HTTP_DROP_BROKEN | HTTP_QUERY, FORM_BYTES_MAX, NULL},
+        {"GET|POST", "/api/v1/query_exemplars", query_exemplars_route,
+         HTTP_CORS | HTTP_FORM | HTTP_DROP_BROKEN, FORM_BYTES_MAX, NULL},
+        {"GET|POST", "/api/v1/parse_query", parse_query_route, HTTP_CORS | HTTP_FORM | HTTP_DROP_BROKEN,
+         FORM_BYTES_MAX, NULL},
+        {"GET|POST", "/api/v1/format_query", format_query_route, HTTP_CORS | HTTP_FORM | HTTP_DROP_BROKEN,
+         FORM_BYTES_MAX, NULL},
     };
     return (struct prom_routes){rows, ARRAY_LEN(rows)};
 }

@@ -38,6 +38,7 @@ static void refuse(struct prom_call *c, int status, const char *text)
 {
     buf_reset(&c->out);
     buf_printf(&c->out, "%s\n", text);
+    http_res_header(c->r, "X-Content-Type-Options", STR("nosniff"));
     http_res_send_buf(c->r, status, "text/plain; charset=utf-8", &c->out);
 }
 
@@ -332,7 +333,7 @@ static void send_chunks(struct reader_call *r, const struct read_request *reques
 
 /* -- the endpoint ---------------------------------------------------------------------------------------- */
 
-static void read(struct prom_call *c)
+static void answer(struct prom_call *c)
 {
     struct buf body AUTO_BUF = {.size_bytes_max = READ_BODY_BYTES_MAX};
     struct reader_call r = {.c = c, .a = &c->query_arena};
@@ -349,6 +350,13 @@ static void read(struct prom_call *c)
     } else {
         send_samples(&r, &request);
     }
+}
+
+static void read(struct prom_call *c)
+{
+    atomic_fetch_add(&c->api->reads_running, 1);
+    answer(c);
+    atomic_fetch_sub(&c->api->reads_running, 1);
 }
 
 PROM_ROUTE(read)

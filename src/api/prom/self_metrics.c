@@ -246,7 +246,9 @@ static void self_metrics(struct prom_call *c)
     struct reading r = {.c = c};
     struct buf text AUTO_BUF = {0};
     struct err_info why = {0};
-    enum err e = pattern.n ? regex_new(pattern, REGEX_ANCHORED, &r.names, &why) : ERR_OK;
+    /* as the original puts it together, which its errors show */
+    struct str whole = arena_printf(c->a, "^(?:%.*s)$", STR_FMT(pattern));
+    enum err e = !whole.p ? ERR_OOM : pattern.n ? regex_new(whole, REGEX_ANCHORED, &r.names, &why) : ERR_OK;
     if (e) {
         prom_call_error(c, err_set(&c->info, e, "invalid metric_name_pattern: %s", why.message));
         return;

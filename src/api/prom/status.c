@@ -134,8 +134,17 @@ static void runtimeinfo(struct prom_call *c)
 
 static void walreplay(struct prom_call *c)
 {
+    size_t done, all;
+    tsdb_replay_progress(c->api->db, &done, &all);
     prom_call_data(c);
-    json_raw(&c->w, STR("{\"min\":0,\"max\":0,\"current\":0}"));
+    json_object_begin(&c->w);
+    json_key(&c->w, "min");
+    json_u64(&c->w, 0);
+    json_key(&c->w, "max");
+    json_u64(&c->w, all);
+    json_key(&c->w, "current");
+    json_u64(&c->w, done);
+    json_object_end(&c->w);
     prom_call_send(c);
 }
 
@@ -417,15 +426,13 @@ static void snapshot(struct prom_call *c)
 static void options_route(void *ctx, struct http_req *r)
 {
     (void)ctx;
-    http_res_header(r, "Vary", STR("Accept-Encoding"));
     http_res_send(r, 204, NULL, STR(""));
 }
 
 static void redirect(struct http_req *r, struct str prefix, const char *path, struct str query)
 {
-    struct str to = arena_printf(http_req_arena(r), "%.*s%s%.*s", STR_FMT(prefix), path, STR_FMT(query));
-    http_res_header(r, "Location", to);
-    http_res_send(r, 302, "text/html; charset=utf-8", STR(""));
+    prom_redirect(r, 302,
+                  arena_printf(http_req_arena(r), "%.*s%s%.*s", STR_FMT(prefix), path, STR_FMT(query)));
 }
 
 static void home_route(void *ctx, struct http_req *r)

@@ -8,7 +8,15 @@ static void refuse(struct prom_call *c, int status, const char *text)
 {
     buf_reset(&c->out);
     buf_printf(&c->out, "%s\n", text);
+    http_res_header(c->r, "X-Content-Type-Options", STR("nosniff"));
     http_res_send_buf(c->r, status, "text/plain; charset=utf-8", &c->out);
+}
+
+/* 415; the text is of the arena, or NULL. */
+static bool refuse_kind(struct prom_call *c, struct str text)
+{
+    refuse(c, 415, text.p ? text.p : "this content type or encoding is not accepted");
+    return false;
 }
 
 enum write_message {
@@ -17,25 +25,29 @@ enum write_message {
 };
 
 /* False: answered with 415. */
+static bool coding_fine(struct prom_call *c)
+{
+    struct str coding = http_req_header(c->r, "Content-Encoding");
+    if (coding.n == 0 || str_ieq(coding, STR("snappy"))) {
+        return true;
+    }
+    return refuse_kind(c, arena_printf(c->a,
+                                       "%.*s encoding (compression) is not accepted by this server; only "
+                                       "snappy is acceptable",
+                                       STR_FMT(coding)));
+}
+
+/* False: answered with 415. */
 static bool message_of(struct prom_call *c, enum write_message *ret_message)
 {
-    struct str params = http_req_header(c->r, "Content-Type"),
-               coding = http_req_header(c->r, "Content-Encoding");
+    struct str whole = http_req_header(c->r, "Content-Type"), params = whole;
     struct str media = str_trim(str_cut(&params, ';'));
     *ret_message = WRITE_V1;
-    if (coding.n && !str_ieq(coding, STR("snappy"))) {
-        buf_printf(&c->out,
-                   "%.*s encoding (compression) is not accepted by this server; only snappy is acceptable\n",
-                   STR_FMT(coding));
-        http_res_send_buf(c->r, 415, "text/plain; charset=utf-8", &c->out);
-        return false;
-    }
     if (media.n && !str_ieq(media, STR("application/x-protobuf"))) {
-        buf_printf(&c->out,
-                   "expected application/x-protobuf as the first (media) part, got %.*s content-type\n",
-                   STR_FMT(media));
-        http_res_send_buf(c->r, 415, "text/plain; charset=utf-8", &c->out);
-        return false;
+        return refuse_kind(
+            c, arena_printf(
+                   c->a, "expected application/x-protobuf as the first (media) part, got %.*s content-type",
+                   STR_FMT(media)));
     }
     while (params.p) {
         struct str p = str_trim(str_cut(&params, ';'));
@@ -43,9 +55,11 @@ static bool message_of(struct prom_call *c, enum write_message *ret_message)
             continue;
         }
         if (!str_eq_c(p, "proto=io.prometheus.write.v2.Request")) {
-            buf_printf(&c->out, "got %.*s content type; unknown remote write protobuf message\n", STR_FMT(p));
-            http_res_send_buf(c->r, 415, "text/plain; charset=utf-8", &c->out);
-            return false;
+            return refuse_kind(
+                c, arena_printf(c->a,
+                                "got %.*s content type; unknown type for remote write protobuf message %.*s, "
+                                "supported: prometheus.WriteRequest, io.prometheus.write.v2.Request",
+                                STR_FMT(whole), STR_FMT(str_slice(p, 6, p.n))));
         }
         *ret_message = WRITE_V2;
     }
@@ -90,16 +104,19 @@ static void write(struct prom_call *c)
     struct arena work AUTO_ARENA = {0};
     struct wire_write w;
     struct remote_outcome o = {0};
-    enum write_message message;
+    enum write_message message = WRITE_V1;
     if (!c->api->remote_write) {
         refuse(c, 404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver");
         return;
     }
-    if (!message_of(c, &message)) {
+    if (!coding_fine(c)) {
         return;
     }
     enum err e =
         decompress_bytes(COMPRESS_SNAPPY, http_req_body(c->r), c->api->write_body_bytes_max, &body, &c->info);
+    if (!e && !message_of(c, &message)) {
+        return;
+    }
     e = e ? e : decode(c, message, buf_view(&body), &work, &w);
     e = e ? e
           : remote_ingest(c->api->sink, message == WRITE_V1 ? c->api->series_cache : NULL, c->q.tenant, &w,

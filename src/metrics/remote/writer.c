@@ -34,7 +34,7 @@ struct remote_writer {
     struct err_info answer_info;
     struct sent_table sent; /* the thread's, like the next two */
     ts_ms started_ms, sent_until;
-    _Atomic uint64_t samples, samples_failed, samples_retried, samples_dropped, bytes;
+    _Atomic uint64_t samples, samples_failed, samples_retried, samples_dropped, bytes, samples_pending;
     _Atomic int64_t shown_until;
 };
 
@@ -207,6 +207,7 @@ static bool send_request(struct outgoing *out)
     out->abandoned = v == VERDICT_AGAIN;
     buf_reset(&out->message);
     out->samples = 0;
+    atomic_store(&w->samples_pending, 0);
     return go_on && !out->abandoned;
 }
 
@@ -289,6 +290,7 @@ static enum err add_series(struct outgoing *out, const struct metric_batch *b, c
     wire.label_count = ls.n;
     remote_read_series(&out->message, 1, &wire); /* WriteRequest and QueryResult have the same TimeSeries */
     out->samples += wire.sample_count + wire.histogram_count;
+    atomic_store(&w->samples_pending, out->samples);
     return out->message.err;
 }
 
@@ -418,6 +420,7 @@ void remote_writer_stats(struct remote_writer *w, struct remote_writer_stats *re
 {
     *ret_stats = (struct remote_writer_stats){.samples = atomic_load(&w->samples),
                                               .samples_failed = atomic_load(&w->samples_failed),
+                                              .samples_pending = atomic_load(&w->samples_pending),
                                               .samples_retried = atomic_load(&w->samples_retried),
                                               .samples_dropped = atomic_load(&w->samples_dropped),
                                               .bytes = atomic_load(&w->bytes),

@@ -31,7 +31,8 @@ struct remote_writer_options {
 
 struct remote_writer_stats {
     uint64_t samples, samples_failed, samples_retried, samples_dropped, bytes;
-    ts_ms sent_until_ms; /* everything older was sent or given up */
+    uint64_t samples_pending; /* read, and neither sent nor given up */
+    ts_ms sent_until_ms;      /* everything older was sent or given up */
 };
 
 /* Starts a thread. Errors: OOM, UNAVAILABLE; release is then not called. */

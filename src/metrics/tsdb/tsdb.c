@@ -378,6 +378,11 @@ void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity)
                                            .replay_seconds = (double)db->replay_ns / (double)NS_PER_S};
 }
 
+void tsdb_replay_progress(struct tsdb *db, size_t *ret_done, size_t *ret_all)
+{
+    ingest_log_progress(db->log, ret_done, ret_all);
+}
+
 static int block_cmp(const void *a, const void *b)
 {
     const struct tsdb_block *x = a, *y = b;

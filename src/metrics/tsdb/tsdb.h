@@ -95,6 +95,8 @@ struct tsdb_activity {
 };
 
 void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity);
+/* Segments of the log that the replay has read, of all there were when the store was opened. Any thread. */
+void tsdb_replay_progress(struct tsdb *db, size_t *ret_done, size_t *ret_all);
 
 /* From now on at most `max` exemplars are kept per tenant; as tsdb_options.exemplars_max. Any thread. */
 void tsdb_exemplars_limit(struct tsdb *db, int64_t max);
