@@ -5,7 +5,8 @@ Usage: queries.py [TARGETS] [SCRAPES] [STEP_SECONDS] [SCRAPE_SECONDS]; defaults 
     queries.py 20 2016 600 300     seven days        queries.py 200 180 60 120    110,000 series, six hours
 Data come from a capture of node exporter (CAPTURE, or build/bench/node.cap, made when absent) and a made-up histogram, through remote
 write: what lies two hours back is in blocks on disk by then. CAIRN, PROMETHEUS and VICTORIAMETRICS name other programs. Each query runs
-once unmeasured and ROUNDS times measured, when the server's other work is done; Cairn's result cache is passed by. Ranges of five and ten minutes are three times as long
+once unmeasured and ROUNDS times measured, when the server's other work is done; the result caches of Cairn and VictoriaMetrics are
+passed by, unless WARM=1. SHAPE=TEXT: only the queries that contain it. Ranges of five and ten minutes are three times as long
 where scrapes are rarer than one in two minutes. Prints
 milliseconds of server CPU a query, the number of points answered, and the ratios.
 """
@@ -23,6 +24,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from stack import ROOT, free_port  # noqa: E402
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
+WARM = os.environ.get("WARM") == "1"
+SPENT_SECONDS_MAX = 6  # of CPU on one shape
 SHAPES = [
     "node_load1", "sum(node_load1)", "avg by (instance) (node_cpu_seconds_total)", "max by (mode) (node_cpu_seconds_total)",
     "count(node_cpu_seconds_total)", "rate(node_cpu_seconds_total[5m])", "sum(rate(node_cpu_seconds_total[5m]))",
@@ -48,9 +51,8 @@ SHAPES = [
 
 
 def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of all threads of the process, those that have ended included, to the nanosecond (clock_getcpuclockid)."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 class Server:
@@ -72,7 +74,8 @@ class Server:
         raise RuntimeError(f"{name} did not start: {open(f'{work}/{name}.log').read()[-500:]}")
 
     def query(self, expr, start, end, step):
-        form = urllib.parse.urlencode({"query": expr, "start": start, "end": end, "step": step, "nocache": 1}).encode()
+        form = {"query": expr, "start": start, "end": end, "step": step} | ({} if WARM else {"nocache": 1})
+        form = urllib.parse.urlencode(form).encode()
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query_range", data=form, timeout=120) as answer:
                 return json.load(answer)["data"]["result"]
@@ -93,9 +96,11 @@ class Server:
         if isinstance(result, str):
             return None, result
         before, n = cpu_seconds(self.process.pid), 0
-        while n < ROUNDS or cpu_seconds(self.process.pid) - before < 0.2 and n < 50 * ROUNDS:
+        spent = 0
+        while (n < ROUNDS or spent < 0.2 and n < 50 * ROUNDS) and spent < SPENT_SECONDS_MAX:
             self.query(expr, start, end, step)
             n += 1
+            spent = cpu_seconds(self.process.pid) - before
         return (cpu_seconds(self.process.pid) - before) * 1000 / n, sum(len(s["values"]) for s in result)
 
 
@@ -111,8 +116,8 @@ def main():
                 ("prometheus", [os.environ.get("PROMETHEUS", "prometheus"), "--config.file={config}", "--storage.tsdb.path={dir}",
                                 "--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"], "/-/ready"),
                 ("victoriametrics", [os.environ.get("VICTORIAMETRICS", "victoria-metrics"), "-storageDataPath={dir}",
-                                     "-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=1", "-search.disableCache",
-                                     "-http.connTimeout=2h"], "/health")]
+                                     "-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=1",
+                                     "-http.connTimeout=2h"] + ([] if WARM else ["-search.disableCache"]), "/health")]
     servers = [Server(n, c, r, work) for n, c, r in programs if shutil.which(c[0])]
     try:
         loads = [subprocess.Popen([f"{ROOT}/build/bench/write_load_bench", f"--url=127.0.0.1:{s.port}/api/v1/write", f"--capture={capture}",
@@ -126,7 +131,7 @@ def main():
         end = time.time() // step * step - step
         start = end - scrapes * interval + 600
         print(f"{'query':84} {'points':>8} " + " ".join(f"{s.name[:12] + ' ms':>16}" for s in servers) + "   ratios to Cairn")
-        for expr in SHAPES:
+        for expr in [s for s in SHAPES if os.environ.get("SHAPE", "") in s]:
             expr = expr.replace("[5m]", "[15m]").replace("[10m]", "[30m]") if interval > 120 else expr
             costs = [s.cost(expr, start, end, step) for s in servers]
             mine = costs[0][0]

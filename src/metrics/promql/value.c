@@ -22,11 +22,13 @@ enum err eval_no_memory(struct eval *e)
 
 enum err eval_peak(struct eval *e, uint64_t samples)
 {
-    uint64_t held = e->usage->current + samples;
-    if (held > e->usage->peak) {
-        e->usage->peak = held;
+    /* Below zero, as the original counts, when a subquery lets go of smoothed points that were not counted.
+     */
+    int64_t held = (int64_t)(e->usage->current + samples);
+    if (held > (int64_t)e->usage->peak) {
+        e->usage->peak = (uint64_t)held;
     }
-    if (e->q->samples_max && held > e->q->samples_max) {
+    if (e->q->samples_max && held > 0 && (uint64_t)held > e->q->samples_max) {
         return err_set(e->info, ERR_EXECUTION,
                        "query processing would load too many samples into memory in query execution");
     }

@@ -316,6 +316,23 @@ TEST(equal_subexpressions_do_not_show)
 
 /* -- what a user sees ------------------------------------------------------------------------------------ */
 
+/* Points of a smoothed selector are not counted, but a subquery lets go of them. */
+TEST(a_subquery_over_smoothed_samples_is_within_its_limit)
+{
+    struct world w;
+    struct arena a AUTO_ARENA = {0};
+    struct promql_result r = {0};
+    struct err_info info = {0};
+    struct promql_options o = {.experimental = true, .extended_ranges = true};
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT, .samples_max = 100000};
+    world_init(&w, 1);
+    enum err e = promql_range(&o, &w.source.source, &q, STR("resets((requests_total smoothed)[5m:1s])"),
+                              600000, 1200000, 60000, &a, &r, &info);
+    arena_done(&w.a);
+    CHECK_OK(e);
+    CHECK(r.series_count > 0);
+}
+
 static void check_value(const char *query, ts_ms at, double want)
 {
     struct world w;
