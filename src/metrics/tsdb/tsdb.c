@@ -306,7 +306,6 @@ bool tsdb_healthy(const struct tsdb *db, struct err_info *reterr_info)
 void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
 {
     struct tsdb_stats s = {.min_time = INT64_MAX, .max_time = INT64_MIN};
-    s.selection_bytes = selection_cache_bytes(&db->selections);
     for (size_t i = 0; i < PARTITIONS; i++) {
         struct partition *p = &db->partitions[i];
         mutex_lock(&p->lock);
