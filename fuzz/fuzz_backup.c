@@ -3,6 +3,7 @@
  * parser, the rest is its input. A list that reads is written with the same bytes. */
 #include "backup/backup.h"
 #include "base/assert.h"
+#include "disk/s3_profile.h"
 #include "disk/s3_xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,7 +21,15 @@ static void fuzz_list(struct arena *a, struct str s)
             ASSERT(backup_piece(&l.files[i], k).n == BACKUP_HASH_CHARS);
         }
     }
-    ASSERT(backup_list_write(&l, &again, NULL) != ERR_OK || str_eq(buf_view(&again), s));
+    if (backup_list_write(&l, &again, NULL)) {
+        return;
+    }
+    /* But for the version, which older lists have smaller, and the hash that covers it. */
+    struct str got = buf_view(&again), given = s, got_end = got, given_end = s;
+    bool same = str_eq(str_cut(&got_end, '\n'), str_cut(&given_end, '\n'));
+    got = same ? got : str_slice(got_end, 0, str_find(got_end, STR("\nend "), 0));
+    given = same ? given : str_slice(given_end, 0, str_find(given_end, STR("\nend "), 0));
+    ASSERT(str_eq(got, given));
 }
 
 static void fuzz_sealed(struct str s)
@@ -42,6 +51,17 @@ static void fuzz_xml(struct arena *a, struct str s)
     (void)s3_xml_text(s, "NextContinuationToken", a);
 }
 
+/* ~/.aws, as anybody wrote it. */
+static void fuzz_profile(struct str s)
+{
+    static const char *const keys[] = {"aws_access_key_id", "role_arn", "region"};
+    const struct s3_profile p = {.name = STR("default"), .config = s};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct str value = s3_profile_setting(&p, p.config, keys[i]);
+        ASSERT(value.n == 0 || (value.p >= s.p && value.p + value.n <= s.p + s.n));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a AUTO_ARENA = {0};
@@ -49,12 +69,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct str s = str_of((const char *)data + 1, size - 1);
-    switch (data[0] % 3) {
+    switch (data[0] % 4) {
     case 0:
         fuzz_list(&a, s);
         break;
     case 1:
         fuzz_sealed(s);
+        break;
+    case 2:
+        fuzz_profile(s);
         break;
     default:
         fuzz_xml(&a, s);
