@@ -138,6 +138,9 @@ static enum err doubted(struct s3_store *s, struct str key, struct str content, 
 {
     bool same = false;
     enum err e = is_ours(s, key, content, &same, info);
+    if (same) {
+        atomic_store_explicit(&s->own_etags, true, memory_order_relaxed);
+    }
     if (e || same) {
         return e;
     }
@@ -160,7 +163,9 @@ static enum err put_whole(struct s3_store *s, struct str key, struct str content
                         .header_count = conditional,
                         .body = content};
     enum err e = s3_call_do(s, &c, info);
-    bool unknown = e == ERR_EXISTS && c.repeated, differs = !e && s3_etag_differs(&c.answer, content);
+    bool unknown = e == ERR_EXISTS && c.repeated,
+         differs = !e && !atomic_load_explicit(&s->own_etags, memory_order_relaxed) &&
+                   s3_etag_differs(&c.answer, content);
     if (!e && !http_answer_header(&c.answer, "ETag").n) {
         e = err_set(info, ERR_INVALID,
                     "%s://%s took an object without an ETag: no S3 store does; is the endpoint right?",

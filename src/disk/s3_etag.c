@@ -30,7 +30,10 @@ bool s3_etag_differs(const struct http_answer *answer, struct str bytes)
 {
     char md5[S3_MD5_CHARS + 1];
     struct str etag = s3_etag_bare(http_answer_header(answer, "ETag"));
-    bool is_md5 = etag.n == S3_MD5_CHARS;
+    /* With a key of KMS or of the customer's it only looks like one. */
+    bool other = str_starts(http_answer_header(answer, "x-amz-server-side-encryption"), STR("aws:")) ||
+                 http_answer_header(answer, "x-amz-server-side-encryption-customer-algorithm").n > 0;
+    bool is_md5 = etag.n == S3_MD5_CHARS && !other;
     for (size_t i = 0; i < etag.n && is_md5; i++) {
         is_md5 = (etag.p[i] >= '0' && etag.p[i] <= '9') || (etag.p[i] >= 'a' && etag.p[i] <= 'f');
     }

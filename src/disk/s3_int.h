@@ -40,7 +40,8 @@ struct s3_store {
     uint64_t part_bytes;       /* what is larger is put in parts */
     unsigned attempts;         /* of a request */
     atomic_bool unconditional; /* the store does not know If-None-Match: told by its answer; relaxed */
-    struct mutex lock;         /* guards credentials */
+    atomic_bool own_etags; /* they look like MD5 and are none: told by bytes that were read back; relaxed */
+    struct mutex lock;     /* guards credentials */
     struct s3_credentials credentials;
 };
 

@@ -52,6 +52,10 @@ def survived(cases, front, backup):
         status, said = backup(f"survived{i}", "--name=a", "--verify")
         cases.check(f"{what}: survived", status == 0 and "verified a" in said and not any(f.times for f in faults),
                     f"{[f.times for f in faults]} {said[-400:]}")
+    front.faults = [Fault("wrong_etag", "PUT", times=ALWAYS)]
+    front.seen.clear()
+    status, said = backup("own-etags", "--name=a")
+    cases.check("a store with ETags of its own is not read back again and again", status == 0 and front.count("GET", "/objects/") == 0, said[-300:])
     front.faults = []
 
 

@@ -275,6 +275,28 @@ TEST(refusals_are_told_with_their_cure)
     check_answer(500, "", "not xml", ERR_UNAVAILABLE, "HTTP 500");
 }
 
+static bool differs(const char *headers, const char *bytes)
+{
+    struct http_answer a = {0};
+    buf_c(&a.headers, headers);
+    bool d = s3_etag_differs(&a, str_c(bytes));
+    http_answer_done(&a);
+    return d;
+}
+
+TEST(an_etag_speaks_only_where_it_is_an_md5)
+{
+    CHECK(!differs("ETag: \"acbd18db4cc2f85cedef654fccc4a4d8\"\r\n", "foo"));
+    CHECK(differs("ETag: \"acbd18db4cc2f85cedef654fccc4a4d8\"\r\n", "bar"));
+    CHECK(differs("ETag: \"acbd18db4cc2f85cedef654fccc4a4d8\"\r\nx-amz-server-side-encryption: AES256\r\n",
+                  "bar"));
+    CHECK(!differs("ETag: \"acbd18db4cc2f85cedef654fccc4a4d8\"\r\nx-amz-server-side-encryption: aws:kms\r\n",
+                   "bar"));
+    CHECK(!differs("ETag: \"acbd18db4cc2f85cedef654fccc4a4d8-2\"\r\n", "bar"));
+    CHECK(!differs("ETag: \"version-7\"\r\n", "bar"));
+    CHECK(!differs("", "bar"));
+}
+
 /* -- keys ------------------------------------------------------------------------------------------------ */
 
 TEST(keys_come_from_the_environment_then_from_the_shared_files)
