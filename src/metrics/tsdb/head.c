@@ -51,8 +51,7 @@ static void series_done(struct head *h, struct series *s)
         mem_free(s->ext->late);
         mem_free(s->ext);
     }
-    h->tail_bytes -= s->tail_units * (size_t)TAIL_UNIT_BYTES;
-    head_pool_tail_free(&h->tails, s->tail, s->tail_units * (size_t)TAIL_UNIT_BYTES);
+    head_tail_free(h, s);
     *s = (struct series){0};
 }
 

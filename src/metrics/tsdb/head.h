@@ -71,8 +71,9 @@ struct series {
     uint32_t tail_tick; /* of the tail's first sample */
     uint16_t tail_bits;
     uint8_t tail_lead, tail_sig; /* of struct xor_state */
-    uint8_t tail_units;          /* of memory: TAIL_UNIT_BYTES each */
-    uint8_t tail_count;          /* samples */
+    uint8_t
+        tail_units; /* of memory: TAIL_UNIT_BYTES each; from head_pool.h as long as it is TAIL_BYTES_FIRST */
+    uint8_t tail_count; /* samples */
     uint8_t tail_same;
     uint8_t flags;
 };
@@ -82,7 +83,8 @@ static_assert(sizeof(struct series) == 64, "a cache line");
 struct tenant;
 
 enum {
-    SERIES_PAGE = 64
+    SERIES_PAGE = 64,
+    TAIL_UNIT_BYTES = 8
 };
 
 /* What is seldom looked at stands apart. */
@@ -167,6 +169,8 @@ bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint
 /* Enters a sample older than the newest. Errors: OOM, EXISTS (there is one at ts), LIMIT. */
 MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v,
                                  bool fresh);
+/* Gives back the memory of the tail. */
+void head_tail_free(struct head *h, struct series *s);
 /* Forgets the open tail. */
 void head_tail_clear(struct series *s);
 /* Turns the tail into a chunk. */

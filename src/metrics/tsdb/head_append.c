@@ -8,6 +8,7 @@
 #include "metrics/tsdb/head.h"
 
 enum {
+    TAIL_BYTES_MORE = 8,
     TIME_BYTES_MAX = 10 /* of a varint */
 };
 
@@ -24,18 +25,37 @@ static size_t tail_cap(const struct series *s)
     return s->tail_units * (size_t)TAIL_UNIT_BYTES;
 }
 
-/* Moves the tail's bytes to memory of another size. */
-static enum err tail_move(struct head *h, struct series *s, size_t size)
+void head_tail_free(struct head *h, struct series *s)
 {
-    uint8_t *p = head_pool_tail(&h->pool->heads, &h->tails, size);
+    h->tail_bytes -= tail_cap(s);
+    if (tail_cap(s) == TAIL_BYTES_FIRST) {
+        head_pool_tail_free(&h->tails, s->tail);
+    } else {
+        mem_free(s->tail);
+    }
+    s->tail = NULL;
+    s->tail_units = 0;
+}
+
+/* Gives the tail memory of another size; what is in it fits. */
+static enum err tail_resize(struct head *h, struct series *s, size_t size)
+{
+    size_t before = tail_cap(s), keep = (s->tail_bits + 7u) / 8;
+    bool grown = before > TAIL_BYTES_FIRST && size > TAIL_BYTES_FIRST;
+    uint8_t *p = grown                      ? mem_realloc(s->tail, size)
+                 : size == TAIL_BYTES_FIRST ? head_pool_tail(&h->pool->heads, &h->tails)
+                                            : mem_alloc(size);
     if (!p) {
         return ERR_OOM;
     }
-    if (s->tail) {
-        memcpy(p, s->tail, size < tail_cap(s) ? size : tail_cap(s));
+    if (!grown) {
+        if (s->tail) {
+            memcpy(p, s->tail, keep);
+        }
+        head_tail_free(h, s);
+        before = 0;
     }
-    head_pool_tail_free(&h->tails, s->tail, tail_cap(s));
-    h->tail_bytes += size - tail_cap(s);
+    h->tail_bytes += size - before;
     s->tail = p;
     s->tail_units = (uint8_t)(size / TAIL_UNIT_BYTES);
     return ERR_OK;
@@ -46,9 +66,10 @@ static enum err tail_reserve(struct head *h, struct series *s)
     if (head_tail_has_room(s)) {
         return ERR_OK;
     }
-    size_t size = head_pool_tail_size(head_tail_bytes_needed(s));
-    ASSERT(size > 0); /* of CHUNK_SAMPLES_MAX values of any kind */
-    return tail_move(h, s, size);
+    size_t need = head_tail_bytes_needed(s), before = tail_cap(s);
+    size_t size = before ? before + before / 4 + TAIL_BYTES_MORE : TAIL_BYTES_FIRST;
+    size = ((size < need ? need : size) + TAIL_UNIT_BYTES - 1) / TAIL_UNIT_BYTES * TAIL_UNIT_BYTES;
+    return tail_resize(h, s, size);
 }
 
 static enum err times_reserve(struct series_ext *x, size_t more)
@@ -342,9 +363,8 @@ struct chunk *head_tail_copy(const struct head *h, const struct series *s, struc
 /* What a full tail needed the next one will need only when it is full again. */
 static void tail_shrink(struct head *h, struct series *s)
 {
-    size_t first = head_pool_tail_size(1);
-    if (tail_cap(s) > first) {
-        (void)(tail_move(h, s, first) == ERR_OK); /* without memory it stays large */
+    if (tail_cap(s) > TAIL_BYTES_FIRST) {
+        (void)(tail_resize(h, s, TAIL_BYTES_FIRST) == ERR_OK); /* without memory it stays large */
     }
 }
 

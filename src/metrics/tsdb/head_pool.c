@@ -3,17 +3,13 @@
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/mem.h"
 #include "metrics/tsdb/limits.h"
 
 enum {
     LINE_BYTES = 64,
-    TAIL_RUN_BYTES = 4096 /* that a head takes at once */
+    TAIL_RUN_BYTES = 2048 /* of first tails, that a head takes at once */
 };
-
-/* Steps of a half to a third: a tail grows a few times in its life. The last takes any. */
-static const uint16_t tail_sizes[TAIL_CLASSES] = {32, 48, 72, 104, 144, 200, 272, 368, 488, 648, 864, 1200};
 
 void head_pool_init(struct head_pool *p)
 {
@@ -58,66 +54,29 @@ void *head_pool_page(struct head_pool *p, size_t n)
     return out;
 }
 
-static size_t class_of(size_t n)
+void *head_pool_tail(struct head_pool *p, struct tail_pool *t)
 {
-    size_t i = 0;
-    while (i < TAIL_CLASSES && tail_sizes[i] < n) {
-        i++;
-    }
-    return i;
-}
-
-size_t head_pool_tail_size(size_t n)
-{
-    size_t i = class_of(n);
-    return i < TAIL_CLASSES ? tail_sizes[i] : 0;
-}
-
-static void free_put(struct tail_pool *t, size_t i, void *tail)
-{
-    memcpy(tail, &t->free[i], sizeof(void *));
-    t->free[i] = tail;
-}
-
-/* The rest of a run is good for smaller tails. */
-static void rest_keep(struct tail_pool *t)
-{
-    for (size_t i = TAIL_CLASSES; i-- > 0;) {
-        while (t->left >= tail_sizes[i]) {
-            free_put(t, i, t->p);
-            t->p += tail_sizes[i];
-            t->left -= tail_sizes[i];
-        }
-    }
-}
-
-void *head_pool_tail(struct head_pool *p, struct tail_pool *t, size_t size)
-{
-    size_t i = class_of(size);
-    ASSERT(i < TAIL_CLASSES && tail_sizes[i] == size);
-    void *out = t->free[i];
+    void *out = t->free;
     if (out) {
-        memcpy(&t->free[i], out, sizeof(void *));
+        memcpy(&t->free, out, sizeof(void *));
         return out;
     }
-    if (size > t->left) {
-        void *run = head_pool_page(p, TAIL_RUN_BYTES);
-        if (!run) {
-            return NULL;
-        }
-        rest_keep(t);
-        t->p = run;
-        t->left = TAIL_RUN_BYTES;
+    if (t->left == 0) {
+        t->p = head_pool_page(p, TAIL_RUN_BYTES);
+        t->left = t->p ? TAIL_RUN_BYTES : 0;
     }
-    out = t->p;
-    t->p += size;
-    t->left -= size;
+    if (t->left) {
+        out = t->p;
+        t->p += TAIL_BYTES_FIRST;
+        t->left -= TAIL_BYTES_FIRST;
+    }
     return out;
 }
 
-void head_pool_tail_free(struct tail_pool *t, void *tail, size_t size)
+void head_pool_tail_free(struct tail_pool *t, void *tail)
 {
     if (tail) {
-        free_put(t, class_of(size), tail);
+        memcpy(tail, &t->free, sizeof(void *));
+        t->free = tail;
     }
 }

@@ -1,4 +1,5 @@
-/* Memory of heads: pages of series, which stay, and tails, in classes of size with lists of free ones.
+/* Memory of heads: pages of series, and the first bytes of their tails, all of one size; most series need no
+ * more. Longer tails are on the heap, where neighbours that are free become one.
  *
  * It comes in slabs, the large ones in huge pages where the system has them: samples of many targets touch
  * memory all over, and what a small page costs is its address, not its bytes. Slabs go when the pool does.
@@ -11,8 +12,7 @@
 #include "base/thread.h"
 
 enum {
-    TAIL_UNIT_BYTES = 8, /* sizes of tails are multiples of it */
-    TAIL_CLASSES = 12
+    TAIL_BYTES_FIRST = 32
 };
 
 struct slab {
@@ -32,17 +32,15 @@ struct head_pool {
 struct tail_pool {
     char *p; /* what is left of the newest run */
     size_t left;
-    void *free[TAIL_CLASSES]; /* each begins with a pointer to the next */
+    void *free; /* each begins with a pointer to the next */
 };
 
 void head_pool_init(struct head_pool *p);
 void head_pool_done(struct head_pool *p); /* takes all it gave */
 /* n zeroed bytes at a cache line, for as long as the pool lives. NULL when there is no memory. */
 MUST_USE void *head_pool_page(struct head_pool *p, size_t n);
-/* The size of a tail that has room for n bytes; 0: there is none. */
-size_t head_pool_tail_size(size_t n);
-/* A tail of such a size; NULL when there is no memory. */
-MUST_USE void *head_pool_tail(struct head_pool *p, struct tail_pool *t, size_t size);
-void head_pool_tail_free(struct tail_pool *t, void *tail, size_t size); /* accepts NULL */
+/* TAIL_BYTES_FIRST bytes; NULL when there is no memory. */
+MUST_USE void *head_pool_tail(struct head_pool *p, struct tail_pool *t);
+void head_pool_tail_free(struct tail_pool *t, void *tail); /* accepts NULL */
 
 #endif
