@@ -123,6 +123,8 @@ struct lookup {
     ts_ms immutable_to; /* steps up to here may be kept */
     ts_ms start, end;
     int64_t step;
+    const ts_ms *grid; /* all steps, once joining has begun */
+    size_t grid_count;
 };
 
 static struct str key_of(const struct promql_options *o, const struct query_ctx *q, struct str expr,
@@ -162,23 +164,56 @@ static struct entry *find(struct lookup *l)
 
 /* -- joining --------------------------------------------------------------------------------------------- */
 
-/* The points of one series: those kept in [from, to], then the fresh ones. Either may be absent. */
-static enum err join_series(struct arena *a, const struct kept_series *k, const struct promql_series *fresh,
-                            ts_ms from, ts_ms to, struct promql_series *out)
+static enum err grid_make(struct lookup *l)
 {
+    size_t n = (size_t)((l->end - l->start) / l->step) + 1;
+    ts_ms *grid = arena_array(l->a, n, sizeof(*grid));
+    for (size_t i = 0; grid && i < n; i++) {
+        grid[i] = l->start + (ts_ms)i * l->step;
+    }
+    l->grid = grid;
+    l->grid_count = n;
+    return grid ? ERR_OK : arena_err(l->a);
+}
+
+/* The times of the series: where they stand on the grid when it has no gap, else a copy. */
+static const ts_ms *join_times(const struct lookup *l, const ts_ms *kept, size_t n, const ts_ms *fresh,
+                               size_t m)
+{
+    if (n + m == 0) {
+        return l->grid;
+    }
+    ts_ms first = n ? kept[0] : fresh[0], last = m ? fresh[m - 1] : kept[n - 1];
+    if (last - first == (ts_ms)(n + m - 1) * l->step) {
+        return l->grid + (first - l->start) / l->step;
+    }
+    ts_ms *ts = arena_array(l->a, n + m, sizeof(*ts));
+    if (ts && n) {
+        memcpy(ts, kept, n * sizeof(*ts));
+    }
+    if (ts && m) {
+        memcpy(ts + n, fresh, m * sizeof(*ts));
+    }
+    return ts;
+}
+
+/* The points of one series: those kept up to `to`, then the fresh ones. Either may be absent. */
+static enum err join_series(const struct lookup *l, const struct kept_series *k,
+                            const struct promql_series *fresh, ts_ms to, struct promql_series *out)
+{
+    struct arena *a = l->a;
+    ts_ms from = l->start;
     size_t lo = k ? ts_lower_bound(k->ts, k->n, from) : 0, hi = k ? ts_lower_bound(k->ts, k->n, to + 1) : 0;
     size_t n = hi - lo, m = fresh ? fresh->n : 0;
-    ts_ms *ts = arena_array(a, n + m + 1, sizeof(*ts));
+    const ts_ms *ts = join_times(l, k ? k->ts + lo : NULL, n, fresh ? fresh->ts : NULL, m);
     double *values = arena_array(a, n + m + 1, sizeof(*values));
     if (!ts || !values) {
         return arena_err(a);
     }
     if (n) {
-        memcpy(ts, k->ts + lo, n * sizeof(*ts));
         memcpy(values, k->values + lo, n * sizeof(*values));
     }
     if (m) {
-        memcpy(ts + n, fresh->ts, m * sizeof(*ts));
         memcpy(values + n, fresh->values, m * sizeof(*values));
     }
     struct labels labels = fresh ? fresh->labels : k->labels;
@@ -190,20 +225,20 @@ static enum err join_series(struct arena *a, const struct kept_series *k, const 
 }
 
 /* Merges the kept part, whose series are sorted as the result's, into the fresh result. */
-static enum err join(const struct lookup *l, const struct entry *e, struct promql_result *r)
+static enum err join(struct lookup *l, const struct entry *e, struct promql_result *r)
 {
     ts_ms to = e->to < l->end ? e->to : l->end;
     struct promql_series *out = arena_array(l->a, e->series_count + r->series_count + 1, sizeof(*out));
     size_t i = 0, k = 0, n = 0;
-    if (!out) {
+    if (!out || grid_make(l) != ERR_OK) {
         return arena_err(l->a);
     }
     while (i < e->series_count || k < r->series_count) {
         int c = i == e->series_count   ? 1
                 : k == r->series_count ? -1
                                        : labels_cmp(e->series[i].labels, r->series[k].labels);
-        enum err err = join_series(l->a, c <= 0 ? &e->series[i] : NULL, c >= 0 ? &r->series[k] : NULL,
-                                   l->start, to, &out[n]);
+        enum err err =
+            join_series(l, c <= 0 ? &e->series[i] : NULL, c >= 0 ? &r->series[k] : NULL, to, &out[n]);
         if (err) {
             return err;
         }
@@ -213,6 +248,8 @@ static enum err join(const struct lookup *l, const struct entry *e, struct promq
     }
     r->series = out;
     r->series_count = n;
+    r->grid = l->grid;
+    r->grid_count = l->grid_count;
     return ERR_OK;
 }
 
@@ -359,7 +396,7 @@ enum err range_cache_query(struct range_cache *c, const struct promql_options *o
     struct entry *e = find(&l);
     enum err err = e ? complete(&l, e, o, s, q, expr, ret_result, reterr_info)
                      : promql_range(o, s, q, expr, start_ms, end_ms, step_ms, a, ret_result, reterr_info);
-    if (!err && (!e || e->to < l.immutable_to)) {
+    if (!err && (!e || (e->to <= l.immutable_to - l.step && e->to <= l.end - l.step))) {
         keep(&l, ret_result);
     }
     entry_unref(e);
