@@ -92,6 +92,8 @@ enum err thread_start(struct thread *t, const char *name, void (*fn)(void *ctx),
     *s = (struct start){fn, ctx, name};
     sigset_t all, before;
     (void)sigfillset(&all);
+    (void)sigdelset(&all,
+                    SIGBUS); /* of the thread's own making: a mapped page that cannot be read (disk/file.h) */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&t->t, NULL, thread_main, s);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

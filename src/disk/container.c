@@ -8,6 +8,7 @@
 #include "codec/varint.h"
 #include "disk/container_int.h"
 #include "disk/file.h"
+#include "disk/map_guard.h"
 
 enum page_state {
     PAGE_UNKNOWN = 0,
@@ -189,6 +190,9 @@ enum err container_page(struct container *c, uint32_t page, struct str *ret_byte
     if (UNLIKELY(state == PAGE_UNKNOWN)) {
         state = crc32c(0, bytes.p, bytes.n) == p->at.crc ? PAGE_GOOD : PAGE_BAD;
         atomic_store_explicit(&p->state, state, memory_order_relaxed);
+    }
+    if (file_map_failed(&c->map)) {
+        return err_set(reterr_info, ERR_CORRUPT, "%s: the disk does not give a part of it", c->path);
     }
     if (state == PAGE_BAD) {
         return err_set(reterr_info, ERR_CORRUPT, "%s: page %u at byte %llu is damaged", c->path, page,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "disk/map_guard.h"
 
 enum {
     AGAIN_TRIES_MAX = 1000 /* of a millisecond */
@@ -289,6 +290,7 @@ enum err file_map(const char *path, struct file_map *ret_map, struct err_info *r
             e = err_set_errno(reterr_info, errno, "cannot map %s", path);
         } else {
             ret_map->data = str_of(p, (size_t)size);
+            map_guard_add(p, (size_t)size);
         }
     }
     file_close(fd);
@@ -298,6 +300,7 @@ enum err file_map(const char *path, struct file_map *ret_map, struct err_info *r
 void file_unmap(struct file_map *m)
 {
     if (m->data.p) {
+        map_guard_remove(m->data.p);
         munmap((void *)(uintptr_t)m->data.p, m->data.n);
     }
     m->data = (struct str){0};

@@ -17,6 +17,7 @@
 #include "base/thread.h"
 #include "disk/file.h"
 #include "disk/log_segment.h"
+#include "disk/map_guard.h"
 
 enum {
     PENDING_BYTES_MAX = 8 << 20, /* above it even async appenders wait for the writer */
@@ -236,6 +237,9 @@ static enum err read_segment(struct ingest_log *l, const struct segment *s, uint
         }
     }
     damaged = damaged || w.damaged_bytes;
+    if (file_map_failed(&map)) {
+        e = err_set(info, ERR_IO, "%s: the disk does not give a part of it: Input/output error", path.p);
+    }
     if (!e) {
         *bad += damaged;
         *next = walk && w.expected > *next ? w.expected : *next;

@@ -6,6 +6,7 @@ A 2xx is a promise in every case: what was acknowledged is there after `kill -9`
 """
 import contextlib
 import errno
+import glob
 import os
 import resource
 import shutil
@@ -221,6 +222,39 @@ def failing_reads(cases, kind, make):
         cases.check(f"{role.name}: EIO of reads at start: all is there afterwards", query_works(role, h), brief(h.compare(role)))
 
 
+def unreadable_pages(cases, kind, make):
+    """Mapped pages that the disk does not give while blocks are being read: the process lives, no answer is wrong. A file that
+    became shorter is the same to who reads it as a disk that fails."""
+    with kind() as role:
+        h = make()
+        if kind is Metrics:
+            h.run(role, 5).fill(role, 900)
+            role.wait_for("a flush", lambda: role.metric("prometheus_tsdb_head_truncations_total"))
+        else:
+            for _ in range(6):
+                h.run(role, 300)
+            role.flush()
+        h.run(role, 3)
+        for path in sorted(glob.glob(f"{role.store}/blocks/*.block"))[:1]:
+            os.truncate(path, 0)
+        for n in range(3):
+            try:
+                wrong = h.compare(role, some_may_be_missing=True)
+            except RuntimeError as e:  # refused with the reason is right, too
+                wrong = [] if "did not give" in str(e) else [str(e)]
+            except OSError as e:
+                wrong = [str(e)]
+            cases.check(f"{role.name}: pages that cannot be read: running, no wrong answer", role.process.poll() is None and not wrong,
+                        brief(wrong) + role.tail())
+        if role.process.poll() is not None:
+            return
+        cases.check(f"{role.name}: pages that cannot be read: writes go on", h.step_once(role)[0] // 100 == 2)
+        role.kill()
+        role.start()
+        wrong = h.compare(role, some_may_be_missing=True)
+        cases.check(f"{role.name}: pages that cannot be read: the rest is served after a restart", not wrong, brief(wrong))
+
+
 # -- fault 9 ---------------------------------------------------------------------------------------------
 
 def half_calls(cases, kind, make):
@@ -361,7 +395,8 @@ def main():
         failing_interval_sync(cases, kind, make)
         failing_calls(cases, kind, make)
         failing_reads(cases, kind, make)
-        print(f"fault 8: {kind.name}: EIO of syncs (once, always, delayed), of each other call once, of reads at start")
+        unreadable_pages(cases, kind, make)
+        print(f"fault 8: {kind.name}: EIO of syncs (once, always, delayed), of each other call once, of reads at start, of mapped pages")
         half_calls(cases, kind, make)
         print(f"fault 9: {kind.name}: short reads and writes, EINTR, EAGAIN")
         slow_disk(cases, kind, make)

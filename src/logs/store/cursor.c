@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "disk/file.h"
+#include "disk/map_guard.h"
 #include "logs/store/limits.h"
 #include "logs/store/source_int.h"
 #include "logs/store/tail.h"
@@ -276,6 +278,10 @@ enum err log_cursor_next(struct log_cursor *c, struct log_batch *ret_batch, stru
         return ERR_NOT_FOUND;
     }
     enum err e = fill(c, reterr_info);
+    if (file_map_failures() != c->map_failures) {
+        return err_set(reterr_info, ERR_IO,
+                       "the disk did not give a part of a block: ask again for what is left");
+    }
     if (e) {
         if (e == ERR_OOM || (e == ERR_LIMIT && reterr_info && reterr_info->code != e)) {
             return err_set(reterr_info, e, "the query needs more memory than it may use");
@@ -345,6 +351,7 @@ enum err cursor_new(struct log_store *s, struct query_ctx *q, const struct log_s
     if (!c) {
         return err_set(reterr_info, ERR_OOM, "no memory for a query");
     }
+    c->map_failures = file_map_failures();
     c->q = q;
     c->backward = sel->order == LOG_BACKWARD;
     arena_init(&c->arena, 0, q->budget);

@@ -96,7 +96,8 @@ struct cursor_stream {
 };
 
 struct log_cursor {
-    struct tail *tail; /* set for a live tail, which has nothing else */
+    struct tail *tail;     /* set for a live tail, which has nothing else */
+    uint64_t map_failures; /* when it began */
     struct query_ctx *q;
     struct log_select sel; /* matchers and filters stay the caller's */
     struct arena arena;

@@ -1,6 +1,8 @@
 /* Merging blocks of one tenant into one: streams in order of labels, their rows by time, equal times by age
  * of the block; a line that two blocks have is kept once. Each input is read once, front to back. */
 #include "base/mem.h"
+#include "disk/file.h"
+#include "disk/map_guard.h"
 #include "logs/store/store_int.h"
 
 struct input_stream {
@@ -189,7 +191,12 @@ enum err store_merge(struct log_store *s, struct block *const *blocks, size_t n,
     struct merge m = {.info = info, .dup_ts = INT64_MIN};
     struct block *fresh = NULL;
     arena_init(&m.arena, 0, NULL);
+    uint64_t failures = file_map_failures();
     enum err e = run(&m, s, blocks, n, &fresh);
+    if (e == ERR_OK && file_map_failures() != failures) { /* zeros may stand where lines should */
+        log_block_unref(fresh);
+        e = ERR_CORRUPT;
+    }
     for (size_t i = 0; i < m.n; i++) {
         block_reader_done(&m.inputs[i].reader);
     }

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "disk/map_guard.h"
 #include "metrics/model/histogram_ops.h"
 #include "metrics/tsdb/cursor_int.h"
 #include "metrics/tsdb/source_int.h"
@@ -69,6 +70,7 @@ static enum err cursor_new(struct tsdb *db, struct query_ctx *q, const struct me
     c->db = db;
     c->q = q;
     c->sel = *sel;
+    c->map_failures = file_map_failures();
     arena_init(&c->all, 0, q->budget);
     arena_init(&c->part, 0, q->budget);
     arena_init(&c->out, 0, q->budget);
@@ -621,6 +623,10 @@ enum err cursor_next(struct metric_cursor *c, struct metric_batch *ret_batch, st
             e = part_load(c, c->partition++);
         }
         e = e == ERR_OK ? emit(c, &b) : e;
+    }
+    if (file_map_failures() != c->map_failures) {
+        return err_set(reterr_info, ERR_IO,
+                       "the disk did not give a part of a block: ask again for what is left");
     }
     if (e != ERR_OK) {
         return err_set(reterr_info, e, "no memory left for the query: narrow it or raise its limit");

@@ -58,6 +58,7 @@ struct metric_cursor {
     struct tsdb *db;
     struct query_ctx *q;
     struct tenant *tenant;
+    uint64_t map_failures; /* when it began */
     struct metric_select sel;
     struct arena all;                  /* labels, matchers, warnings: as long as the cursor */
     struct arena part;                 /* what was picked from the partition */

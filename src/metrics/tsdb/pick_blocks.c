@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "disk/map_guard.h"
 #include "metrics/tsdb/cursor_int.h"
 #include "metrics/tsdb/section.h"
 #include "metrics/tsdb/values.h"
@@ -357,7 +358,8 @@ enum err pick_blocks(struct metric_cursor *c, unsigned partition, struct store_s
         if (!block_overlaps(c, b)) {
             continue;
         }
-        e = block_pick(c, partition, b, c->only_blocks ? NULL : c->selections[i]);
+        e = file_map_failed(&b->map) ? ERR_CORRUPT
+                                     : block_pick(c, partition, b, c->only_blocks ? NULL : c->selections[i]);
         if (e == ERR_CORRUPT) {
             tell_damage(c, b, partition);
             cursor_warn(c, "block %s is damaged: samples of partition %u are missing", b->name, partition);
