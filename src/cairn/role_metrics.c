@@ -8,6 +8,7 @@
 #include "cairn/role_metrics_int.h"
 #include "codec/units.h"
 
+#define LOADING_TEXT "Service Unavailable: the metrics store is loading."
 #define RETENTION_DEFAULT_MS (INT64_C(15) * 86400 * MS_PER_S)
 #define RETENTION_NONE_MS (INT64_C(100) * 365 * 86400 * MS_PER_S)
 
@@ -84,7 +85,12 @@ static unsigned query_workers(const struct metrics_role *m)
 static void not_found(void *ctx, struct http_req *r)
 {
     struct metrics_role *m = ctx;
-    if (!prom_api_redirect_slashes(&m->api, r)) {
+    struct str path = http_req_path(r);
+    if (http_req_while_loading(r) && (str_starts(path, STR("/api/")) || str_starts(path, STR("/-/")) ||
+                                      str_eq_c(path, "/federate") || str_eq_c(path, "/metrics"))) {
+        http_res_header(r, "Retry-After", STR("1"));
+        http_res_send(r, 503, "text/plain; charset=utf-8", STR(LOADING_TEXT));
+    } else if (!prom_api_redirect_slashes(&m->api, r)) {
         page_not_found(&m->page, r);
     }
 }
@@ -103,12 +109,13 @@ static enum err serve_start(struct metrics_role *m, struct str address, struct e
                                     .connections_max = (unsigned)m->f.connections_max,
                                     .query_workers = query_workers(m),
                                     .path_prefix = m->f.route_prefix,
-                                    .loading = "Service Unavailable: the metrics store is loading.",
+                                    .loading = LOADING_TEXT,
                                     .cors_origin = m->f.cors_origin,
                                     .on_done = metrics_self_request,
                                     .on_done_ctx = m->self,
                                     .not_found = not_found,
-                                    .not_found_ctx = m};
+                                    .not_found_ctx = m,
+                                    .not_found_while_loading = true};
     if (!o.web && role_address_is_open(o.listen_address)) {
         LOG_EVENT(LVL_WARN, "open_listener", F_C("role", "metrics"), F_STR("address", o.listen_address),
                   F_C("cure", "set --web.config.file or listen on 127.0.0.1"));

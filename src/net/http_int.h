@@ -60,6 +60,7 @@ struct http_lazy {
  * the worker that runs the handler, and whoever answers a detached one. The last frees it. `lock` guards the
  * moment of handing over: answer, suspended, gone, stream. */
 struct http_req {
+    bool while_loading; /* when it was routed */
     struct http_server *server;
     struct http_req *root; /* whose client gets the answer: itself unless forwarded */
     struct MHD_Connection *connection;

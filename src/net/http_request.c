@@ -112,11 +112,14 @@ void http_req_route(struct http_req *r)
     }
     /* Before the look at the routes: they are complete when it says that loading is over. */
     const char *loading = atomic_load_explicit(&s->loading, memory_order_acquire);
+    r->while_loading = loading != NULL;
     mutex_lock(&s->routes_lock);
     r->binding = http_route_find(s, r, &allowed);
     mutex_unlock(&s->routes_lock);
     bool served = r->binding && (r->binding->route->flags & HTTP_WHILE_LOADING);
-    if (loading && !served) { /* unknown paths too: their routes may come when loading has ended */
+    bool answered = !r->binding && s->options.not_found && s->options.not_found_while_loading;
+    if (loading && !served &&
+        !answered) { /* unknown paths too: their routes may come when loading has ended */
         http_req_refuse(r, 503, loading);
     } else if (!r->binding) {
         no_binding(r, allowed);

@@ -253,6 +253,11 @@ bool http_req_param_next(const struct http_req *r, size_t *pos, struct str *ret_
     return true;
 }
 
+bool http_req_while_loading(const struct http_req *r)
+{
+    return r->while_loading;
+}
+
 struct str http_req_capture(const struct http_req *r, const char *name)
 {
     for (size_t i = 0; i < r->capture_count; i++) {

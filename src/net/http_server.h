@@ -69,6 +69,7 @@ struct http_server_options {
     /* Answers for unknown paths; NULL = "404 page not found\n" as Go's. */
     http_handler_fn *not_found;
     void *not_found_ctx;
+    bool not_found_while_loading; /* not_found is asked while http_server_set_loading is in force, too */
 };
 
 /* Binds and starts. Errors: INVALID (address), EXISTS (port in use: the message names port and role), DENIED,
@@ -93,6 +94,8 @@ struct str http_server_address(const struct http_server *s);
 
 /* -- the request -- strings are valid until the handler returns (or http_res_end after http_req_detach). */
 struct str http_req_method(const struct http_req *r);
+/* Whether http_server_set_loading was in force when the request was routed. */
+bool http_req_while_loading(const struct http_req *r);
 struct str http_req_path(const struct http_req *r);     /* decoded, prefix removed */
 struct str http_req_raw_path(const struct http_req *r); /* as sent, prefix removed: what http_forward takes */
 struct str http_req_query(const struct http_req *r);    /* raw, without '?' */

@@ -116,6 +116,8 @@ static void features(struct prom_call *c)
                                   {"exclude_alerts", true},
                                   {"label_values_match", true},
                                   {"lifecycle", a->reload != NULL},
+                                  {"openapi_3.1", true},
+                                  {"openapi_3.2", true},
                                   {"otlp_write_receiver", false},
                                   {"query_stats", true},
                                   {"query_warnings", true},

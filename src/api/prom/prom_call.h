@@ -92,6 +92,14 @@ struct prom_routes prom_routes_targets(void);
 struct prom_routes prom_routes_write(void);
 struct prom_routes prom_routes_notifications(void);
 struct prom_routes prom_routes_self_metrics(void);
+struct prom_routes prom_routes_openapi(void);
+enum {
+    PROM_TABLES = 13
+};
+/* All of them; returns their number. */
+size_t prom_route_tables(struct prom_routes ret_tables[PROM_TABLES]);
+/* The description of the API: `openapi_version` is its form's, `version` the program's. */
+void openapi_write(struct buf *b, const char *openapi_version, struct str version, struct str route_prefix);
 
 /* Wraps a handler `static void fn(struct prom_call *c)` for a route table. */
 #define PROM_ROUTE(fn)                                    \

@@ -199,6 +199,23 @@ TEST(routes_parameters_and_captures)
     http_server_stop(s, 1000);
 }
 
+TEST(pages_are_served_while_loading)
+{
+    const struct http_server_options o = {.not_found = constant, .not_found_while_loading = true};
+    struct http_server *s = start(&o);
+    struct buf a AUTO_BUF = {0};
+    unsigned port = http_server_port(s);
+    http_server_set_loading(s, "loading\n");
+    CHECK(wire_get(port, "/echo", NULL, &a));
+    CHECK_EQ(wire_status(&a), 503);
+    CHECK(wire_get(port, "/some/page", NULL, &a));
+    CHECK_EQ(wire_status(&a), 200);
+    http_server_set_loading(s, NULL);
+    CHECK(wire_get(port, "/echo", NULL, &a));
+    CHECK_EQ(wire_status(&a), 200);
+    http_server_stop(s, 1000);
+}
+
 TEST(unknown_paths_methods_and_broken_escapes)
 {
     struct http_server *s = start(NULL);

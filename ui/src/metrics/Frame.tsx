@@ -1,7 +1,7 @@
 /* What the metrics engine's pages share: the frame, asking once and again, small pieces. */
 import "../explore/explore.css";
 import "./metrics.css";
-import { useCallback, useEffect, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { promHere, type Params } from "../api/prom";
 import { Bar } from "../components/Bar";
 import { Failed, SkeletonRows } from "../components/States";
@@ -19,9 +19,29 @@ export function Page({ title, tools, children }: { title: string; tools?: ReactN
           <span className="grow" />
           {tools}
         </div>
+        <Replay />
         {children}
       </main>
     </>
+  );
+}
+
+/* How far the log is replayed, while it is; then the page begins anew, with data. */
+function Replay() {
+  const [every, setEvery] = useState(0);
+  const was = useRef(false);
+  const { data } = useApi<{ min: number; max: number; current: number }>("status/walreplay", {}, every);
+  const going = data != null && data.current < data.max;
+  useEffect(() => {
+    if (!going && was.current) window.location.reload();
+    was.current = going;
+    setEvery(going ? 1000 : 0);
+  }, [going]);
+  if (!going) return null;
+  return (
+    <div className="notice" role="status">
+      The log is being replayed: {data.current} of {data.max} segments. Queries are answered when it is done; scrapes and writes are taken already.
+    </div>
   );
 }
 
