@@ -149,7 +149,7 @@ def firewall(m, role, flows):
 
 def node(network, base, role, aws, flows):
     """A machine in the private subnet; the caller leaves it."""
-    m = Machine(network, base, role, HOSTS[role])
+    m = Machine(network, base, f"tls-{role}", HOSTS[role])
     m.__enter__()
     sh("ip", "-n", m.name, "route", "add", f"{METADATA}/32", "dev", "eth0")
     firewall(m, role, flows)
