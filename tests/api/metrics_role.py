@@ -376,8 +376,10 @@ def remote_write_v2(cases, role):
     status, text, _ = role.request("/api/v1/write", body=snappy_literal(late), method="POST",
                                    headers={"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"})
     cases.check("an hour ahead is out of bounds", status == 400 and b"out of bounds" in text, (status, text))
-    status, _, _ = role.request("/api/v1/write", body=b"x", method="POST", headers={"Content-Type": "text/plain"})
+    status, _, _ = role.request("/api/v1/write", body=snappy_literal(late), method="POST", headers={"Content-Type": "text/plain"})
     cases.check("another media type answers 415", status == 415, status)
+    status, _, _ = role.request("/api/v1/write", body=b"x", method="POST", headers={"Content-Type": "text/plain"})
+    cases.check("but broken snappy answers 400 first, as Prometheus does", status == 400, status)
 
 
 def remote_read(cases, role):
