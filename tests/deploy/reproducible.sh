@@ -14,8 +14,8 @@ export SOURCE_DATE_EPOCH CCACHE_DISABLE=1
 
 build() { # build PLACE
     local arch programs=""
+    git clone -q . "$1" || return 1 # what is committed: the release names its commit
     mkdir -p "$1/build"
-    git ls-files -z | tar -c --null -T - --ignore-failed-read | tar -x -C "$1"
     cp -r ui/dist "$1/ui/"
     for arch in $arches; do
         if [ "$arch" = "$native" ]; then
