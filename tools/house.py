@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""House checks over src/: layers, include hygiene, banned calls, module READMEs, file and function sizes.
+"""House checks over src/: layers, include hygiene, banned calls, module READMEs, file and function sizes; no built program anywhere.
 
 Reads tools/layers.txt (who may include whom) and tools/allow.txt (known exceptions, each with its reason; an entry
 that no longer hits is itself an error). Prints one line a finding, then "N passed, N failed".
@@ -134,7 +134,20 @@ class House:
                 readme = os.path.exists(f"{folder}/README.md") or os.path.exists(f"{os.path.dirname(folder)}/README.md")
                 self.check(readme, f"readme {module}", f"src/{module}: has no README.md")
 
+    def check_no_programs(self):
+        """What is built is not committed."""
+        try:
+            names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+        except (OSError, subprocess.CalledProcessError):
+            return  # not a checkout
+        for name in filter(None, names):
+            path = os.path.join(os.fsencode(ROOT), name)
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    self.check(f.read(4) != b"\x7fELF", f"program {name.decode()}", f"{name.decode()}: a built program is committed")
+
     def run(self):
+        self.check_no_programs()
         for path in sources():
             text = read(f"{ROOT}/{path}")
             code = strip_comments(text)
