@@ -238,14 +238,20 @@ struct scratch {
 };
 
 static enum err section_write(struct tsdb_bulk *b, struct block_writer *w, struct scratch *x,
-                              unsigned partition, ts_ms from, ts_ms to, struct err_info *info)
+                              unsigned partition, struct err_info *info)
 {
     size_t n = 0;
-    bool any = false;
+    ts_ms min = INT64_MAX, max = INT64_MIN;
     for (size_t i = x->first[partition]; i < x->first[partition + 1]; i++) {
-        any = any || x->by_partition[i]->count;
+        const struct bulk_series *s = x->by_partition[i];
+        if (s->count) {
+            min = s->ts[s->from] < min ? s->ts[s->from] : min;
+            max = s->ts[s->from + s->count - 1] > max ? s->ts[s->from + s->count - 1] : max;
+        }
     }
-    enum err e = any ? known_subtract(b, partition, from, to, info) : ERR_OK;
+    /* Not with all of the span: a dump in the order of time would be compared with all it brought before,
+     * write after write. */
+    enum err e = min <= max ? known_subtract(b, partition, min, max, info) : ERR_OK;
     for (size_t i = x->first[partition]; i < x->first[partition + 1]; i++) {
         struct bulk_series *s = x->by_partition[i];
         if (s->count) {
@@ -307,8 +313,7 @@ static enum err block_publish(struct tsdb_bulk *b, struct block *fresh, uint64_t
     return ERR_OK;
 }
 
-static enum err block_write(struct tsdb_bulk *b, struct scratch *x, ts_ms from, ts_ms to,
-                            struct err_info *info)
+static enum err block_write(struct tsdb_bulk *b, struct scratch *x, struct err_info *info)
 {
     struct tsdb *db = b->db;
     struct block_writer w;
@@ -318,7 +323,7 @@ static enum err block_write(struct tsdb_bulk *b, struct scratch *x, ts_ms from, 
     store_block_path(&db->store, number, path, sizeof(path));
     enum err e = block_writer_begin(&w, path, info);
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
-        e = section_write(b, &w, x, p, from, to, info);
+        e = section_write(b, &w, x, p, info);
     }
     uint64_t samples = w.samples;
     e = e == ERR_OK ? flush_block_finish(db, &w, number, &fresh, info) : e;
@@ -437,7 +442,7 @@ enum err bulk_blocks_write(struct tsdb_bulk *b, struct err_info *info)
         b->span_ms = span > b->span_ms ? span : b->span_ms;
         for (ts_ms t = min; e == ERR_OK && t != INT64_MAX; t = next_time(b)) {
             ts_ms from = align_down(t, span), to = from + span - 1;
-            e = span_choose(b, from, to) ? explain(b->db, block_write(b, &x, from, to, info), info) : e;
+            e = span_choose(b, from, to) ? explain(b->db, block_write(b, &x, info), info) : e;
         }
     }
     scratch_done(&x);
