@@ -67,7 +67,7 @@ stage unit unit_tests
 stage build-clang build clang build-clang
 stage lint tools/lint.sh
 stage build-release build release build
-for s in tests/api/run.sh tests/apart/run.sh tests/crash/run.sh tests/faults/run.sh tests/backup/run.sh tests/agent/run.sh tests/clients/run.sh tests/promdir/run.sh tests/exchange/run.sh tests/browser/run.sh tests/deploy/run.sh; do
+for s in tests/api/run.sh tests/apart/run.sh tests/crash/run.sh tests/faults/run.sh tests/memory/run.sh tests/backup/run.sh tests/agent/run.sh tests/clients/run.sh tests/promdir/run.sh tests/exchange/run.sh tests/browser/run.sh tests/deploy/run.sh; do
     [ -x $s ] && stage "$(basename "$(dirname $s)")" $s
 done
 echo "logs: $out; $((SECONDS - started)) s"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/mem_promise.h"
 #include "base/thread.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
                                             pages are there already */
     ALIGN = 16,
     GIVE_BACK_BYTES = 32 << 20, /* an arena of this size was filled for longer than giving back takes */
+    SMALL_BYTES = 256 << 10,    /* what every query gets, however short memory is */
 };
 
 struct arena_block {
@@ -44,18 +46,41 @@ enum err arena_pool_new(size_t bytes_max, struct arena_pool **ret_pool)
     return ERR_OK;
 }
 
-void arena_pool_free(struct arena_pool *p)
+void arena_pool_shrink(struct arena_pool *p)
 {
     if (!p) {
         return;
     }
-    while (p->head) {
-        struct arena_block *b = p->head;
-        p->head = b->prev;
+    mutex_lock(&p->lock);
+    struct arena_block *all = p->head;
+    p->head = NULL;
+    p->count = 0;
+    mutex_unlock(&p->lock);
+    while (all) {
+        struct arena_block *b = all;
+        all = b->prev;
         mem_free(b);
     }
-    mutex_done(&p->lock);
-    mem_free(p);
+}
+
+size_t arena_pool_bytes(struct arena_pool *p)
+{
+    if (!p) {
+        return 0;
+    }
+    mutex_lock(&p->lock);
+    size_t bytes = p->count * (size_t)BLOCK_BYTES_MAX;
+    mutex_unlock(&p->lock);
+    return bytes;
+}
+
+void arena_pool_free(struct arena_pool *p)
+{
+    if (p) {
+        arena_pool_shrink(p);
+        mutex_done(&p->lock);
+        mem_free(p);
+    }
 }
 
 static struct arena_block *pool_take(struct arena_pool *p, size_t size_bytes)
@@ -96,12 +121,18 @@ void arena_init(struct arena *a, size_t limit_bytes, struct mem_budget *budget)
     *a = (struct arena){.limit_bytes = limit_bytes, .budget = budget};
 }
 
+static void discharge(struct arena *a, size_t size_bytes)
+{
+    if (a->budget) {
+        atomic_fetch_sub_explicit(&a->budget->used_bytes, size_bytes, memory_order_relaxed);
+        mem_promise_release(a->budget->promise, size_bytes);
+    }
+}
+
 static void block_free(struct arena *a, struct arena_block *b)
 {
     a->used_bytes -= b->size_bytes;
-    if (a->budget) {
-        atomic_fetch_sub_explicit(&a->budget->used_bytes, b->size_bytes, memory_order_relaxed);
-    }
+    discharge(a, b->size_bytes);
     if (!a->budget || !pool_put(a->budget->pool, b)) {
         mem_free(b);
     }
@@ -136,19 +167,39 @@ void arena_reset(struct arena *a)
     a->err = ERR_OK;
 }
 
+/* A query gets its first bytes in any case, so that small ones are answered always. */
+static bool promise_charge(struct mem_budget *b, size_t before, size_t size_bytes)
+{
+    if (before + size_bytes <= SMALL_BYTES) {
+        mem_promise_take_small(b->promise, size_bytes);
+        return true;
+    }
+    if (mem_promise_take(b->promise, size_bytes)) {
+        return true;
+    }
+    if (!atomic_exchange(&b->promise_refused, true)) {
+        mem_promise_refused(b->promise);
+    }
+    return false;
+}
+
+static bool budget_charge(struct mem_budget *b, size_t size_bytes)
+{
+    size_t before = atomic_fetch_add_explicit(&b->used_bytes, size_bytes, memory_order_relaxed);
+    if (size_bytes > b->limit_bytes || before > b->limit_bytes - size_bytes ||
+        !promise_charge(b, before, size_bytes)) {
+        atomic_fetch_sub_explicit(&b->used_bytes, size_bytes, memory_order_relaxed);
+        return false;
+    }
+    return true;
+}
+
 static bool charge(struct arena *a, size_t size_bytes)
 {
     if (a->limit_bytes && size_bytes > a->limit_bytes - a->used_bytes) {
         return false;
     }
-    if (a->budget) {
-        size_t before = atomic_fetch_add_explicit(&a->budget->used_bytes, size_bytes, memory_order_relaxed);
-        if (size_bytes > a->budget->limit_bytes || before > a->budget->limit_bytes - size_bytes) {
-            atomic_fetch_sub_explicit(&a->budget->used_bytes, size_bytes, memory_order_relaxed);
-            return false;
-        }
-    }
-    return true;
+    return !a->budget || budget_charge(a->budget, size_bytes);
 }
 
 static bool grow(struct arena *a, size_t need)
@@ -168,9 +219,7 @@ static bool grow(struct arena *a, size_t need)
     struct arena_block *b = a->budget ? pool_take(a->budget->pool, size) : NULL;
     b = b ? b : mem_alloc(size);
     if (!b) {
-        if (a->budget) {
-            atomic_fetch_sub_explicit(&a->budget->used_bytes, size, memory_order_relaxed);
-        }
+        discharge(a, size);
         a->err = ERR_OOM;
         return false;
     }

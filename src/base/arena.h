@@ -6,6 +6,7 @@
 #define CAIRN_BASE_ARENA_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,16 +18,23 @@
  */
 struct arena_pool;
 
+struct mem_promise;
+
 /* Keeps up to `bytes_max`, none of them counted in a budget. Any thread. Errors: OOM. */
 MUST_USE enum err arena_pool_new(size_t bytes_max, struct arena_pool **ret_pool);
 /* After the arenas that used it; accepts NULL. */
 void arena_pool_free(struct arena_pool *p);
+/* Frees what waits; accepts NULL. */
+void arena_pool_shrink(struct arena_pool *p);
+size_t arena_pool_bytes(struct arena_pool *p);
 
 /* A ledger of bytes that several arenas (of several threads) draw from. */
 struct mem_budget {
     atomic_size_t used_bytes; /* relaxed: a sum, orders nothing */
     size_t limit_bytes;
-    struct arena_pool *pool; /* may be NULL */
+    struct arena_pool *pool;     /* may be NULL */
+    struct mem_promise *promise; /* of the process, beside the limit; may be NULL */
+    atomic_bool promise_refused; /* it was the promise that did not have room */
 };
 
 struct arena_block;

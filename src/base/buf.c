@@ -4,11 +4,23 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/mem_promise.h"
+
+enum {
+    ASKED_BYTES = 256 << 10 /* smaller buffers grow without asking the promise */
+};
+
+/* What a buffer of so many bytes takes of the promise. */
+static size_t charge_of(const struct buf *b, size_t cap)
+{
+    return b->promise && cap > ASKED_BYTES ? cap : 0;
+}
 
 void buf_done(struct buf *b)
 {
+    mem_promise_release(b->promise, charge_of(b, b->cap));
     mem_free(b->p);
-    *b = (struct buf){.size_bytes_max = b->size_bytes_max};
+    *b = (struct buf){.size_bytes_max = b->size_bytes_max, .promise = b->promise};
 }
 
 void buf_reset(struct buf *b)
@@ -36,8 +48,14 @@ bool buf_reserve(struct buf *b, size_t more)
         cap *= 2;
     }
     cap = cap > max ? max : cap;
+    size_t more_charge = charge_of(b, cap) - charge_of(b, b->cap);
+    if (more_charge && !mem_promise_take(b->promise, more_charge)) {
+        b->err = ERR_LIMIT;
+        return false;
+    }
     char *p = mem_realloc(b->p, cap);
     if (!p) {
+        mem_promise_release(b->promise, more_charge);
         b->err = ERR_OOM;
         return false;
     }
@@ -114,6 +132,7 @@ char *buf_take(struct buf *b, size_t *ret_n)
     if (ret_n) {
         *ret_n = b->n;
     }
-    *b = (struct buf){.size_bytes_max = b->size_bytes_max};
+    mem_promise_release(b->promise, charge_of(b, b->cap));
+    *b = (struct buf){.size_bytes_max = b->size_bytes_max, .promise = b->promise};
     return p;
 }

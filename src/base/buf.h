@@ -13,12 +13,15 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct mem_promise;
+
 struct buf {
     char *p;
     size_t n;
     size_t cap;
-    size_t size_bytes_max; /* the ceiling; 0 means BUF_SIZE_BYTES_DEFAULT_MAX */
-    enum err err;          /* OOM or LIMIT once an append failed; later appends do nothing */
+    size_t size_bytes_max;       /* the ceiling; 0 means BUF_SIZE_BYTES_DEFAULT_MAX */
+    enum err err;                /* OOM or LIMIT once an append failed; later appends do nothing */
+    struct mem_promise *promise; /* of the process; large buffers are charged to it. May be NULL */
 };
 
 #define BUF_SIZE_BYTES_DEFAULT_MAX ((size_t)1 << 30)
@@ -27,7 +30,7 @@ struct buf {
 
 /* Releases the bytes and clears the struct, failure included. Accepts a zeroed struct. */
 void buf_done(struct buf *b);
-/* Forgets the content, keeps memory and ceiling, clears the failure. */
+/* Forgets the content, keeps memory and ceilings, clears the failure. */
 void buf_reset(struct buf *b);
 /* Room for `more` further bytes. False (and b->err set) when there is none. */
 MUST_USE bool buf_reserve(struct buf *b, size_t more);

@@ -45,7 +45,8 @@ struct serve {
     struct str
         listen; /* host of roles without an address of their own; empty: loopback, or all when `alone` */
     enum durability durability;
-    uint64_t memory_bytes;            /* 0 = each role's own default */
+    uint64_t memory_bytes;            /* what the process may use */
+    struct mem_promise *promise;      /* of so much */
     struct web_config *web;           /* for every listener without one of its own; may be NULL */
     struct str config_file, web_file; /* of all roles together; empty: none */
     const char *args[SERVE_ARGS_MAX]; /* what is no flag; only of a role that takes_arguments, alone */

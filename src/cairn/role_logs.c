@@ -182,6 +182,7 @@ static void api_fill(struct logs_role *l)
                                .logql = {.series_max = (unsigned)c->series_max},
                                .query_timeout_ms = c->query_timeout_ms,
                                .query_memory_bytes = QUERY_MEMORY_BYTES,
+                               .promise = l->serve->promise,
                                .entries_max = (size_t)c->entries_max,
                                .query_length_max_ms = c->query_length_max_ms,
                                .split_ms = c->split_ms,

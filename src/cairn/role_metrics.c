@@ -219,6 +219,26 @@ int64_t metrics_exemplars_max(const struct prom_config *c)
     return c->exemplars_max == 0 ? -1 : c->exemplars_max > INT64_MAX ? INT64_MAX : (int64_t)c->exemplars_max;
 }
 
+/* Memory is short: what only saves time goes. */
+static void pressed(void *ctx)
+{
+    struct metrics_role *m = ctx;
+    range_cache_clear(m->range_cache);
+    arena_pool_shrink(m->query_memory);
+}
+
+static enum err caches_make(struct metrics_role *m, struct err_info *info)
+{
+    size_t part = (size_t)(m->serve->memory_bytes / CACHE_PART);
+    size_t range = part < RANGE_CACHE_BYTES ? part : RANGE_CACHE_BYTES;
+    size_t pool = part < QUERY_POOL_BYTES ? part : QUERY_POOL_BYTES;
+    return series_cache_new(part, &m->series_cache) || range_cache_new(range, &m->range_cache) ||
+                   arena_pool_new(pool, &m->query_memory) ||
+                   (m->f.concurrency && query_gate_new((unsigned)m->f.concurrency, &m->query_gate))
+               ? err_set(info, ERR_OOM, "no memory for the metrics role")
+               : ERR_OK;
+}
+
 static enum err store_open(struct metrics_role *m, const struct prom_config *c, struct err_info *info)
 {
     settle_retention(m, c);
@@ -236,6 +256,9 @@ static enum err store_open(struct metrics_role *m, const struct prom_config *c, 
                                  c->has_late_window ? c->late_window_ms ? c->late_window_ms : -1 : 0,
                              .memory_bytes = m->serve->memory_bytes,
                              .exemplars_max = metrics_exemplars_max(c),
+                             .promise = m->serve->promise,
+                             .on_pressure = pressed,
+                             .on_pressure_ctx = m,
                              /* Scrapes and writes flow from the first second; what stands in the folder of a
                               * Prometheus is read first. */
                              .replay_later = !in_place,
@@ -256,14 +279,20 @@ static void quit(void *role)
 }
 
 /* Half of the memory promise, within bounds that leave small machines queries and large ones some memory. */
-static size_t query_memory(struct metrics_role *m)
+static size_t query_memory(const struct metrics_role *m)
 {
-    struct tsdb_stats s;
-    tsdb_stats(m->db, &s);
-    uint64_t half = s.memory_bytes / 2;
+    uint64_t half = m->serve->memory_bytes / 2;
     return (size_t)(half < QUERY_MEMORY_BYTES_MIN   ? QUERY_MEMORY_BYTES_MIN
                     : half > QUERY_MEMORY_BYTES_MAX ? QUERY_MEMORY_BYTES_MAX
                                                     : half);
+}
+
+static size_t write_body(const struct metrics_role *m)
+{
+    uint64_t part = m->serve->memory_bytes / 8;
+    return (size_t)(part < WRITE_BODY_BYTES_MIN   ? WRITE_BODY_BYTES_MIN
+                    : part > WRITE_BODY_BYTES_MAX ? WRITE_BODY_BYTES_MAX
+                                                  : part);
 }
 
 static void api_fill(struct metrics_role *m)
@@ -277,6 +306,7 @@ static void api_fill(struct metrics_role *m)
     a->range_cache = m->range_cache;
     a->query_memory = m->query_memory;
     a->gate = m->query_gate;
+    a->promise = m->serve->promise;
     a->scrape = m->scrape;
     a->promql =
         (struct promql_options){.lookback_ms = m->f.lookback_ms,
@@ -290,7 +320,7 @@ static void api_fill(struct metrics_role *m)
     a->query_samples_max = m->f.samples_max;
     a->query_memory_bytes = query_memory(m);
     a->query_concurrency = (unsigned)m->f.concurrency;
-    a->write_body_bytes_max = (size_t)32 << 20;
+    a->write_body_bytes_max = write_body(m);
     a->remote_write = m->f.remote_write || !m->serve->alone;
     a->otlp_asked = m->f.no_effect[1];
     a->admin = m->f.admin;
@@ -330,13 +360,9 @@ static enum err start(struct role *r, struct serve *s, struct err_info *reterr_i
     struct metrics_role *m = (struct metrics_role *)r;
     struct prom_config *c = NULL;
     enum err e = metrics_config_load(m, &c, reterr_info);
+    e = e ? e : caches_make(m, reterr_info);
     e = e ? e : store_open(m, c, reterr_info);
     e = e ? e : snapshot_dir(m, reterr_info);
-    if (!e && (series_cache_new(&m->series_cache) || range_cache_new(RANGE_CACHE_BYTES, &m->range_cache) ||
-               arena_pool_new(QUERY_POOL_BYTES, &m->query_memory) ||
-               (m->f.concurrency && query_gate_new((unsigned)m->f.concurrency, &m->query_gate)))) {
-        e = err_set(reterr_info, ERR_OOM, "no memory for the metrics role");
-    }
     e = e ? e : metrics_scrape_start(m, c, reterr_info);
     prom_config_unref(c);
     if (e) {

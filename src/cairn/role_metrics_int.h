@@ -22,11 +22,14 @@ enum {
 };
 
 enum {
-    QUERY_MEMORY_BYTES_MIN = 64 << 20,
+    QUERY_MEMORY_BYTES_MIN = 16 << 20,
     QUERY_MEMORY_BYTES_MAX = 1 << 30,
-    RANGE_CACHE_BYTES = 8 << 20, /* a few hundred panels; small beside the head of a small machine */
+    CACHE_PART = 16,             /* of the memory promise, that each of these may take at most */
+    RANGE_CACHE_BYTES = 8 << 20, /* a few hundred panels */
     QUERY_POOL_BYTES = 8 << 20,  /* a panel of a thousand series: larger ones ask the system for the rest */
-    QUERY_WORKERS_MAX = 128,     /* threads cost little, but not nothing */
+    WRITE_BODY_BYTES_MIN = 4 << 20, /* of a remote write, unpacked: an eighth of the promise, within these */
+    WRITE_BODY_BYTES_MAX = 32 << 20,
+    QUERY_WORKERS_MAX = 128, /* threads cost little, but not nothing */
     QUERY_WORKERS_WAITING = 4
 };
 

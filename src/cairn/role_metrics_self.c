@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mem_promise.h"
 #include "cairn/role_metrics_int.h"
 #include "cairn/self.h"
 #include "codec/units.h"
@@ -17,6 +18,8 @@
 struct snapshot {
     struct tsdb_stats db;
     struct scrape_stats scrape;
+    struct mem_promise_stats memory;
+    uint64_t series_cache_bytes, range_cache_bytes, query_pool_bytes;
     const struct scrape_pool_stats *pools;
     size_t pool_count;
     uint64_t queries_running, queries_done, queries_failed, write_samples, write_refused, reload_ok,
@@ -142,6 +145,16 @@ static const struct self_row rows[] = {
     {"cairn_queries_failed_total", CAIRN_COUNTER, SELF_U64, AT(queries_failed),
      "API calls that ended with an error."},
     {"cairn_tsdb_head_bytes", CAIRN_GAUGE, SELF_U64, AT(db.head_bytes), "Memory of the head."},
+    {"cairn_memory_promise_bytes", CAIRN_GAUGE, SELF_U64, AT(memory.promise),
+     "What the process may use of memory (setting memory): new series are refused above three quarters of "
+     "it, "
+     "queries above seven eighths."},
+    {"cairn_memory_anonymous_bytes", CAIRN_GAUGE, SELF_U64, AT(memory.anonymous),
+     "Memory of the process that stands in no file, as measured."},
+    {"cairn_memory_full", CAIRN_GAUGE, SELF_U64, AT(memory.full),
+     "1 while new series are refused because of what the process uses."},
+    {"cairn_memory_queries_refused_total", CAIRN_COUNTER, SELF_U64, AT(memory.queries_refused),
+     "Queries that were refused because the process had no memory left for them."},
     {"cairn_tsdb_memory_promise_bytes", CAIRN_GAUGE, SELF_U64, AT(db.memory_bytes),
      "What the head may use: at a half it is flushed early, at three quarters new series are refused."},
     {"cairn_tsdb_memory_series_bytes", CAIRN_GAUGE, SELF_U64, AT(db.series_bytes),
@@ -191,6 +204,16 @@ struct metrics_self {
 
 /* -- values read for an answer --------------------------------------------------------------------------- */
 
+static void take_memory(struct metrics_self *s)
+{
+    struct range_cache_stats cache;
+    range_cache_stats(s->m->range_cache, &cache);
+    mem_promise_stats(s->m->serve->promise, &s->now.memory);
+    s->now.range_cache_bytes = cache.bytes;
+    s->now.series_cache_bytes = series_cache_bytes(s->m->series_cache);
+    s->now.query_pool_bytes = arena_pool_bytes(s->m->query_memory);
+}
+
 static void take_snapshot(struct self *self)
 {
     struct metrics_self *s = (struct metrics_self *)self;
@@ -213,6 +236,7 @@ static void take_snapshot(struct self *self)
                                .log_warnings = log_count(LVL_WARN)};
     tsdb_stats(m->db, &s->now.db);
     scrape_stats(m->scrape, &s->now.scrape);
+    take_memory(s);
     if (scrape_pool_stats(m->scrape, &s->memory, &s->now.pools, &s->now.pool_count)) {
         s->now.pool_count = 0;
     }
@@ -288,13 +312,41 @@ static void emit_refused(struct cairn_emit *emit, void *context)
     }
 }
 
+/* The process' memory by purpose; what none of these counts is "other": bodies of requests and answers,
+ * stacks, what the allocator keeps, other roles. */
+static void emit_memory(struct cairn_emit *emit, void *context)
+{
+    const struct metrics_self *s = context;
+    const struct snapshot *n = &s->now;
+    const struct {
+        const char *purpose;
+        uint64_t bytes;
+    } rows_of[] = {{"heads", n->db.head_bytes},           {"log", n->db.log_bytes},
+                   {"queries", n->memory.queries},        {"query_pool", n->query_pool_bytes},
+                   {"range_cache", n->range_cache_bytes}, {"series_cache", n->series_cache_bytes}};
+    uint64_t known = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows_of); i++) {
+        cairn_emit(emit, &rows_of[i].purpose, (double)rows_of[i].bytes);
+        known += rows_of[i].bytes;
+    }
+    static const char *const other = "other";
+    cairn_emit(emit, &other, n->memory.anonymous > known ? (double)(n->memory.anonymous - known) : 0);
+}
+
 /* -- families -------------------------------------------------------------------------------------------- */
 
 static enum cairn_err add_collectors(struct metrics_self *s)
 {
     static const char *const job[] = {"scrape_job"}, *const type[] = {"type"}, *const reason[] = {"reason"},
-                             *const mechanism[] = {"mechanism"}, *const config[] = {"name", "config"};
+                             *const mechanism[] = {"mechanism"}, *const config[] = {"name", "config"},
+                             *const purpose[] = {"purpose"};
     const struct cairn_family_options families[] = {
+        {.type = CAIRN_GAUGE,
+         .name = "cairn_memory_bytes",
+         .help = "Memory of the process by purpose.",
+         .label_names = purpose,
+         .label_count = 1,
+         .collect = emit_memory},
         {.type = CAIRN_GAUGE,
          .name = "prometheus_target_scrape_pool_targets",
          .help = "Current number of targets in this scrape pool.",

@@ -13,9 +13,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mem_promise.h"
 #include "cairn/command.h"
 #include "cairn/serve_int.h"
 #include "cairn/snapshot.h"
+#include "metrics/tsdb/tsdb.h"
 
 enum {
     SETS_MAX = 8,
@@ -246,7 +248,10 @@ static enum err settings_apply(struct run *run, struct err_info *reterr_info)
     s->config_file = set->config_file;
     s->web_file = set->web_config;
     s->listen = set->listen;
-    s->memory_bytes = set->memory;
+    s->memory_bytes = set->memory ? set->memory : tsdb_memory_default_bytes();
+    if (!e && mem_promise_new(s->memory_bytes, &s->promise)) {
+        e = err_set(reterr_info, ERR_OOM, "no memory to begin with");
+    }
     s->services.demo_log = set->demo_log;
     s->services.demo_environment = set->demo_environment;
     s->services.demo_version = set->demo_version;
@@ -282,6 +287,7 @@ static void roles_stop(struct run *run)
         r->ops->stop(r);
     }
     web_config_free(run->serve.web);
+    mem_promise_free(run->serve.promise);
 }
 
 static void say_where(const struct run *run)

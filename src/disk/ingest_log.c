@@ -697,6 +697,14 @@ uint64_t ingest_log_bytes(struct ingest_log *l)
     return sum;
 }
 
+size_t ingest_log_memory_bytes(struct ingest_log *l)
+{
+    mutex_lock(&l->lock);
+    size_t n = l->pending.cap + l->writing_buf.cap;
+    mutex_unlock(&l->lock);
+    return n;
+}
+
 void ingest_log_damage(struct ingest_log *l, struct ingest_log_damage *ret_damage)
 {
     mutex_lock(&l->lock);

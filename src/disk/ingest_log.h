@@ -68,6 +68,8 @@ void ingest_log_progress(struct ingest_log *l, size_t *ret_done, size_t *ret_all
 uint64_t ingest_log_end(struct ingest_log *l);
 /* Records below `before` are not needed any more: whole segments below it are emptied or removed. */
 MUST_USE enum err ingest_log_trim(struct ingest_log *l, uint64_t before, struct err_info *reterr_info);
+/* Memory of its buffers. */
+size_t ingest_log_memory_bytes(struct ingest_log *l);
 /* Bytes on disk, spare segments included. */
 uint64_t ingest_log_bytes(struct ingest_log *l);
 /* What replay had to pass over. */

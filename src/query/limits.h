@@ -29,4 +29,8 @@ struct query_ctx {
 /* OK, CANCELED or TIMEOUT; info carries the sentence for the client. */
 MUST_USE enum err query_ctx_check(const struct query_ctx *q, struct err_info *reterr_info);
 
+/* Why there was no memory for a query, of LIMIT or OOM: its own limit, or what the process may use. Returns
+ * e. */
+enum err query_ctx_no_memory(const struct query_ctx *q, enum err e, struct err_info *reterr_info);
+
 #endif

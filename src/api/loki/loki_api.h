@@ -23,6 +23,7 @@ struct loki_api {
     struct logql_options logql;
     int64_t query_timeout_ms;    /* 1 minute unless told */
     size_t query_memory_bytes;   /* of one query */
+    struct mem_promise *promise; /* of the process; may be NULL */
     size_t entries_max;          /* max_entries_limit_per_query: 5000 unless told */
     int64_t query_length_max_ms; /* max_query_length: 721 h unless told; 0 = none */
     int64_t split_ms;            /* split_queries_by_interval; 0: steps start where the query does */

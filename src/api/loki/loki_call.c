@@ -30,6 +30,7 @@ bool loki_call_begin(struct loki_call *c, struct loki_api *api, struct http_req 
 {
     *c = (struct loki_call){.api = api, .r = r, .a = http_req_arena(r), .now = clock_wall_ns(api->clock)};
     c->budget.limit_bytes = api->query_memory_bytes;
+    c->budget.promise = api->promise;
     arena_init(&c->query_arena, 0, &c->budget);
     c->q = (struct query_ctx){
         .tenant = QUERY_TENANT_DEFAULT,

@@ -33,6 +33,7 @@ struct prom_api {
     struct tsdb *db;
     struct series_cache *series_cache; /* of remote write; may be NULL */
     struct range_cache *range_cache;   /* of range queries; may be NULL. `nocache=1` goes past it */
+    struct mem_promise *promise;       /* of the process; may be NULL */
     struct arena_pool *query_memory;   /* blocks that queries use again; may be NULL */
     struct scrape_manager *scrape;     /* may be NULL: no targets */
     struct promql_options promql;

@@ -3,11 +3,14 @@
 
 #include <stdio.h>
 
+#include "base/mem_promise.h"
+
 void prom_call_begin(struct prom_call *c, struct prom_api *api, struct http_req *r)
 {
     *c = (struct prom_call){.api = api, .r = r, .a = http_req_arena(r), .now = clock_wall_ms(api->clock)};
     c->budget.limit_bytes = api->query_memory_bytes;
     c->budget.pool = api->query_memory;
+    c->budget.promise = c->out.promise = api->promise;
     arena_init(&c->query_arena, 0, &c->budget);
     c->q = (struct query_ctx){
         .tenant = QUERY_TENANT_DEFAULT,
@@ -49,9 +52,26 @@ static void json_strings(struct json_writer *w, const char *key, const struct st
     json_array_end(w);
 }
 
+/* The answer grew beyond what the process may use. */
+static void refuse_answer(struct prom_call *c)
+{
+    char used[64];
+    mem_promise_refused(c->api->promise);
+    mem_promise_explain(c->api->promise, used, sizeof(used));
+    c->info = (struct err_info){0};
+    prom_call_error(c, err_set(&c->info, ERR_LIMIT,
+                               "the answer needs more memory than is left (setting memory: %s): narrow the "
+                               "selection or enlarge the step",
+                               used));
+}
+
 void prom_call_send_annotated(struct prom_call *c, const struct str *warnings, size_t warning_count,
                               const struct str *infos, size_t info_count)
 {
+    if (c->out.err == ERR_LIMIT && c->api->promise) {
+        refuse_answer(c);
+        return;
+    }
     json_strings(&c->w, "warnings", warnings, warning_count);
     json_strings(&c->w, "infos", infos, info_count);
     json_object_end(&c->w);
@@ -81,6 +101,9 @@ static void send_error(struct prom_call *c, int status, const char *type, struct
 
 void prom_call_error(struct prom_call *c, enum err e)
 {
+    if (e == ERR_LIMIT && !c->info.message[0] && atomic_load(&c->budget.promise_refused)) {
+        (void)query_ctx_no_memory(&c->q, e, &c->info);
+    }
     const char *text = c->info.message[0] ? c->info.message : err_text(e);
     const char *type = err_prom_type(e);
     int status = err_http_status(e);

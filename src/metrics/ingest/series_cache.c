@@ -21,17 +21,18 @@ struct entry {
 struct series_cache {
     struct mutex lock;
     struct entry *entries; /* cap of them, a power of two */
-    size_t cap, n;
+    size_t cap, n, bytes_max;
     uint64_t epoch;
 };
 
-enum err series_cache_new(struct series_cache **ret_cache)
+enum err series_cache_new(size_t bytes_max, struct series_cache **ret_cache)
 {
     struct series_cache *c = mem_zalloc(sizeof(*c));
     if (!c) {
         return ERR_OOM;
     }
     mutex_init(&c->lock);
+    c->bytes_max = bytes_max;
     *ret_cache = c;
     return ERR_OK;
 }
@@ -93,7 +94,9 @@ static bool grow(struct series_cache *c)
         return true;
     }
     size_t cap = c->cap ? c->cap * 2 : ENTRIES_MIN;
-    struct entry *entries = cap <= ENTRIES_MAX ? mem_zarray(cap, sizeof(*entries)) : NULL;
+    struct entry *entries = cap <= ENTRIES_MAX && cap * sizeof(*entries) <= c->bytes_max
+                                ? mem_zarray(cap, sizeof(*entries))
+                                : NULL;
     if (!entries) {
         forget(c);
         return false;

@@ -13,7 +13,8 @@
 
 struct series_cache;
 
-MUST_USE enum err series_cache_new(struct series_cache **ret_cache);
+/* Takes at most bytes_max; full, it forgets and begins anew. */
+MUST_USE enum err series_cache_new(size_t bytes_max, struct series_cache **ret_cache);
 void series_cache_free(struct series_cache *c); /* accepts NULL */
 
 struct hash128 series_cache_key(struct str tenant, struct str label_bytes);

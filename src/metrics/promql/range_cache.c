@@ -105,6 +105,15 @@ void range_cache_free(struct range_cache *c)
     mem_free(c);
 }
 
+void range_cache_clear(struct range_cache *c)
+{
+    mutex_lock(&c->lock);
+    while (c->oldest) {
+        drop(c, c->oldest);
+    }
+    mutex_unlock(&c->lock);
+}
+
 void range_cache_stats(struct range_cache *c, struct range_cache_stats *ret_stats)
 {
     mutex_lock(&c->lock);
@@ -371,7 +380,7 @@ static enum err complete(struct lookup *l, const struct entry *e, const struct p
         return promql_range(o, s, q, expr, l->start, l->end, l->step, l->a, r, info);
     }
     err = join(l, e, r);
-    return err ? err_set(info, err, "no memory left for the query: narrow it or raise its limit") : ERR_OK;
+    return err ? query_ctx_no_memory(q, err, info) : ERR_OK;
 }
 
 enum err range_cache_query(struct range_cache *c, const struct promql_options *o, struct metric_source *s,
@@ -390,8 +399,7 @@ enum err range_cache_query(struct range_cache *c, const struct promql_options *o
     }
     l.key = key_of(o, q, expr, start_ms, step_ms, a);
     if (!l.key.p) {
-        return err_set(reterr_info, arena_err(a),
-                       "no memory left for the query: narrow it or raise its limit");
+        return query_ctx_no_memory(q, arena_err(a), reterr_info);
     }
     struct entry *e = find(&l);
     enum err err = e ? complete(&l, e, o, s, q, expr, ret_result, reterr_info)

@@ -13,6 +13,8 @@ struct range_cache;
 
 MUST_USE enum err range_cache_new(size_t bytes_max, struct range_cache **ret_cache);
 void range_cache_free(struct range_cache *c); /* accepts NULL */
+/* Forgets everything. */
+void range_cache_clear(struct range_cache *c);
 
 /* As promql_range; steps that are kept are not computed again. samples_total counts what was read now. */
 MUST_USE enum err range_cache_query(struct range_cache *c, const struct promql_options *o,

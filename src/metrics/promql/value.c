@@ -13,6 +13,9 @@ enum err eval_no_memory(struct eval *e)
     if (why != ERR_LIMIT || limit == 0) {
         return err_set(e->info, why ? why : ERR_OOM, "the query needs more memory than there is");
     }
+    if (atomic_load(&e->q->budget->promise_refused)) {
+        return query_ctx_no_memory(e->q, why, e->info);
+    }
     return err_set(
         e->info, why,
         "the query needs more than the %zu MiB of memory that one query may use (half of --memory, at "

@@ -629,7 +629,7 @@ enum err cursor_next(struct metric_cursor *c, struct metric_batch *ret_batch, st
                        "the disk did not give a part of a block: ask again for what is left");
     }
     if (e != ERR_OK) {
-        return err_set(reterr_info, e, "no memory left for the query: narrow it or raise its limit");
+        return query_ctx_no_memory(c->q, e, reterr_info);
     }
     e = count_samples(c, &b, reterr_info);
     if (e == ERR_OK) {

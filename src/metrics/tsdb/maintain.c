@@ -35,7 +35,7 @@ static enum err flush_due(struct tsdb *db, struct err_info *info)
     int64_t block = db->o.block_ms;
     ts_ms bound = align_down(s.max_time - block / 2, block);
     bool late = s.late_bytes > memory_late_bytes(db) / 2;
-    if (s.head_bytes > memory_soft_bytes(db) || late) {
+    if (s.head_bytes > memory_soft_bytes(db) || memory_pressed(db, s.head_bytes) || late) {
         ts_ms early = align_down(s.max_time - PRESSURE_KEEP_MS, MINUTE_MS);
         /* Series that are alive stay however often that is done: only time lets any go. */
         bound = early > bound && early >= db->store.flushed_before + PRESSURE_EVERY_MS ? early : bound;
@@ -156,6 +156,9 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
     mutex_lock(&db->maintenance);
     disk_watch(db);
     tsdb_mark(db);
+    if (db->o.on_pressure && mem_promise_pressed(db->o.promise)) {
+        db->o.on_pressure(db->o.on_pressure_ctx);
+    }
     enum err e = tsdb_ahead(db, reterr_info);
     e = e == ERR_OK ? flush_due(db, reterr_info) : e;
     /* Retention before merging: it may free what merging needs. */

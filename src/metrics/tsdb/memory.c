@@ -62,7 +62,7 @@ static uint64_t cgroup_limit(void)
     return least;
 }
 
-uint64_t memory_default_bytes(void)
+uint64_t tsdb_memory_default_bytes(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     uint64_t host = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_C(1) << 30;
@@ -106,7 +106,7 @@ void memory_measure(struct tsdb *db, uint64_t head_bytes, uint64_t late_bytes)
     atomic_store_explicit(&db->memory.measured, head_bytes, memory_order_relaxed);
     atomic_store_explicit(&db->memory.late_made, 0, memory_order_relaxed);
     atomic_store_explicit(&db->memory.late_measured, late_bytes, memory_order_relaxed);
-    if (head_bytes > memory_hard_bytes(db) / 8 * 7) {
+    if (head_bytes > memory_hard_bytes(db) / 8 * 7 || memory_pressed(db, head_bytes)) {
         offender_look(db);
     }
     if (memory_full(db) != was_full) {
@@ -125,6 +125,7 @@ void memory_series_made(struct tsdb *db, struct labels ls)
         n += ls.l[i].value.n / 4; /* most values are known already */
     }
     atomic_fetch_add_explicit(&db->memory.made, n, memory_order_relaxed);
+    mem_promise_grew(db->o.promise, n);
 }
 
 static uint64_t late_bytes(const struct tsdb *db)
@@ -148,20 +149,35 @@ bool memory_late_full(const struct tsdb *db)
     return late_bytes(db) > memory_late_bytes(db);
 }
 
-bool memory_full(const struct tsdb *db)
+static bool heads_full(const struct tsdb *db)
 {
     uint64_t n = atomic_load_explicit(&db->memory.measured, memory_order_relaxed) +
                  atomic_load_explicit(&db->memory.made, memory_order_relaxed);
     return n > memory_hard_bytes(db);
 }
 
+bool memory_full(struct tsdb *db)
+{
+    return heads_full(db) || mem_promise_full(db->o.promise);
+}
+
+bool memory_pressed(struct tsdb *db, uint64_t head_bytes)
+{
+    return mem_promise_pressed(db->o.promise) && head_bytes > db->o.memory_bytes / 4;
+}
+
 void memory_explain(struct tsdb *db, char *text, size_t text_bytes)
 {
+    char used[64];
     uint64_t n = atomic_load_explicit(&db->memory.measured, memory_order_relaxed) +
                  atomic_load_explicit(&db->memory.made, memory_order_relaxed);
+    mem_promise_explain(db->o.promise, used, sizeof(used));
+    if (!db->o.promise || heads_full(db)) {
+        (void)snprintf(used, sizeof(used), "%llu of %llu MiB are used", (unsigned long long)(n >> 20),
+                       (unsigned long long)(memory_hard_bytes(db) >> 20));
+    }
     mutex_lock(&db->memory.lock);
-    (void)snprintf(text, text_bytes, "%llu of %llu MiB are used%s%s", (unsigned long long)(n >> 20),
-                   (unsigned long long)(memory_hard_bytes(db) >> 20),
-                   db->memory.offender[0] ? "; most series has " : "", db->memory.offender);
+    (void)snprintf(text, text_bytes, "%s%s%s", used, db->memory.offender[0] ? "; most series has " : "",
+                   db->memory.offender);
     mutex_unlock(&db->memory.lock);
 }

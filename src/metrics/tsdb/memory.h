@@ -1,4 +1,5 @@
-/* The memory promise of the store: what it may use, how near it is, and who used it up.
+/* The memory promise of the store, within that of the process (base/mem_promise.h): what it may use, how near
+ * it is, and who used it up.
  *
  * Housekeeping measures the heads every few seconds (memory_measure); appenders add what they made since and
  * ask before they make a series (memory_full). Existing series always go on. */
@@ -7,8 +8,6 @@
 
 #include "metrics/tsdb/tsdb_int.h"
 
-/* A quarter of the host's memory, or half of the smallest limit of the cgroups the process is in. */
-uint64_t memory_default_bytes(void);
 /* Heads above it are flushed early. */
 static inline uint64_t memory_soft_bytes(const struct tsdb *db)
 {
@@ -34,7 +33,9 @@ void memory_series_made(struct tsdb *db, struct labels ls);
 void memory_late_made(struct tsdb *db, size_t n);
 /* No more of them until some are written. */
 bool memory_late_full(const struct tsdb *db);
-bool memory_full(const struct tsdb *db);
+bool memory_full(struct tsdb *db);
+/* The process nears its promise, and the heads are a good part of it. Housekeeping's. */
+bool memory_pressed(struct tsdb *db, uint64_t head_bytes);
 /* "42 of 41 MiB; most series has NAME (N)". Any thread. */
 void memory_explain(struct tsdb *db, char *text, size_t text_bytes);
 

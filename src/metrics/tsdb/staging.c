@@ -326,6 +326,14 @@ void staging_init(struct staging *s, uint64_t memory_bytes)
     s->queue.size_bytes_max = s->bytes_max;
 }
 
+size_t staging_bytes(struct staging *s)
+{
+    mutex_lock(&s->lock);
+    size_t n = s->queue.cap;
+    mutex_unlock(&s->lock);
+    return n;
+}
+
 void staging_done(struct staging *s)
 {
     buf_done(&s->queue);

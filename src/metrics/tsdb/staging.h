@@ -24,6 +24,8 @@ void staging_fail(struct tsdb *db, const struct err_info *why);
 MUST_USE enum err staging_query_check(struct tsdb *db, struct err_info *info);
 /* The queue takes a sixteenth of the memory the store may use, at most STAGED_BYTES_MAX. */
 void staging_init(struct staging *s, uint64_t memory_bytes);
+/* Of memory. Any thread. */
+size_t staging_bytes(struct staging *s);
 void staging_done(struct staging *s);
 
 #endif

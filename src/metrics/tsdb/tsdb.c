@@ -65,7 +65,7 @@ static void options_fill(struct tsdb_options *o, const struct tsdb_options *in)
     o->retention_ms = in->retention_ms ? in->retention_ms : RETENTION_MS;
     o->late_window_ms = in->late_window_ms ? in->late_window_ms : HOUR_MS;
     o->block_ms = in->block_ms ? in->block_ms : 2 * HOUR_MS;
-    o->memory_bytes = in->memory_bytes ? in->memory_bytes : memory_default_bytes();
+    o->memory_bytes = in->memory_bytes ? in->memory_bytes : tsdb_memory_default_bytes();
     o->series_max = in->series_max ? in->series_max : o->memory_bytes / SERIES_BYTES_MIN + 1;
     o->disk_reserve_bytes = in->disk_reserve_bytes ? in->disk_reserve_bytes : UINT64_C(256) << 20;
 }
@@ -319,6 +319,7 @@ void tsdb_stats(struct tsdb *db, struct tsdb_stats *ret_stats)
     s.oldest_time = s.min_time;
     s.newest_time = s.max_time;
     s.memory_bytes = db->o.memory_bytes;
+    s.log_bytes = ingest_log_memory_bytes(db->log) + staging_bytes(&db->staging);
     s.chunk_file_bytes = atomic_load_explicit(&db->pool.bytes, memory_order_relaxed);
     struct store_set *set = store_view(&db->store);
     for (size_t i = 0; i < set->block_count; i++) {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem_promise.h"
 #include "disk/ingest_log.h"
 #include "metrics/model/sink.h"
 #include "query/metric_source.h"
@@ -25,6 +26,12 @@ struct tsdb_options {
     /* What the heads may use; 0 = a quarter of the host, or half of a cgroup limit. Above a half of it heads
      * are flushed early, above three quarters new series are refused. */
     uint64_t memory_bytes;
+    /* Of the process, of which the heads are a part: when it is full new series are refused as well, when it
+     * is pressed heads are flushed early and on_pressure is called by housekeeping. NULL: the heads stand
+     * alone. */
+    struct mem_promise *promise;
+    void (*on_pressure)(void *ctx);
+    void *on_pressure_ctx;
     uint64_t series_max;         /* per tenant; 0 = as many as memory_bytes has room for */
     int64_t exemplars_max;       /* newest that are kept, per tenant; 0 = 100,000, < 0 = none */
     uint64_t disk_reserve_bytes; /* refuse writes below this much free disk; 0 = 256 MiB */
@@ -38,6 +45,10 @@ struct tsdb_options {
 };
 
 struct tsdb;
+
+/* What memory_bytes is unless told: a quarter of the host's memory, or half of the smallest limit of the
+ * cgroups the process is in. */
+uint64_t tsdb_memory_default_bytes(void);
 
 /* Locks the folder, loads the manifest and replays the WAL (or begins to). Errors: EXISTS (another process
  * has it), CORRUPT, IO, DENIED, OOM. */
@@ -66,6 +77,7 @@ struct tsdb_stats {
     uint64_t head_bytes, wal_bytes, block_bytes, blocks;
     /* head_bytes by purpose */
     uint64_t series_bytes, index_bytes, tail_bytes, clock_bytes, chunk_bytes, late_bytes;
+    uint64_t log_bytes;                 /* memory of the log's buffers and of batches that wait for replay */
     uint64_t chunk_file_bytes;          /* scratch files of sealed chunks: on disk, mapped */
     uint64_t exemplars, exemplar_bytes; /* kept, of all tenants */
     uint64_t exemplars_max;             /* of a tenant */

@@ -25,7 +25,7 @@ static bool world_init(struct world *w, const char *name)
     clock_fake_init(&w->clock, (ts_ns)(T0 + 24 * (int64_t)HOUR) * NS_PER_MS);
     (void)snprintf(w->dir, sizeof(w->dir), "%s/%s", test_dir(), name);
     struct tsdb_options o = {.dir = w->dir, .clock = &w->clock};
-    return tsdb_open(&o, &w->db, &info) == ERR_OK && series_cache_new(&w->cache) == ERR_OK;
+    return tsdb_open(&o, &w->db, &info) == ERR_OK && series_cache_new(64 << 20, &w->cache) == ERR_OK;
 }
 
 static void world_done(struct world *w)

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The memory promise, seen from outside.
+exec python3 "$(dirname "$0")/memory.py"
