@@ -228,6 +228,23 @@ static enum err settle_uid(struct db *db, struct arena *a, struct data_source *d
     return ds->uid.p ? ERR_OK : arena_err(a);
 }
 
+static struct str or_empty_object(struct str json)
+{
+    return json.n ? json : STR("{}");
+}
+
+/* Files are read again and again: what is stored as they say is left alone. */
+static bool is_stored(struct db *db, struct arena *a, const struct data_source *ds)
+{
+    struct data_source had;
+    return data_source_get(db, ds->uid, a, &had, NULL) == ERR_OK && str_eq(had.uid, ds->uid) &&
+           str_eq(had.name, ds->name) && str_eq(had.type, ds->type) && str_eq(had.url, ds->url) &&
+           str_eq(had.access, ds->access) && str_eq(had.basic_auth_user, ds->basic_auth_user) &&
+           str_eq(had.json_data, or_empty_object(ds->json_data)) &&
+           str_eq(had.secrets, or_empty_object(ds->secrets)) && had.is_default == ds->is_default &&
+           had.basic_auth == ds->basic_auth && had.read_only == ds->read_only;
+}
+
 static enum err one_source(struct db *db, struct arena *a, const struct yaml_node *n, struct err_info *info)
 {
     struct data_source ds = {.uid = STR(""),
@@ -262,7 +279,9 @@ static enum err one_source(struct db *db, struct arena *a, const struct yaml_nod
     ds.read_only = !editable;
     struct err_info why = {0};
     e = settle_uid(db, a, &ds, &why);
-    e = e ? e : data_source_put(db, &ds, a, &stored, &why);
+    if (!e && !is_stored(db, a, &ds)) {
+        e = data_source_put(db, &ds, a, &stored, &why);
+    }
     return e ? yaml_error(n, info, "%s", why.message[0] ? why.message : err_text(e)) : ERR_OK;
 }
 

@@ -77,6 +77,9 @@ TEST(a_grafana_folder_is_read)
     r = (struct provision_report){0};
     CHECK_OK(provision_folder(db, 2000, root, &r, &info));
     CHECK_EQ(r.dashboards_unchanged, 1);
+    int64_t version = ds.version;
+    CHECK_OK(data_source_get(db, STR("Prometheus"), &a, &ds, NULL));
+    CHECK_EQ(ds.version, version);
     snprintf(path, sizeof(path), "%s/files/one.json", root);
     CHECK_OK(file_remove(path, NULL));
     r = (struct provision_report){0};
