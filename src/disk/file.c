@@ -306,6 +306,16 @@ void file_unmap(struct file_map *m)
     m->data = (struct str){0};
 }
 
+void file_map_passed(const struct file_map *m, size_t from, size_t to)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    from = from / page * page;
+    to = to / page * page;
+    if (from < to) { /* advice: nothing depends on it */
+        (void)madvise((char *)(uintptr_t)m->data.p + from, to - from, MADV_DONTNEED);
+    }
+}
+
 /* Not every file system has files without a name. */
 static int scratch_open(const char *dir)
 {

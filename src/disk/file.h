@@ -51,6 +51,9 @@ struct file_map { /* a read-only mapping; data.p NULL for an empty file */
 };
 MUST_USE enum err file_map(const char *path, struct file_map *ret_map, struct err_info *reterr_info);
 void file_unmap(struct file_map *m);
+/* The bytes [from, to) have been read and are not wanted again: their pages leave the process' memory, and
+ * would come back when they were. */
+void file_map_passed(const struct file_map *m, size_t from, size_t to);
 /* size_bytes of zeroed, writable memory that a nameless file in the folder stands behind, with its room on
  * the disk reserved: not the process's own memory, and gone with it. Errors: NO_SPACE, UNSUPPORTED (the file
  * system cannot reserve), IO. */

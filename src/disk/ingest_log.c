@@ -22,6 +22,7 @@
 enum {
     PENDING_BYTES_MAX = 8 << 20, /* above it even async appenders wait for the writer */
     PENDING_BYTES_HARD_MAX = 600 << 20,
+    PASSED_BYTES = 1 << 20, /* of a segment that is read: what of it stays in memory */
     FAILED_RANGES_MAX = 256,
     SEGMENTS_SPARE = 2,
     SYNC_INTERVAL_MS = 200
@@ -230,10 +231,15 @@ static enum err read_segment(struct ingest_log *l, const struct segment *s, uint
     struct segment_walk w;
     struct segment_record r;
     bool damaged = false;
+    size_t passed = 0;
     bool walk = segment_walk_begin(&w, map.data, s->first_offset, &damaged);
     while (walk && !e && segment_walk_next(&w, &r)) {
         if (fn && r.offset >= from) {
             e = fn(ctx, r.partition, r.offset, r.payload);
+        }
+        if (w.pos - passed >= PASSED_BYTES) {
+            file_map_passed(&map, passed, w.pos);
+            passed = w.pos;
         }
     }
     damaged = damaged || w.damaged_bytes;

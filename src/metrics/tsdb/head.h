@@ -164,6 +164,10 @@ struct column_tick {
 };
 /* head_push of a float at t->ts, quick where the series keeps step with the one before. */
 MUST_USE enum err head_push_column(struct head *h, struct series *s, uint64_t bits, struct column_tick *t);
+/* head_push of n floats of one series with ascending timestamps, each with its batch_tick. Errors: OOM, and
+ * the first samples may be in. */
+MUST_USE enum err head_push_floats(struct head *h, struct series *s, const ts_ms *ts,
+                                   const ts_ms *batch_ticks, const uint64_t *bits, size_t n);
 /* The identity of the sample at ts in chunks, tail and late samples. */
 bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_identity);
 /* Enters a sample older than the newest. Errors: OOM, EXISTS (there is one at ts), LIMIT. */

@@ -41,3 +41,60 @@ enum err head_push_column(struct head *h, struct series *s, uint64_t bits, struc
     s->last_ts = t->ts;
     return ERR_OK;
 }
+
+/* How many of n samples fit the open tail as they are: the clock has their ticks, and the tail ends behind
+ * them at the earliest. */
+static size_t run_length(const struct head *h, const struct series *s, const ts_ms *ts, size_t n)
+{
+    const struct ticks *k = &h->clocks[s->clock];
+    if (s->tail_count == 0 || (s->flags & (SERIES_OWN_TIMES | SERIES_RICH)) || (s->ext && s->ext->rich) ||
+        k->series < CLOCK_SERIES_MIN) {
+        return 0;
+    }
+    uint32_t next = s->tail_tick + s->tail_count, count = s->tail_count, end = k->first + k->n;
+    size_t got = 0;
+    while (got < n && next < end && head_tick_ts(k, next) == ts[got] && count < CHUNK_SAMPLES_MAX &&
+           (count < CUT_SAMPLES_MIN || !head_tails_end(k, next))) {
+        got++;
+        next++;
+        count++;
+    }
+    return got;
+}
+
+/* As many of a run as there is room for. */
+static size_t run_push(struct head *h, struct series *s, const ts_ms *ts, const uint64_t *bits, size_t n)
+{
+    size_t i = 0;
+    for (; i < n; i++) {
+        if (head_tail_repeats(s, bits[i])) {
+            s->tail_same++;
+        } else if (head_tail_has_room(s)) {
+            head_tail_put(s, bits[i]);
+            s->last_bits = bits[i];
+        } else {
+            break;
+        }
+        s->tail_count++;
+        s->last_ts = ts[i];
+    }
+    h->max_ts = i && ts[i - 1] > h->max_ts ? ts[i - 1] : h->max_ts;
+    return i;
+}
+
+enum err head_push_floats(struct head *h, struct series *s, const ts_ms *ts, const ts_ms *batch_ticks,
+                          const uint64_t *bits, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        i += run_push(h, s, ts + i, bits + i, run_length(h, s, ts + i, n - i));
+        if (i < n) {
+            struct sample_value v = {.bits = bits[i]};
+            enum err e = head_push(h, s, ts[i], &v, batch_ticks[i]);
+            if (e != ERR_OK) {
+                return e;
+            }
+            i++;
+        }
+    }
+    return ERR_OK;
+}

@@ -257,3 +257,72 @@ enum err record_next_sample(struct record_reader *r, uint32_t *ret_slot, ts_ms *
     *ret_ts = r->ts;
     return ERR_OK;
 }
+
+/* A varint of which the end is far enough from that of the record. False: malformed. */
+static inline bool varint_near(const uint8_t **p, uint64_t *ret_v)
+{
+    uint64_t v = *(*p)++;
+    if (UNLIKELY(v >= 0x80)) {
+        v &= 0x7f;
+        for (unsigned shift = 7;; shift += 7) {
+            uint64_t byte = *(*p)++;
+            if (shift == 63 && byte > 1) {
+                return false;
+            }
+            v |= (byte & 0x7f) << shift;
+            if (byte < 0x80) {
+                break;
+            }
+        }
+    }
+    *ret_v = v;
+    return true;
+}
+
+/* The value of a float in one of its forms. */
+static inline bool float_near(const uint8_t **p, unsigned form, uint64_t *ret_bits)
+{
+    uint64_t v = 0;
+    if (form == VALUE_INTEGER) {
+        bool good = varint_near(p, &v);
+        *ret_bits = f64_bits((double)zigzag_decode(v));
+        return good;
+    }
+    if (form > 0 && form <= VALUE_BYTES_MAX) {
+        v = load_be64(*p) & (~UINT64_C(0) << (64 - 8 * form));
+        *p += form;
+    }
+    *ret_bits = v;
+    return form <= VALUE_BYTES_MAX;
+}
+
+size_t record_next_floats(struct record_reader *r, struct record_float *out, size_t n)
+{
+    const uint8_t *p = r->r.p;
+    size_t got = 0;
+    while (got < n && r->r.end - p >= SAMPLE_BYTES_MAX) {
+        const uint8_t *at = p;
+        unsigned control = *at++;
+        uint32_t slot = r->slot + 1;
+        ts_ms ts = r->ts;
+        uint64_t v = 0, bits = 0;
+        bool good = true;
+        if (!(control & CONTROL_NEXT_SLOT)) {
+            good = varint_near(&at, &v);
+            slot = r->slot + (uint32_t)zigzag_decode(v);
+        }
+        if (!(control & CONTROL_SAME_TIME)) {
+            good = varint_near(&at, &v) && good;
+            ts = (ts_ms)((uint64_t)ts + (uint64_t)zigzag_decode(v));
+        }
+        if (!float_near(&at, control >> CONTROL_VALUE_SHIFT, &bits) || !good || slot >= SLOTS_MAX) {
+            break; /* as it stood: record_next_sample says what is wrong */
+        }
+        out[got++] = (struct record_float){bits, ts, slot};
+        r->slot = slot;
+        r->ts = ts;
+        p = at;
+    }
+    r->r.p = p;
+    return got;
+}

@@ -70,6 +70,15 @@ MUST_USE enum err record_open_whole(struct record_reader *r, struct str record, 
 /* NOT_FOUND after the last definition. */
 MUST_USE enum err record_next_definition(struct record_reader *r, uint32_t *ret_slot,
                                          struct labels *ret_labels);
+struct record_float {
+    uint64_t bits;
+    ts_ms ts;
+    uint32_t slot;
+};
+
+/* Reads up to n samples that are floats and nothing more, fast. Returns how many; 0: record_next_sample tells
+ * whether the record is at its end, damaged, or has a sample of another kind (or its last ones) next. */
+size_t record_next_floats(struct record_reader *r, struct record_float *out, size_t n);
 /* NOT_FOUND at the end. */
 MUST_USE enum err record_next_sample(struct record_reader *r, uint32_t *ret_slot, ts_ms *ret_ts,
                                      struct sample_value *ret_v);

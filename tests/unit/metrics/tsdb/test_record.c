@@ -1,5 +1,7 @@
 /* Records of the log: definitions come back as they were written, also where they share labels with the one
  * before; the bytes of the format stay; damage is refused. */
+#include "base/mem.h"
+#include "base/rng.h"
 #include "harness.h"
 #include "metrics/model/value.h"
 #include "metrics/tsdb/limits.h"
@@ -127,4 +129,76 @@ TEST(a_shared_label_that_no_definition_had_is_damage)
     CHECK_EQ(record_open(&longer, STR("\5\1t\1\0\1\1a\1b\2\1\2\2"), &tenant), ERR_OK);
     CHECK_EQ(record_next_definition(&longer, &slot, &ls), ERR_OK);
     CHECK_EQ(record_next_definition(&longer, &slot, &ls), ERR_CORRUPT);
+}
+
+/* Random samples of a record: floats of every form, a start timestamp now and then. */
+static void samples_make(struct rng *r, struct buf *b, size_t n)
+{
+    struct record_writer w;
+    record_begin(&w, b, STR("t"));
+    record_samples(&w);
+    ts_ms ts = 0;
+    uint32_t slot = 0;
+    for (size_t i = 0; i < n; i++) {
+        ts = rng_below(r, 4) ? ts : (ts_ms)(rng_u64(r) >> rng_below(r, 63)) - 1000;
+        slot = rng_below(r, 3) ? slot + 1 : (uint32_t)rng_below(r, SLOTS_MAX);
+        slot = slot < SLOTS_MAX ? slot : 0;
+        uint64_t bits = rng_below(r, 2) ? f64_bits((double)(rng_u64(r) >> rng_below(r, 64)))
+                                        : rng_u64(r) << (8 * rng_below(r, 8));
+        struct sample_value v = {.bits = bits, .start = rng_below(r, 30) ? 0 : 7};
+        record_sample(&w, slot, ts, &v);
+    }
+}
+
+/* The samples from here on, read fast where that is possible or one by one. */
+static enum err samples_sum(struct record_reader *in, bool fast, uint64_t *ret_sum)
+{
+    struct record_float row[7];
+    struct sample_value v = {0};
+    uint32_t slot = 0;
+    ts_ms ts = 0;
+    enum err e = ERR_OK;
+    while (e == ERR_OK) {
+        size_t n = fast ? record_next_floats(in, row, ARRAY_LEN(row)) : 0;
+        for (size_t i = 0; i < n; i++) {
+            *ret_sum = (*ret_sum ^ row[i].slot ^ (uint64_t)row[i].ts ^ row[i].bits) * 0x9e3779b97f4a7c15u;
+        }
+        if (n == 0 && (e = record_next_sample(in, &slot, &ts, &v)) == ERR_OK) {
+            *ret_sum = (*ret_sum ^ slot ^ (uint64_t)ts ^ v.bits) * 0x9e3779b97f4a7c15u;
+        }
+    }
+    return e;
+}
+
+TEST(floats_read_fast_are_those_read_one_by_one_also_when_damaged)
+{
+    struct rng r;
+    rng_init(&r, test_seed());
+    for (unsigned round = 0; round < 2000; round++) {
+        struct buf b AUTO_BUF = {0};
+        samples_make(&r, &b, rng_below(&r, 60));
+        size_t n = round % 3 ? b.n : 4 + rng_below(&r, b.n - 3);
+        char *exact = mem_dup(b.p, n); /* no byte behind the record may be read */
+        CHECK(exact != NULL);
+        if (round % 5 == 0 && n > 4) {
+            exact[4 + rng_below(&r, n - 4)] ^= (char)(1u << rng_below(&r, 8));
+        }
+        enum err e[2];
+        uint64_t sum[2] = {0};
+        for (int fast = 0; fast < 2; fast++) {
+            struct label labels[LABELS_MAX];
+            struct arena memory AUTO_ARENA;
+            struct record_reader in = {.labels = labels, .memory = &memory};
+            struct str tenant;
+            struct labels ls;
+            uint32_t slot = 0;
+            arena_init(&memory, 0, NULL);
+            CHECK_EQ(record_open(&in, str_of(exact, n), &tenant), ERR_OK);
+            CHECK_EQ(record_next_definition(&in, &slot, &ls), ERR_NOT_FOUND);
+            e[fast] = samples_sum(&in, fast, &sum[fast]);
+        }
+        mem_free(exact);
+        CHECK_EQ(e[0], e[1]);
+        CHECK(sum[0] == sum[1]);
+    }
 }
