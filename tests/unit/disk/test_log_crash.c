@@ -12,7 +12,7 @@
 
 enum {
     THREADS = 6,
-    OFFSETS_MAX = 4096
+    OFFSETS_MAX = 1 << 16 /* more than a killed writer gets through before the signal comes */
 };
 
 struct found {
