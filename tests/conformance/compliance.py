@@ -113,8 +113,16 @@ class Snapshot(http.server.ThreadingHTTPServer):
     def __init__(self, target, before):
         super().__init__(("127.0.0.1", 0), Page)
         self.target, self.lock, self.slot, self.body = target, threading.Lock(), 0, b""
-        self.before, self.served = before, set()
+        self.before, self.asked, self.opens = before, set(), None
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def open_to(self, scraper):
+        """From the five seconds after both have asked on, and after the target before."""
+        slot = int(time.time()) // SNAPSHOT_SECONDS
+        self.asked.add(scraper)
+        if self.opens is None and len(self.asked) == 2 and (not self.before or self.before.opens and slot >= self.before.opens):
+            self.opens = slot + 1
+        return self.opens is not None and slot >= self.opens
 
     def text(self):
         with self.lock:
@@ -130,12 +138,10 @@ class Snapshot(http.server.ThreadingHTTPServer):
 
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):  # noqa: N802, the base class's name
-        before, scraper = self.server.before, self.headers["User-Agent"]
-        if before and scraper not in before.served:
+        if not self.server.open_to(self.headers["User-Agent"]):
             self.send_error(503, "not yet")
             return
         body = self.server.text()
-        self.server.served.add(scraper)
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.send_header("Content-Length", str(len(body)))

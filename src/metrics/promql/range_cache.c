@@ -189,12 +189,12 @@ static enum err grid_make(struct lookup *l)
 static const ts_ms *join_times(const struct lookup *l, const ts_ms *kept, size_t n, const ts_ms *fresh,
                                size_t m)
 {
-    if (n + m == 0) {
+    const ts_ms *first = n ? kept : fresh, *last = m ? fresh + m - 1 : kept + n - 1;
+    if (n + m == 0 || !first || !last) {
         return l->grid;
     }
-    ts_ms first = n ? kept[0] : fresh[0], last = m ? fresh[m - 1] : kept[n - 1];
-    if (last - first == (ts_ms)(n + m - 1) * l->step) {
-        return l->grid + (first - l->start) / l->step;
+    if (*last - *first == (ts_ms)(n + m - 1) * l->step) {
+        return l->grid + (*first - l->start) / l->step;
     }
     ts_ms *ts = arena_array(l->a, n + m, sizeof(*ts));
     if (ts && n) {
