@@ -15,7 +15,8 @@ enum {
     FRESH_MS = 20,           /* a measurement holds for so long, */
     GROWN_BYTES = 256 << 10, /* or until so much was asked for */
     QUIET_BYTES = 1 << 20,   /* with fewer in use, what is measured counts as without queries */
-    TRIM_EVERY_MS = 1000
+    TRIM_EVERY_MS = 1000,
+    REST_BYTES = 16 << 20 /* queries that had less between them leave little behind */
 };
 
 struct mem_promise {
@@ -26,6 +27,8 @@ struct mem_promise {
     atomic_uint_fast64_t anonymous, quiet; /* measured: now, and when hardly a query ran */
     atomic_uint_fast64_t grown;            /* asked for since */
     atomic_uint_fast64_t queries, refused;
+    atomic_uint_fast64_t taken; /* by queries, ever */
+    uint64_t seen, rested;      /* taken at the last look, and when memory went back; of mem_promise_rest */
     _Atomic int64_t measured_ns, trimmed_ns;
 };
 
@@ -133,6 +136,7 @@ void mem_promise_take_small(struct mem_promise *p, size_t bytes)
 {
     if (p) {
         atomic_fetch_add_explicit(&p->queries, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&p->taken, bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&p->grown, bytes, memory_order_relaxed);
     }
 }
@@ -182,6 +186,21 @@ bool mem_promise_pressed(struct mem_promise *p)
     }
     measure(p);
     return staying(p) > p->bytes / 8 * 5;
+}
+
+bool mem_promise_rest(struct mem_promise *p)
+{
+    if (!p) {
+        return false;
+    }
+    uint64_t taken = load(&p->taken), before = p->seen;
+    p->seen = taken;
+    if (taken != before || taken - p->rested < REST_BYTES || load(&p->queries) >= QUIET_BYTES) {
+        return false;
+    }
+    p->rested = taken;
+    mem_give_back();
+    return true;
 }
 
 void mem_promise_stats(struct mem_promise *p, struct mem_promise_stats *ret_stats)

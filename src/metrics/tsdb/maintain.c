@@ -159,6 +159,7 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
     if (db->o.on_pressure && mem_promise_pressed(db->o.promise)) {
         db->o.on_pressure(db->o.on_pressure_ctx);
     }
+    (void)mem_promise_rest(db->o.promise);
     enum err e = tsdb_ahead(db, reterr_info);
     e = e == ERR_OK ? flush_due(db, reterr_info) : e;
     /* Retention before merging: it may free what merging needs. */

@@ -90,3 +90,20 @@ TEST(what_stays_is_full_at_three_quarters)
     mem_promise_free(low);
     mem_promise_free(high);
 }
+
+TEST(memory_goes_back_once_when_queries_have_gone)
+{
+    struct mem_promise *p = NULL;
+    CHECK_OK(mem_promise_new((uint64_t)1 << 40, &p));
+    CHECK(!mem_promise_rest(p)); /* nothing was taken */
+    CHECK(mem_promise_take(p, 20 * MIB));
+    CHECK(!mem_promise_rest(p)); /* just now */
+    CHECK(!mem_promise_rest(p)); /* it still runs */
+    mem_promise_release(p, 20 * MIB);
+    CHECK(mem_promise_rest(p));
+    CHECK(!mem_promise_rest(p));
+    CHECK(mem_promise_take(p, MIB)); /* little is not worth it */
+    mem_promise_release(p, MIB);
+    CHECK(!mem_promise_rest(p) && !mem_promise_rest(p) && !mem_promise_rest(NULL));
+    mem_promise_free(p);
+}
