@@ -321,9 +321,13 @@ static void emit_memory(struct cairn_emit *emit, void *context)
     const struct {
         const char *purpose;
         uint64_t bytes;
-    } rows_of[] = {{"heads", n->db.head_bytes},           {"log", n->db.log_bytes},
-                   {"queries", n->memory.queries},        {"query_pool", n->query_pool_bytes},
-                   {"range_cache", n->range_cache_bytes}, {"series_cache", n->series_cache_bytes}};
+    } rows_of[] = {{"heads", n->db.head_bytes},
+                   {"log", n->db.log_bytes},
+                   {"queries", n->memory.queries},
+                   {"query_pool", n->query_pool_bytes},
+                   {"range_cache", n->range_cache_bytes},
+                   {"series_cache", n->series_cache_bytes},
+                   {"block_caches", n->db.selection_bytes + n->db.match_cache_bytes}};
     uint64_t known = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows_of); i++) {
         cairn_emit(emit, &rows_of[i].purpose, (double)rows_of[i].bytes);

@@ -130,7 +130,7 @@ def ledgers(cases, node):
     f = node.figures()
     parts = {k.split('"')[1]: v for k, v in f.items() if k.startswith("cairn_memory_bytes{")}
     cases.check("the promise is shown", f["cairn_memory_promise_bytes"] == PROMISE_MIB << 20, f)
-    cases.check("each purpose is shown", {"heads", "log", "queries", "query_pool", "range_cache", "series_cache", "other"} <=
+    cases.check("each purpose is shown", {"heads", "log", "queries", "query_pool", "range_cache", "series_cache", "block_caches", "other"} <=
                 set(parts), parts)
     cases.check("the heads are most of what is counted", parts["heads"] > (PROMISE_MIB << 20) / 4, parts)
     shown, real = f["cairn_memory_anonymous_bytes"], node.anonymous_kib() * 1024

@@ -151,13 +151,23 @@ static void cache_sweep(struct tsdb *db)
     store_set_unref(set);
 }
 
+/* Memory is short: what only saves time goes. */
+static void caches_drop(struct tsdb *db)
+{
+    selection_cache_clear(&db->selections);
+    match_cache_sweep(&db->match_cache, NULL, NULL);
+    if (db->o.on_pressure) {
+        db->o.on_pressure(db->o.on_pressure_ctx);
+    }
+}
+
 enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
 {
     mutex_lock(&db->maintenance);
     disk_watch(db);
     tsdb_mark(db);
-    if (db->o.on_pressure && mem_promise_pressed(db->o.promise)) {
-        db->o.on_pressure(db->o.on_pressure_ctx);
+    if (mem_promise_pressed(db->o.promise)) {
+        caches_drop(db);
     }
     (void)mem_promise_rest(db->o.promise);
     enum err e = tsdb_ahead(db, reterr_info);

@@ -172,7 +172,7 @@ void match_cache_sweep(struct match_cache *c, bool (*wanted)(const void *ctx, ui
     mutex_lock(&c->lock);
     for (struct match_entry *e = c->oldest, *next; e; e = next) {
         next = e->newer;
-        if (!wanted(ctx, e->key.block)) {
+        if (!wanted || !wanted(ctx, e->key.block)) {
             entry_drop(c, e);
         }
     }

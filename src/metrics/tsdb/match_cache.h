@@ -38,7 +38,7 @@ MUST_USE enum err match_cache_find(struct match_cache *c, const struct match_key
                                    struct str *ret_bytes);
 /* Keeps a copy, if there is memory for it and it is no larger than an eighth of all. */
 void match_cache_keep(struct match_cache *c, const struct match_key *key, struct str bytes);
-/* Drops what `wanted` says no to. */
+/* Drops what `wanted` says no to; NULL: all. */
 void match_cache_sweep(struct match_cache *c, bool (*wanted)(const void *ctx, uint64_t block),
                        const void *ctx);
 

@@ -204,11 +204,18 @@ static void drop(struct selection_cache *c, struct selection *s)
     selection_unref(s);
 }
 
-void selection_cache_done(struct selection_cache *c)
+void selection_cache_clear(struct selection_cache *c)
 {
+    mutex_lock(&c->lock);
     while (c->newest) {
         drop(c, c->newest);
     }
+    mutex_unlock(&c->lock);
+}
+
+void selection_cache_done(struct selection_cache *c)
+{
+    selection_cache_clear(c);
     strmap_done(&c->by_key);
     mutex_done(&c->lock);
 }

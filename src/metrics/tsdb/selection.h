@@ -61,6 +61,8 @@ struct selection_cache {
 void selection_cache_init(struct selection_cache *c, size_t bytes_max, struct match_cache *matches);
 void selection_cache_done(struct selection_cache *c);
 size_t selection_cache_bytes(struct selection_cache *c);
+/* Memory is short: forgets all; what a query holds stays until it lets go. */
+void selection_cache_clear(struct selection_cache *c);
 
 /* The selection of the block, found or made; a reference. Errors: OOM, LIMIT (of the query), CANCELED,
  * TIMEOUT. Sections that are damaged are an answer, not an error. */

@@ -12,19 +12,26 @@ enum {
     MINUTE = 60000
 };
 
-static struct tsdb *open_at(const char *dir, struct clock *clock)
+static struct tsdb *open_within(const char *dir, struct clock *clock, struct mem_promise *promise)
 {
     struct tsdb_options o = {.dir = dir,
                              .durability = DURABILITY_OS,
                              .clock = clock,
                              .block_ms = 600000,
-                             .memory_bytes = 64 << 20};
+                             .memory_bytes = 64 << 20,
+                             .promise = promise,
+                             .no_housekeeping = promise != NULL};
     struct tsdb *db = NULL;
     struct err_info info = {0};
     if (tsdb_open(&o, &db, &info) != ERR_OK) {
         test_fail(__FILE__, __LINE__, info.message);
     }
     return db;
+}
+
+static struct tsdb *open_at(const char *dir, struct clock *clock)
+{
+    return open_within(dir, clock, NULL);
 }
 
 /* A sample of every host from `from` on. */
@@ -188,6 +195,32 @@ TEST(expressions_find_the_same_series_from_memory)
     CHECK_EQ(found(db, MATCH_RE, "host-00.*7", 0), 3 * 30);
     CHECK_EQ(found(db, MATCH_RE, "host-01.*7", 0), 9 * 30);
     tsdb_close(db);
+}
+
+TEST(what_is_remembered_of_blocks_goes_when_memory_is_short)
+{
+    struct clock clock;
+    struct tsdb_stats s;
+    struct mem_promise *p = NULL;
+    clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
+    const char *dir = test_dir();
+    struct tsdb *db = blocks_and_head(dir, &clock);
+    CHECK(db);
+    tsdb_close(db);
+    CHECK_OK(mem_promise_new(1 << 20, &p)); /* which this process has long broken */
+    db = open_within(dir, &clock, p);
+    CHECK(db);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(found(db, MATCH_RE, "host-0.*7", i), 3 * 30 + 30);
+        tsdb_stats(db, &s);
+        CHECK(s.selection_bytes > 0 && s.match_cache_bytes > 0);
+        CHECK_OK(tsdb_maintain(db, NULL));
+        tsdb_stats(db, &s);
+        CHECK_EQ(s.selection_bytes, 0);
+        CHECK_EQ(s.match_cache_bytes, 0);
+    }
+    tsdb_close(db);
+    mem_promise_free(p);
 }
 
 static bool even(const void *ctx, uint64_t block)
