@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "disk/file.h"
+#include "every_series.h"
 #include "harness.h"
 #include "metrics/model/histogram_ops.h"
 #include "metrics/model/value.h"
@@ -83,30 +84,26 @@ static size_t series_of_labels(struct labels ls)
     return good ? (size_t)(job * 8 + metric) : SIZE_MAX;
 }
 
+struct judged {
+    size_t n;
+    bool wrong;
+};
+
+static void series_judge(void *ctx, const struct metric_batch *b, const struct metric_series *s)
+{
+    struct judged *j = ctx;
+    size_t series = series_of_labels(s->labels);
+    for (uint32_t k = 0; k < s->count; k++, j->n++) {
+        size_t at = (size_t)((b->ts[s->clock_first + k] - T0) / STEP_MS);
+        j->wrong = j->wrong || series >= SERIES || f64_bits(s->values[k]) != f64_bits(value_of(series, at));
+    }
+}
+
 /* Samples found; SIZE_MAX when one of them is wrong. */
 static size_t count_good(struct tsdb *db)
 {
-    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
-    struct metric_select sel = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
-    struct metric_source *src = tsdb_source(db);
-    struct metric_cursor *c = NULL;
-    struct metric_batch b;
-    struct err_info info = {0};
-    size_t n = 0;
-    bool good = src->ops->select(src, &q, &sel, &c, &info) == ERR_OK;
-    while (good && src->ops->next(c, &b, &info) == ERR_OK) {
-        for (uint32_t i = 0; i < b.series_count; i++) {
-            const struct metric_series *s = &b.series[i];
-            size_t series = series_of_labels(s->labels);
-            for (uint32_t k = 0; k < s->count; k++) {
-                size_t at = (size_t)((b.ts[s->clock_first + k] - T0) / STEP_MS);
-                good = good && series < SERIES && f64_bits(s->values[k]) == f64_bits(value_of(series, at));
-                n++;
-            }
-        }
-    }
-    src->ops->close(c);
-    return good ? n : SIZE_MAX;
+    struct judged j = {0};
+    return every_series(db, series_judge, &j) && !j.wrong ? j.n : SIZE_MAX;
 }
 
 TEST(a_load_in_any_order_is_stored_once_however_often_it_comes)

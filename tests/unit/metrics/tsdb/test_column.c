@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
+#include "every_series.h"
 #include "harness.h"
 #include "metrics/model/value.h"
 #include "metrics/tsdb/tsdb_int.h"
@@ -147,29 +148,22 @@ static enum err disturb(struct world *w, struct rng *r, ts_ms ts)
     return e == ERR_OK && with.stored != without.stored ? ERR_INTERNAL : e;
 }
 
+static void print_series(void *ctx, const struct metric_batch *b, const struct metric_series *s)
+{
+    struct buf *out = ctx;
+    labels_format(out, s->labels);
+    for (uint32_t k = 0; k < s->count; k++) {
+        buf_printf(out, " %lld:%llx", (long long)b->ts[s->clock_first + k],
+                   (unsigned long long)f64_bits(s->values[k]));
+    }
+    buf_char(out, '\n');
+}
+
 static void print(struct tsdb *db, struct buf *out)
 {
-    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
-    struct metric_select sel = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
-    struct metric_source *src = tsdb_source(db);
-    struct metric_cursor *c = NULL;
-    struct metric_batch b;
-    struct err_info info = {0};
-    if (src->ops->select(src, &q, &sel, &c, &info) != ERR_OK) {
-        return;
+    if (!every_series(db, print_series, out)) {
+        buf_c(out, "not to be read\n");
     }
-    while (src->ops->next(c, &b, &info) == ERR_OK) {
-        for (uint32_t i = 0; i < b.series_count; i++) {
-            const struct metric_series *s = &b.series[i];
-            labels_format(out, s->labels);
-            for (uint32_t k = 0; k < s->count; k++) {
-                buf_printf(out, " %lld:%llx", (long long)b.ts[s->clock_first + k],
-                           (unsigned long long)f64_bits(s->values[k]));
-            }
-            buf_char(out, '\n');
-        }
-    }
-    src->ops->close(c);
 }
 
 static int line_cmp(const void *a, const void *b)

@@ -2,6 +2,7 @@
  * the process's own memory. */
 #include <stdio.h>
 
+#include "every_series.h"
 #include "harness.h"
 #include "metrics/tsdb/tsdb.h"
 
@@ -115,25 +116,16 @@ static enum err append_row(struct tsdb *db, ts_ms from, size_t n, struct err_inf
     return e == ERR_OK && r.stored != n ? ERR_LIMIT : e;
 }
 
+static void series_count(void *ctx, const struct metric_batch *b, const struct metric_series *s)
+{
+    (void)b;
+    *(size_t *)ctx += s->count;
+}
+
 static size_t count_samples(struct tsdb *db)
 {
-    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
-    struct metric_select sel = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
-    struct metric_source *src = tsdb_source(db);
-    struct metric_cursor *c = NULL;
-    struct metric_batch b;
-    struct err_info info = {0};
     size_t n = 0;
-    if (src->ops->select(src, &q, &sel, &c, &info) != ERR_OK) {
-        return 0;
-    }
-    while (src->ops->next(c, &b, &info) == ERR_OK) {
-        for (uint32_t i = 0; i < b.series_count; i++) {
-            n += b.series[i].count;
-        }
-    }
-    src->ops->close(c);
-    return n;
+    return every_series(db, series_count, &n) ? n : SIZE_MAX;
 }
 
 TEST(late_samples_of_years_are_written_to_blocks_before_they_fill_the_memory)

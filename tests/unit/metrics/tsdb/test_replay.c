@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "every_series.h"
 #include "harness.h"
 #include "metrics/model/histogram.h"
 #include "metrics/model/value.h"
@@ -73,32 +74,28 @@ static void batch_fill(struct batch *b, struct rng *r, size_t number)
     }
 }
 
+struct content {
+    uint64_t sum;
+    size_t n;
+};
+
+static void series_add(void *ctx, const struct metric_batch *b, const struct metric_series *s)
+{
+    struct content *c = ctx;
+    for (uint32_t k = 0; k < s->count; k++, c->n++) {
+        bool rich = s->histograms && s->histograms[k];
+        c->sum += hash_u64(labels_hash(s->labels) ^ hash_u64((uint64_t)b->ts[s->clock_first + k]) ^
+                           (rich ? 1 : f64_bits(s->values[k])));
+    }
+}
+
 /* A sum over all samples in which order does not count. */
 static uint64_t content(struct tsdb *db, size_t *ret_n)
 {
-    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
-    struct metric_select sel = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
-    struct metric_source *src = tsdb_source(db);
-    struct metric_cursor *c = NULL;
-    struct metric_batch b;
-    struct err_info info = {0};
-    uint64_t sum = 0;
-    *ret_n = 0;
-    if (src->ops->select(src, &q, &sel, &c, &info) != ERR_OK) {
-        return 0;
-    }
-    while (src->ops->next(c, &b, &info) == ERR_OK) {
-        for (uint32_t i = 0; i < b.series_count; i++) {
-            const struct metric_series *s = &b.series[i];
-            for (uint32_t k = 0; k < s->count; k++, ++*ret_n) {
-                bool rich = s->histograms && s->histograms[k];
-                sum += hash_u64(labels_hash(s->labels) ^ hash_u64((uint64_t)b.ts[s->clock_first + k]) ^
-                                (rich ? 1 : f64_bits(s->values[k])));
-            }
-        }
-    }
-    src->ops->close(c);
-    return sum;
+    struct content c = {0};
+    bool good = every_series(db, series_add, &c);
+    *ret_n = good ? c.n : 0;
+    return c.sum;
 }
 
 TEST(a_log_of_several_windows_comes_back_sample_for_sample)

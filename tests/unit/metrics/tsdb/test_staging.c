@@ -2,6 +2,7 @@
  * a crash in between; queries say that they must wait. */
 #include <stdio.h>
 
+#include "every_series.h"
 #include "harness.h"
 #include "metrics/model/histogram.h"
 #include "metrics/model/value.h"
@@ -73,30 +74,27 @@ static enum err append(struct tsdb *db, ts_ms ts, double value, struct sink_resu
     return tsdb_sink(db)->ops->append(tsdb_sink(db), &b, ret_r, &info);
 }
 
+struct counted {
+    size_t n;
+    double sum;
+};
+
+static void series_count(void *ctx, const struct metric_batch *b, const struct metric_series *s)
+{
+    struct counted *c = ctx;
+    (void)b;
+    for (uint32_t k = 0; k < s->count; k++, c->n++) {
+        c->sum += s->histograms && s->histograms[k] ? 0 : s->values[k];
+    }
+}
+
 /* Samples there are, and the sum of their floats. SIZE_MAX when they may not be asked for. */
 static size_t count(struct tsdb *db, double *ret_sum)
 {
-    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
-    struct metric_select sel = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
-    struct metric_source *src = tsdb_source(db);
-    struct metric_cursor *c = NULL;
-    struct metric_batch b;
-    struct err_info info = {0};
-    size_t n = 0;
-    *ret_sum = 0;
-    if (src->ops->select(src, &q, &sel, &c, &info) != ERR_OK) {
-        return SIZE_MAX;
-    }
-    while (src->ops->next(c, &b, &info) == ERR_OK) {
-        for (uint32_t i = 0; i < b.series_count; i++) {
-            const struct metric_series *s = &b.series[i];
-            for (uint32_t k = 0; k < s->count; k++, n++) {
-                *ret_sum += s->histograms && s->histograms[k] ? 0 : s->values[k];
-            }
-        }
-    }
-    src->ops->close(c);
-    return n;
+    struct counted c = {0};
+    bool good = every_series(db, series_count, &c);
+    *ret_sum = c.sum;
+    return good ? c.n : SIZE_MAX;
 }
 
 TEST(what_comes_during_replay_is_there_afterwards_once)
