@@ -150,6 +150,7 @@ static enum err attempt(struct s3_store *s, struct s3_call *c, bool *ret_again, 
     struct attempt t = {0};
     struct s3_credentials own = {0};
     enum err e = keys(s, &own, info);
+    c->of_session = own.token != NULL;
     *ret_again = e == ERR_UNAVAILABLE || e == ERR_TIMEOUT; /* the agent that has them */
     if (!e && attempt_sign(s, c, &own, &t)) {
         e = err_set(info, ERR_OOM, "no memory for a request to s3://%s", s->bucket);

@@ -157,13 +157,30 @@ static struct str first_line(struct str body)
     return line;
 }
 
+/* A session that has ended is an unknown key to some stores; and the answer to a HEAD has no body that would
+ * say so. New keys are tried once. */
+static struct meaning of_session(const struct s3_call *c, struct str code, struct meaning m)
+{
+    bool unknown = str_eq_c(code, "InvalidAccessKeyId");
+    bool mute =
+        str_eq_c(str_c(c->method), "HEAD") && !code.n && (c->answer.status == 400 || c->answer.status == 403);
+    if (unknown) {
+        return (struct meaning){m.code, ERR_DENIED, true,
+                                "the store does not know this session, or it has ended; get new keys"};
+    }
+    return mute ? (struct meaning){m.code, ERR_DENIED, true,
+                                   "the keys may not do this, or their session has ended"}
+                : m;
+}
+
 enum err s3_explain(const struct s3_store *s, const struct s3_call *c, bool *ret_again, struct err_info *info)
 {
     struct arena a AUTO_ARENA = {0};
     struct str body = buf_view(&c->answer.body);
     struct str code = s3_xml_text(body, "Code", &a), text = s3_xml_text(body, "Message", &a),
                region = s3_answer_region(&c->answer, &a);
-    const struct meaning m = meaning_of(code, c->answer.status);
+    struct meaning m = meaning_of(code, c->answer.status);
+    m = c->of_session ? of_session(c, code, m) : m;
     text = code.n || text.n ? text : first_line(body);
     *ret_again = m.again;
     if (str_eq_c(code, "RequestTimeTooSkewed")) {

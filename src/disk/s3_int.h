@@ -56,6 +56,7 @@ struct s3_call {
     bool error_in_answer;      /* an answer that begins with 200 may hold an error */
     struct http_answer answer; /* http_answer_done */
     bool repeated;             /* an earlier attempt may have done its work unseen */
+    bool of_session;           /* the last attempt was signed with keys that end */
 };
 
 /* s3_call.c: sends, repeats what may be repeated. OK for 2xx; else as s3_explain says. */

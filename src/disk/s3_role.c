@@ -74,6 +74,7 @@ static enum err sign(const struct s3_credentials *own, struct str host, struct s
     struct s3_request r = {
         .method = STR("POST"), .host = host, .path = STR("/"), .payload_hash = str_c(h->hash)};
     s3_header(&r, "content-type", STR("application/x-www-form-urlencoded"));
+    s3_header(&r, "x-amz-content-sha256", str_c(h->hash)); /* AWS can do without, SeaweedFS cannot */
     s3_header(&r, "x-amz-date", str_c(h->date));
     if (own->token) {
         s3_header(&r, "x-amz-security-token", str_c(own->token));

@@ -24,6 +24,7 @@ from node import Node, cairn, tree  # noqa: E402
 from parts import parts  # noqa: E402
 from runbooks import runbooks  # noqa: E402
 from s3_server import KEY, READER, READER_SECRET, SECRET, S3Server  # noqa: E402
+from sessions import sessions  # noqa: E402
 from stack import PROGRAM, ROOT, Cases, Stack, free_port  # noqa: E402
 from tls import tls  # noqa: E402
 from volume import volume_snapshot  # noqa: E402
@@ -382,7 +383,7 @@ def unit_tests_in_a_bucket(cases, _, s3):
 
 # Two rows of parts at a time, as most of them wait; in each a part may use what those before it left in the folder.
 ROWS = ((under_load, roles_apart, killed_at_disk_operations, killed_while_sending, damaged, refused, full_disk, keys, parts, old_backups_go, tls),
-        (volume_snapshot, positions, prometheus_blocks, store_faults, folder_goes_away, restores_at_once, archives, many_objects, unit_tests_in_a_bucket, runbooks))
+        (volume_snapshot, positions, prometheus_blocks, store_faults, folder_goes_away, restores_at_once, archives, many_objects, unit_tests_in_a_bucket, sessions, runbooks))
 ALONE = (server_comes_back,)  # nobody else's server goes away
 
 

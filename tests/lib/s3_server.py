@@ -26,10 +26,10 @@ def port_pair():
 
 class S3Server:
     """One server with a bucket; KEY may do everything, READER may only read it. With a certificate it speaks TLS only, and buckets are
-    part of the name too: BUCKET.localhost."""
+    part of the name too: BUCKET.localhost. `iam` is SeaweedFS' own configuration of roles, whose sessions it then gives out and checks."""
 
-    def __init__(self, weed, bucket="backups", certificate=None, ca=None):
-        self.weed, self.bucket, self.certificate, self.ca, self.process = weed, bucket, certificate, ca, None
+    def __init__(self, weed, bucket="backups", certificate=None, ca=None, iam=None):
+        self.weed, self.bucket, self.certificate, self.ca, self.iam, self.process = weed, bucket, certificate, ca, iam, None
         self.scheme, self.host = ("https", "localhost") if certificate else ("http", "127.0.0.1")
 
     def __enter__(self):
@@ -55,6 +55,10 @@ class S3Server:
                 f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={self.port}",
                 "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={self.dir}/s3.json", "-s3.iam=false",
                 "-master.volumeSizeLimitMB=64", "-volume.max=200", "-master.telemetry=false"]
+        if self.iam:
+            with open(f"{self.dir}/iam.json", "w") as f:
+                json.dump(self.iam, f)
+            args += [f"-s3.iam.config={self.dir}/iam.json"]
         if self.certificate:
             args += [f"-s3.cert.file={self.certificate[0]}", f"-s3.key.file={self.certificate[1]}", "-s3.domainName=localhost"]
         self.log = open(f"{self.dir}/weed.log", "ab")

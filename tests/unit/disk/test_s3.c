@@ -275,6 +275,36 @@ TEST(refusals_are_told_with_their_cure)
     check_answer(500, "", "not xml", ERR_UNAVAILABLE, "HTTP 500");
 }
 
+/* With keys that end: whether new ones are asked for. */
+static void check_session(const char *method, bool of_session, int status, const char *code, bool want_again,
+                          const char *says)
+{
+    struct s3_store s = {
+        .bucket = (char[]){"bucket"}, .prefix = (char[]){"p/"}, .region = (char[]){"us-east-1"}};
+    struct s3_call c = {
+        .method = method, .key = STR("k"), .answer = {.status = status}, .of_session = of_session};
+    struct err_info info = {0};
+    bool again = !want_again;
+    if (code[0]) {
+        buf_printf(&c.answer.body, "<Error><Code>%s</Code></Error>", code);
+    }
+    CHECK_EQ(s3_explain(&s, &c, &again, &info), ERR_DENIED);
+    CHECK_EQ(again, want_again);
+    CHECK(str_find(str_c(info.message), str_c(says), 0) != STR_NPOS);
+    http_answer_done(&c.answer);
+}
+
+TEST(a_session_that_may_have_ended_is_asked_for_anew)
+{
+    check_session("PUT", true, 400, "ExpiredToken", true, "get new keys");
+    check_session("PUT", true, 403, "InvalidAccessKeyId", true, "get new keys");
+    check_session("HEAD", true, 400, "", true, "session");
+    check_session("HEAD", true, 403, "", true, "session");
+    check_session("PUT", false, 403, "InvalidAccessKeyId", false, "does not know this access key");
+    check_session("HEAD", false, 403, "", false, "may not do this");
+    check_session("PUT", true, 403, "AccessDenied", false, "s3:PutObject");
+}
+
 static bool differs(const char *headers, const char *bytes)
 {
     struct http_answer a = {0};
