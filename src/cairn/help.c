@@ -35,17 +35,35 @@ static void print_names(const char *separator)
     }
 }
 
+/* A command's flags are those that its --help has when the key is pressed; whatever else is asked for is a
+ * file. */
+static void bash_print(void)
+{
+    (void)printf("_cairn() {\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} words\n"
+                 "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+                 "        words=\"");
+    print_names(" ");
+    (void)printf("\"\n"
+                 "    elif [[ $word == -* ]]; then\n"
+                 "        words=$(\"${COMP_WORDS[0]}\" \"${COMP_WORDS[1]}\" --help 2>/dev/null |\n"
+                 "            sed -nE 's/^  (--[a-z0-9.-]+=?).*/\\1/p')\n"
+                 "    fi\n"
+                 "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+                 "    [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace 2>/dev/null\n"
+                 "}\n"
+                 "complete -o default -F _cairn cairn\n");
+}
+
 int command_completion(int argc, char **argv)
 {
     const char *shell = argc > 1 ? argv[1] : "";
     if (strcmp(shell, "bash") == 0) {
-        (void)printf("complete -W \"");
-        print_names(" ");
-        (void)printf("\" cairn\n");
+        bash_print();
     } else if (strcmp(shell, "zsh") == 0) {
         (void)printf("#compdef cairn\n_arguments '1:command:(");
         print_names(" ");
-        (void)printf(")'\n");
+        (void)printf(")' '*:file:_files'\n");
     } else if (strcmp(shell, "fish") == 0) {
         (void)printf("complete -c cairn -f -n __fish_use_subcommand -a \"");
         print_names(" ");
