@@ -6,6 +6,9 @@ mock_provider "aws" {
   mock_data "aws_partition" {
     defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
 }
 
 variables {
@@ -15,7 +18,7 @@ variables {
   allowed_web_cidr         = null
   narrow_flows             = true
   private_zone             = "cairn.internal"
-  tls_secret_arn           = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cairn-tls-AbCdEf"
+  tls_secret_arn           = "arn:aws:secretsmanager:eu-north-1:123456789012:secret:cairn-tls-AbCdEf"
   admin_password_parameter = "/cairn/admin-password"
   flow_logs_days           = 365
   package_version          = "0.1.0"
