@@ -121,7 +121,9 @@ enum err tsdb_snapshot(struct tsdb *db, const char *to, bool skip_head, struct e
     mutex_lock(&db->maintenance);
     tsdb_stats(db, &s);
     if (!skip_head && s.min_time <= s.max_time) {
-        e = tsdb_flush(db, s.max_time + 1, reterr_info);
+        /* Late samples alone must not take the bound back: what the log has above it is in blocks already. */
+        ts_ms bound = s.max_time + 1, before = db->store.flushed_before;
+        e = tsdb_flush(db, bound > before ? bound : before, reterr_info);
     }
     e = e ? e : snapshot_write(db, to, reterr_info);
     mutex_unlock(&db->maintenance);

@@ -39,13 +39,19 @@ static inline void series_soon(const struct column *c, const struct head *h, siz
     }
 }
 
-/* Its newest sample is older, and none of those that were kept apart is at the same time. */
+/* There is room among those that are kept apart, and none of them is at the same time. */
+static bool fits_apart(const struct head *h, const struct series *s, ts_ms ts)
+{
+    uint64_t there;
+    return s->ext->late_count < LATE_SAMPLES_MAX && !head_sample_at(h, s, ts, &there);
+}
+
+/* Its newest sample is older. */
 static inline bool ordinary(const struct head *h, const struct series *s, ts_ms ts)
 {
     unsigned must = SERIES_LIVE | SERIES_LOGGED | SERIES_STARTED;
-    uint64_t there;
     return (s->flags & (must | SERIES_TAKEN)) == must && ts > s->last_ts &&
-           !(s->ext && s->ext->late_count && head_sample_at(h, s, ts, &there));
+           !(s->ext && s->ext->late_count && !fits_apart(h, s, ts));
 }
 
 static void let_go(const struct column *c, const struct head *h, size_t n)
@@ -102,33 +108,45 @@ static enum err place(struct column *c, struct err_info *info)
     return e;
 }
 
-/* While a flush runs that these samples belong below, append.c keeps them apart: it finds them logged, and
- * logs them again, which does no harm. */
-static enum err apply(struct column *c, bool durable, struct err_info *info)
+/* One sample that the log has; `apart` while a flush runs that it belongs below (append.c does the same). */
+static inline enum err apply_one(struct head *h, struct series *s, uint64_t bits, struct column_tick *tick,
+                                 bool apart)
+{
+    struct sample_value v = {.bits = bits};
+    s->flags &= (uint8_t)~SERIES_TAKEN;
+    return apart ? head_push_late(h, s, tick->ts, &v, true) : head_push_column(h, s, bits, tick);
+}
+
+static enum err apply_all(struct column *c, struct head *h)
 {
     const struct sink_column *in = c->in;
     enum err e = ERR_OK;
     struct column_tick tick = {
         .ts = in->ts, .batch_tick = in->count < CLOCK_SERIES_MIN ? INT64_MIN : in->ts, .clock = CLOCK_NONE};
+    bool apart = in->ts < atomic_load_explicit(&c->db->flushing_before, memory_order_relaxed);
+    for (size_t i = 0; e == ERR_OK && i < in->count; i++) {
+        e = apply_one(h, head_series(h, slot_of(c, i)), f64_bits(in->values[i]), &tick, apart);
+    }
+    h->min_ts = in->ts < h->min_ts ? in->ts : h->min_ts; /* without memory a part is there */
+    h->max_ts = in->ts > h->max_ts ? in->ts : h->max_ts;
+    /* Before the writer lets go: who trims the log takes it that nothing in its records is newer. */
+    tenant_max_ts_raise(c->tenant, in->ts);
+    return e;
+}
+
+static enum err apply(struct column *c, bool durable, struct err_info *info)
+{
+    enum err e = ERR_OK;
     mutex_lock(&c->p->lock);
     struct head *h = partition_head_find(c->p, c->tenant);
-    bool late = in->ts < atomic_load_explicit(&c->db->flushing_before, memory_order_relaxed);
-    for (size_t i = 0; e == ERR_OK && durable && !late && i < in->count; i++) {
-        struct series *s = head_series(h, slot_of(c, i));
-        s->flags &= (uint8_t)~SERIES_TAKEN;
-        e = head_push_column(h, s, f64_bits(in->values[i]), &tick);
+    if (durable) {
+        e = apply_all(c, h);
     }
-    if (e != ERR_OK || !durable || late) {
-        let_go(c, h, in->count);
-    } else {
-        h->min_ts = in->ts < h->min_ts ? in->ts : h->min_ts;
-        h->max_ts = in->ts > h->max_ts ? in->ts : h->max_ts;
+    if (e != ERR_OK || !durable) {
+        let_go(c, h, c->in->count);
     }
     mutex_unlock(&c->p->lock);
-    if (e != ERR_OK) {
-        return err_set(info, e, "no memory to store samples; send the batch again");
-    }
-    return late ? ERR_UNSUPPORTED : ERR_OK;
+    return e == ERR_OK ? e : err_set(info, e, "no memory to store samples; send the batch again");
 }
 
 static enum err append_locked(struct column *c, struct err_info *info)
@@ -176,7 +194,6 @@ enum err tsdb_append_column(struct metric_sink *s, const struct sink_column *in,
     e = append_locked(&c, reterr_info);
     mutex_unlock(&c.p->writer);
     if (e == ERR_OK) {
-        tenant_max_ts_raise(c.tenant, in->ts);
         atomic_fetch_add_explicit(&db->appended, in->count, memory_order_relaxed);
     }
     return e;

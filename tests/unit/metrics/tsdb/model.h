@@ -10,14 +10,23 @@ enum {
     MODEL_TARGETS = 5,
     MODEL_METRICS = 7,
     MODEL_SERIES = MODEL_TARGETS * MODEL_METRICS,
-    MODEL_SAMPLES_MAX = 6000
+    MODEL_SAMPLES_MAX = 6000,
+    MODEL_STONES_MAX = 64,
+    MODEL_LATE_MS = 3600 * 1000 /* the store's window for late samples */
 };
 
 #define MODEL_T0 INT64_C(1700000000000)
 
+enum model_state {
+    MODEL_THERE = 0,
+    MODEL_MAYBE, /* it came into a range that had been deleted: the deletion may cover it or be done with */
+    MODEL_GONE   /* deleted */
+};
+
 struct model_sample {
     ts_ms ts;
     uint64_t bits; /* of a float, or the seed of a histogram: see model_is_histogram */
+    enum model_state state;
 };
 
 /* Series 6 of each target has histograms, named by small seeds, among floats; series 5 has start timestamps.
@@ -49,12 +58,24 @@ struct model {
     series_ref refs[MODEL_SERIES];
     uint64_t epoch;
     bool flushed; /* what is in blocks is not compared with what comes */
+    struct model_stone {
+        size_t target;
+        ts_ms start, end;
+    } stones[MODEL_STONES_MAX];
+    size_t stone_count;
+    int64_t column_lag_ms;      /* columns are sent too, of samples that are no older than that; 0: none */
+    bool refs_good;             /* nothing was flushed since the references were given */
+    bool started[MODEL_SERIES]; /* has a sample that came since then */
+    size_t columns;             /* that were taken */
 };
 
 void model_init(struct model *m, uint64_t seed);
 void model_done(struct model *m);
-/* One random batch into both; false (and the test failed) when a sample was judged differently. */
+/* One random batch or column into both; false (and the test failed) when a sample was judged differently, or
+ * a plain column was not taken. */
 bool model_step(struct model *m, struct metric_sink *sink);
+/* Deletes a random range of a random target from both. */
+bool model_delete(struct model *m, struct tsdb *db);
 /* All samples of all series, at [from, to], by a cursor; false when they differ from the model's. */
 bool model_check(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to);
 

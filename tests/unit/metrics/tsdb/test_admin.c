@@ -88,6 +88,59 @@ TEST(a_delete_takes_what_is_there_and_nothing_that_comes)
     matcher_done(&m);
 }
 
+/* Late samples are in the head alone, below what is flushed and before any block. */
+TEST(deleted_samples_that_came_late_do_not_come_back)
+{
+    char dir[256], copy[300];
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    struct err_info info = {0};
+    struct matcher m;
+    (void)snprintf(dir, sizeof(dir), "%s/late", test_dir());
+    (void)snprintf(copy, sizeof(copy), "%s/late-copy", test_dir());
+    struct tsdb *db = open_db(dir);
+    CHECK(db);
+    CHECK_OK(fill(db, "kept", "a", T0));
+    CHECK_OK(tsdb_snapshot(db, copy, false, &info)); /* flushes */
+    CHECK_OK(fill(db, "gone", "a", T0 - 1800000));
+    CHECK_OK(matcher_init(&m, MATCH_EQ, STR("__name__"), STR("gone"), &info));
+    CHECK_OK(tsdb_delete(db, &q, &m, 1, INT64_MIN, T0 - 1, &info));
+    CHECK_OK(tsdb_maintain(db, &info)); /* looks at what deletions are done with */
+    CHECK_EQ(count(db, "gone"), 0);
+    CHECK_EQ(count(db, "kept"), SAMPLES);
+    tsdb_close(db);
+    db = open_db(dir);
+    CHECK(db);
+    CHECK_OK(tsdb_maintain(db, &info));
+    CHECK_EQ(count(db, "gone"), 0);
+    tsdb_close(db);
+    matcher_done(&m);
+}
+
+/* With late samples alone in the head a snapshot flushes below what was flushed: the log has nothing to give
+ * above that either. */
+TEST(a_snapshot_of_late_samples_does_not_bring_the_log_back)
+{
+    char dir[256], copy[2][300];
+    struct err_info info = {0};
+    struct tsdb_stats stats;
+    (void)snprintf(dir, sizeof(dir), "%s/bound", test_dir());
+    (void)snprintf(copy[0], sizeof(copy[0]), "%s/bound-copy", test_dir());
+    (void)snprintf(copy[1], sizeof(copy[1]), "%s/bound-copy-2", test_dir());
+    struct tsdb *db = open_db(dir);
+    CHECK(db);
+    CHECK_OK(fill(db, "m", "a", T0));
+    CHECK_OK(tsdb_snapshot(db, copy[0], false, &info));
+    CHECK_OK(fill(db, "m", "late", T0 - 1800000));
+    CHECK_OK(tsdb_snapshot(db, copy[1], false, &info));
+    tsdb_close(db);
+    db = open_db(dir);
+    CHECK(db);
+    tsdb_stats(db, &stats);
+    CHECK(stats.min_time > stats.max_time); /* all is in blocks */
+    CHECK_EQ(count(db, "m"), 2 * SAMPLES);
+    tsdb_close(db);
+}
+
 TEST(a_snapshot_opens_as_a_store_with_everything)
 {
     char dir[256], copy[300];

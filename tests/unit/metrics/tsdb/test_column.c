@@ -266,6 +266,40 @@ TEST(a_column_that_is_not_plain_leaves_nothing_behind)
     tsdb_close(w.without.db);
 }
 
+/* A flush has begun whose block they belong to, and has passed their partition. */
+TEST(columns_that_come_while_a_flush_runs_are_kept_apart_from_it)
+{
+    static struct world w;
+    struct sink_result r = {0};
+    struct err_info info = {0};
+    uint32_t all[SERIES];
+    double values[SERIES] = {0};
+    CHECK(world_init(&w));
+    for (uint32_t i = 0; i < SERIES; i++) {
+        all[i] = i;
+        values[i] = i;
+    }
+    CHECK_OK(batch(&w, &w.with, all, values, SERIES - 1, T0, &r));
+    CHECK_OK(batch(&w, &w.without, all, values, SERIES - 1, T0, &r));
+    atomic_store(&w.with.db->flushing_before, T0 + 2000);
+    CHECK_OK(column(&w.with, all, values, SERIES - 1, T0 + 1000));
+    CHECK_EQ(column(&w.with, all, values, SERIES - 1, T0 + 1000), ERR_UNSUPPORTED); /* they are there */
+    CHECK_OK(column(&w.with, all, values, SERIES - 1, T0 + 2000));
+    atomic_store(&w.with.db->flushing_before, INT64_MIN);
+    CHECK_OK(column(&w.with, all, values, SERIES - 1, T0 + 3000));
+    for (int tick = 1; tick <= 3; tick++) {
+        CHECK_OK(batch(&w, &w.without, all, values, SERIES - 1, T0 + tick * 1000, &r));
+    }
+    CHECK(same_text(&w));
+    tsdb_close(w.with.db);
+    CHECK_OK(side_open(&w, &w.with));
+    CHECK(same_text(&w));
+    CHECK_OK(tsdb_maintain(w.with.db, &info));
+    CHECK(same_text(&w));
+    tsdb_close(w.with.db);
+    tsdb_close(w.without.db);
+}
+
 /* Out of memory at any place: an error or a stored column, and after sending it again it is there once. */
 TEST(every_allocation_of_a_column_may_fail)
 {

@@ -1,341 +1,10 @@
-/* Random batches into the store and into a naive model: what the store says to each sample and what it hands
- * out later must be the model's, also after reopening and after a crash. */
+/* Random batches into the store and into the model, also after reopening, flushes and merges, and a crash. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
-#include "metrics/model/histogram_ops.h"
-#include "metrics/model/value.h"
-#include "model.h"
-
-enum {
-    BATCH_MAX = 64,
-    LATE_MS = 3600 * 1000
-};
-
-void model_init(struct model *m, uint64_t seed)
-{
-    *m = (struct model){.now = MODEL_T0};
-    rng_init(&m->rng, seed);
-    static const char *const names[4] = {"__name__", "instance", "job", "kind"};
-    for (size_t i = 0; i < MODEL_SERIES; i++) {
-        struct model_series *s = &m->series[i];
-        (void)snprintf(s->text[0], sizeof(s->text[0]), "metric_%zu", i % MODEL_METRICS);
-        (void)snprintf(s->text[1], sizeof(s->text[1]), "host%zu:9100", i / MODEL_METRICS);
-        (void)snprintf(s->text[2], sizeof(s->text[2]), "node");
-        (void)snprintf(s->text[3], sizeof(s->text[3]), "%s", i % 2 ? "odd" : "even");
-        for (size_t k = 0; k < 4; k++) {
-            s->labels[k] = (struct label){str_c(names[k]), str_c(s->text[k])};
-        }
-        s->samples = calloc(MODEL_SAMPLES_MAX, sizeof(*s->samples));
-    }
-}
-
-void model_done(struct model *m)
-{
-    for (size_t i = 0; i < MODEL_SERIES; i++) {
-        free(m->series[i].samples);
-    }
-}
-
-bool model_is_histogram(size_t series, uint64_t bits)
-{
-    return series % MODEL_METRICS == 6 && bits < 1 << 20;
-}
-
-ts_ms model_start(size_t series, uint64_t bits)
-{
-    return series % MODEL_METRICS == 5 && bits % 3 ? MODEL_T0 - (ts_ms)(bits % 5) * 1000 : 0;
-}
-
-const struct histogram *model_histogram(struct model_histogram *m, uint64_t seed)
-{
-    static const struct histogram_span spans[4] = {{-3, 2}, {1, 0}, {4, 1}, {1000, 3}};
-    *m = (struct model_histogram){.h = {.sum = seed ? (double)seed : stale_nan()}};
-    struct histogram *h = &m->h;
-    if (seed == 0) {
-        return h;
-    }
-    unsigned layout = (unsigned)(seed >> 6) % 4;
-    memcpy(m->spans, spans, sizeof(spans));
-    h->is_float = layout == 1;
-    h->reset_hint = (seed >> 8) % 8 == 1 ? HRESET_GAUGE : (seed >> 9) % 8 == 2 ? HRESET_YES : HRESET_UNKNOWN;
-    h->schema = layout == 2 ? HISTOGRAM_SCHEMA_CUSTOM : (int8_t)((seed >> 10) % 13 - 4);
-    h->positive_spans = m->spans;
-    h->positive_span_count = layout == 2 ? 1 : 4;
-    h->positive_count = layout == 2 ? 2 : 6;
-    h->positive = m->counts;
-    for (uint32_t i = 0; i < h->positive_count; i++) {
-        m->counts[i] = layout == 1 ? (double)seed / (i + 1) : (double)(seed * (i + 1) / 3);
-        h->count += m->counts[i];
-    }
-    if (layout == 2) {
-        m->spans[0].offset = 0;
-        m->bounds[1] = 0.5;
-        m->bounds[2] = (double)(seed >> 12);
-        h->custom_values = m->bounds + (seed >> 12 ? 0 : 1);
-        m->bounds[0] = -1;
-        h->custom_value_count = seed >> 12 ? 3 : 1;
-        return h;
-    }
-    h->zero_threshold = layout == 3 ? 1e-128 : 0;
-    h->zero_count = layout == 3 ? 7 : 0;
-    m->negative_spans[0] = (struct histogram_span){5, 2};
-    h->negative_spans = m->negative_spans;
-    h->negative_span_count = layout == 3;
-    h->negative = m->negative;
-    h->negative_count = layout == 3 ? 2 : 0;
-    m->negative[0] = (double)(seed / 5);
-    h->count += h->zero_count + (layout == 3 ? m->negative[0] : 0);
-    return h;
-}
-
-static ts_ms model_max(const struct model *m)
-{
-    ts_ms max = INT64_MIN;
-    for (size_t i = 0; i < MODEL_SERIES; i++) {
-        const struct model_series *s = &m->series[i];
-        max = s->n && s->samples[s->n - 1].ts > max ? s->samples[s->n - 1].ts : max;
-    }
-    return max;
-}
-
-static enum sample_status model_append(struct model_series *s, ts_ms max, ts_ms ts, uint64_t bits)
-{
-    size_t at = s->n;
-    while (at > 0 && s->samples[at - 1].ts >= ts) {
-        at--;
-    }
-    bool there = at < s->n && s->samples[at].ts == ts;
-    if (there && at + 1 == s->n) {
-        return s->samples[at].bits == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
-    }
-    if (max != INT64_MIN && ts < max - LATE_MS) {
-        return SAMPLE_TOO_OLD;
-    }
-    if (there) {
-        return s->samples[at].bits == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
-    }
-    if (s->n == MODEL_SAMPLES_MAX) {
-        abort();
-    }
-    memmove(s->samples + at + 1, s->samples + at, (s->n - at) * sizeof(*s->samples));
-    s->samples[at] = (struct model_sample){ts, bits};
-    s->n++;
-    return SAMPLE_STORED;
-}
-
-static uint64_t model_value(struct model *m, size_t series)
-{
-    static const uint64_t odd[] = {STALE_NAN_BITS,     NORMAL_NAN_BITS,
-                                   0x7ff800000000abcd, 0x8000000000000000,
-                                   0x7ff0000000000000, 1,
-                                   0xffffffffffffffff, 0};
-    if (series % MODEL_METRICS == 6) { /* counters that grow and start anew, among them a few floats */
-        uint64_t step = (uint64_t)(m->now - MODEL_T0) / 15000;
-        return rng_below(&m->rng, 20) ? (step * 2 + rng_below(&m->rng, 2)) % 5000 : f64_bits(0.5);
-    }
-    switch (series % 4) {
-    case 0:
-        return f64_bits(1);
-    case 1:
-        return f64_bits((double)(m->now - MODEL_T0) / 1000 + (double)rng_below(&m->rng, 3));
-    case 2:
-        return f64_bits((double)rng_below(&m->rng, 100000) / 100);
-    default:
-        return rng_below(&m->rng, 3) ? rng_u64(&m->rng) : odd[rng_below(&m->rng, 8)];
-    }
-}
-
-struct batch {
-    struct sink_series series[MODEL_SERIES];
-    struct sink_sample samples[BATCH_MAX];
-    size_t which[BATCH_MAX], n;
-    uint64_t bits[BATCH_MAX];
-    struct model_histogram histograms[BATCH_MAX];
-};
-
-static void batch_add(struct batch *b, size_t series, ts_ms ts, uint64_t bits)
-{
-    b->which[b->n] = series;
-    b->bits[b->n] = bits;
-    b->samples[b->n] = (struct sink_sample){.series_index = (uint32_t)series,
-                                            .ts = ts,
-                                            .start_ts = model_start(series, bits),
-                                            .value = f64_of_bits(bits)};
-    if (model_is_histogram(series, bits)) {
-        b->samples[b->n].histogram = model_histogram(&b->histograms[b->n], bits);
-    }
-    b->n++;
-}
-
-static void batch_fill(struct model *m, struct batch *b)
-{
-    size_t target = rng_below(&m->rng, MODEL_TARGETS);
-    unsigned kind = (unsigned)rng_below(&m->rng, 16);
-    if (kind < 12) { /* a scrape; now and then a series is missing or has a time of its own */
-        m->now += rng_below(&m->rng, 50) ? 15000 / MODEL_TARGETS : (int64_t)rng_below(&m->rng, 900000);
-        for (size_t i = 0; i < MODEL_METRICS; i++) {
-            size_t s = target * MODEL_METRICS + i;
-            if (rng_below(&m->rng, 40)) {
-                batch_add(b, s, i == 5 ? m->now - 7 : m->now, model_value(m, s));
-            }
-        }
-        return;
-    }
-    while (b->n < BATCH_MAX / 2) { /* a push: any series, any time, duplicates of what is there */
-        size_t s = rng_below(&m->rng, MODEL_SERIES);
-        const struct model_series *ms = &m->series[s];
-        if (ms->n && rng_below(&m->rng, 3) == 0) {
-            const struct model_sample *old =
-                &ms->samples[ms->n - 1 - rng_below(&m->rng, ms->n < 50 ? ms->n : 50)];
-            batch_add(b, s, old->ts, m->flushed || rng_below(&m->rng, 3) ? old->bits : model_value(m, s));
-        } else {
-            batch_add(b, s, m->now - (ts_ms)rng_below(&m->rng, LATE_MS * 5 / 4), model_value(m, s));
-        }
-    }
-}
-
-bool model_step(struct model *m, struct metric_sink *sink)
-{
-    struct batch b = {.n = 0};
-    batch_fill(m, &b);
-    for (size_t i = 0; i < MODEL_SERIES; i++) {
-        b.series[i] = (struct sink_series){.labels = {m->series[i].labels, 4}, .ref = m->refs[i]};
-    }
-    struct sink_batch batch = {.tenant = STR("anonymous"),
-                               .series = b.series,
-                               .series_count = MODEL_SERIES,
-                               .samples = b.samples,
-                               .sample_count = b.n,
-                               .epoch = m->epoch,
-                               .allow_late = true};
-    struct sink_result result = {0};
-    struct err_info info = {0};
-    ts_ms max = model_max(m);
-    if (sink->ops->append(sink, &batch, &result, &info) != ERR_OK) {
-        test_fail(__FILE__, __LINE__, info.message);
-        return false;
-    }
-    m->epoch = result.epoch;
-    for (size_t i = 0; i < MODEL_SERIES; i++) {
-        m->refs[i] = b.series[i].ref;
-    }
-    for (size_t i = 0; i < b.n; i++) {
-        enum sample_status want = model_append(&m->series[b.which[i]], max, b.samples[i].ts, b.bits[i]);
-        bool again = want == SAMPLE_DUPLICATE || want == SAMPLE_CONFLICT;
-        if (b.samples[i].status != want && !(m->flushed && again && b.samples[i].status <= SAMPLE_CONFLICT)) {
-            test_fail_i64(__FILE__, __LINE__, "status of a sample", b.samples[i].status, want);
-            return false;
-        }
-    }
-    return true;
-}
-
-static size_t model_find(const struct model *m, struct labels ls)
-{
-    for (size_t i = 0; i < MODEL_SERIES; i++) {
-        if (labels_eq(ls, (struct labels){m->series[i].labels, 4})) {
-            return i;
-        }
-    }
-    return MODEL_SERIES;
-}
-
-/* A gauge stays one, and nothing else becomes one; what is said of resets is checked by others. */
-static bool histogram_same(uint64_t seed, const struct histogram *got)
-{
-    struct model_histogram m;
-    const struct histogram *want = model_histogram(&m, seed);
-    return got && histogram_equal(want, got) && got->is_float == want->is_float &&
-           (got->reset_hint == HRESET_GAUGE) == (want->reset_hint == HRESET_GAUGE);
-}
-
-static bool sample_same(size_t series, uint64_t want, const struct metric_series *got, uint32_t k)
-{
-    const struct histogram *h = got->histograms ? got->histograms[k] : NULL;
-    if (model_start(series, want) != (got->start_ts ? got->start_ts[k] : 0)) {
-        return false;
-    }
-    return model_is_histogram(series, want) ? histogram_same(want, h)
-                                            : !h && want == f64_bits(got->values[k]);
-}
-
-static bool series_same(const struct model *m, size_t series, const struct metric_batch *b,
-                        const struct metric_series *got, ts_ms from, ts_ms to)
-{
-    const struct model_series *want = &m->series[series];
-    size_t i = 0;
-    while (i < want->n && want->samples[i].ts < from) {
-        i++;
-    }
-    for (uint32_t k = 0; k < got->count; k++) {
-        ts_ms ts = b->ts[got->clock_first + k];
-        if (k > 0 && ts <= b->ts[got->clock_first + k - 1]) {
-            return false;
-        }
-        if (ts < from || ts > to) {
-            continue;
-        }
-        if (i == want->n || want->samples[i].ts != ts ||
-            !sample_same(series, want->samples[i].bits, got, k)) {
-            return false;
-        }
-        i++;
-    }
-    return i == want->n || want->samples[i].ts > to;
-}
-
-static bool has_samples(const struct model_series *s, ts_ms from, ts_ms to)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->samples[i].ts >= from && s->samples[i].ts <= to) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* By a selector, which blocks remember, or without one. */
-static bool check_selected(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to,
-                           bool selected)
-{
-    struct matcher all = {.op = MATCH_EQ, .name = STR("job"), .value = STR("node")};
-    struct metric_select sel = {.matchers = &all, .matcher_count = selected, .start_ms = from, .end_ms = to};
-    struct query_ctx q = {.tenant = STR("anonymous")};
-    struct metric_cursor *c = NULL;
-    struct metric_batch b;
-    struct err_info info = {0};
-    bool seen[MODEL_SERIES] = {false}, same = true;
-    if (src->ops->select(src, &q, &sel, &c, &info) != ERR_OK) {
-        test_fail(__FILE__, __LINE__, info.message);
-        return false;
-    }
-    enum err e;
-    while ((e = src->ops->next(c, &b, &info)) == ERR_OK) {
-        for (uint32_t i = 0; i < b.series_count; i++) {
-            size_t s = model_find(m, b.series[i].labels);
-            same = same && s < MODEL_SERIES && !seen[s] && series_same(m, s, &b, &b.series[i], from, to);
-            seen[s % MODEL_SERIES] = true;
-        }
-    }
-    src->ops->close(c);
-    for (size_t i = 0; i < MODEL_SERIES; i++) {
-        same = same && (seen[i] || !has_samples(&m->series[i], from, to));
-    }
-    if (e != ERR_NOT_FOUND || !same) {
-        test_fail(__FILE__, __LINE__, "the store and the model differ");
-        return false;
-    }
-    return true;
-}
-
-bool model_check(const struct model *m, struct metric_source *src, ts_ms from, ts_ms to)
-{
-    return check_selected(m, src, from, to, true) && check_selected(m, src, from, to, false);
-}
+#include "life.h"
 
 static struct tsdb *open_at(const char *dir)
 {
@@ -362,8 +31,9 @@ TEST(random_batches_equal_the_model_also_after_reopening)
         for (int i = 0; i < 500 && ok; i++) {
             ok = model_step(&m, tsdb_sink(db));
             if (i % 100 == 99) {
-                ts_ms from = m.now - (ts_ms)rng_below(&m.rng, 3 * LATE_MS);
-                ok = ok && model_check(&m, tsdb_source(db), from, from + (ts_ms)rng_below(&m.rng, LATE_MS));
+                ts_ms from = m.now - (ts_ms)rng_below(&m.rng, 3 * MODEL_LATE_MS);
+                ok = ok &&
+                     model_check(&m, tsdb_source(db), from, from + (ts_ms)rng_below(&m.rng, MODEL_LATE_MS));
             }
         }
         ok = ok && model_check(&m, tsdb_source(db), INT64_MIN, INT64_MAX);
@@ -373,31 +43,18 @@ TEST(random_batches_equal_the_model_also_after_reopening)
     CHECK(ok);
 }
 
-static struct tsdb *open_small_blocks(const char *dir, struct clock *clock)
-{
-    struct tsdb_options o = {
-        .dir = dir, .clock = clock, .durability = DURABILITY_OS, .block_ms = (int64_t)10 * 60 * 1000};
-    struct err_info info = {0};
-    struct tsdb *db = NULL;
-    if (tsdb_open(&o, &db, &info) != ERR_OK) {
-        test_fail(__FILE__, __LINE__, info.message);
-        return NULL;
-    }
-    return db;
-}
-
 TEST(flushes_and_merges_change_nothing_a_reader_sees)
 {
     const char *dir = test_dir();
     struct model m;
     struct clock clock;
-    clock_fake_init(&clock, (MODEL_T0 + LATE_MS) * NS_PER_MS);
+    clock_fake_init(&clock, (MODEL_T0 + MODEL_LATE_MS) * NS_PER_MS);
     model_init(&m, test_seed() + 2);
     m.flushed = true;
     bool ok = true;
     struct tsdb_stats stats = {0};
     for (int life = 0; life < 4 && ok; life++) {
-        struct tsdb *db = open_small_blocks(dir, &clock);
+        struct tsdb *db = life_open(dir, &clock);
         ok = db && model_check(&m, tsdb_source(db), INT64_MIN, INT64_MAX);
         m.epoch = 0;
         for (int i = 0; i < 500 && ok; i++) {
@@ -408,8 +65,9 @@ TEST(flushes_and_merges_change_nothing_a_reader_sees)
                     test_fail(__FILE__, __LINE__, info.message);
                     ok = false;
                 }
-                ts_ms from = m.now - (ts_ms)rng_below(&m.rng, 3 * LATE_MS);
-                ok = ok && model_check(&m, tsdb_source(db), from, from + (ts_ms)rng_below(&m.rng, LATE_MS));
+                ts_ms from = m.now - (ts_ms)rng_below(&m.rng, 3 * MODEL_LATE_MS);
+                ok = ok &&
+                     model_check(&m, tsdb_source(db), from, from + (ts_ms)rng_below(&m.rng, MODEL_LATE_MS));
                 ok = ok && model_check(&m, tsdb_source(db), INT64_MIN, INT64_MAX);
             }
         }
@@ -462,4 +120,22 @@ TEST(what_was_acknowledged_survives_a_crash)
     model_done(&m);
     CHECK(ok);
     CHECK_EQ(acknowledged, 200);
+}
+
+/* Columns among batches of all kinds; deletions, flushes, merges, snapshots and restarts in between. */
+TEST(columns_and_all_else_equal_the_model)
+{
+    static struct life l;
+    char dir[300];
+    (void)snprintf(dir, sizeof(dir), "%s/life", test_dir());
+    bool ok = life_begin(&l, dir, test_seed() + 3);
+    for (int i = 0; i < 3000 && ok; i++) {
+        uint64_t dice = rng_below(&l.m.rng, 100);
+        ok = life_go_on(&l, dice < LIFE_COUNT && rng_below(&l.m.rng, 2) ? (enum life_event)dice : LIFE_STEP);
+    }
+    ok = ok && life_go_on(&l, LIFE_RESTART);
+    size_t columns = l.m.columns;
+    life_end(&l);
+    CHECK(ok);
+    CHECK(columns > 700);
 }

@@ -1,7 +1,6 @@
-/* Appends, flushes, merges, retention, deletions, queries and snapshots all at once: every answer is what a
- * model allows at that moment. Two seconds; CAIRN_STORM_SECONDS makes it longer (tests/faults/run.sh long
- * runs it under ThreadSanitizer). */
-#include <stdatomic.h>
+/* Columns, remote writes, late and repeated samples, new series, flushes, merges, retention, deletions,
+ * queries and snapshots all at once: every answer is what a model allows at that moment. Two seconds;
+ * CAIRN_STORM_SECONDS makes it longer (tests/faults/run.sh long runs it under ThreadSanitizer). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,21 +8,22 @@
 #include "base/thread.h"
 #include "disk/file.h"
 #include "harness.h"
-#include "metrics/tsdb/tsdb.h"
+#include "storm.h"
 
 enum {
-    TARGETS = 4,
-    SERIES = 3,
-    STEP_MS = 1000,
-    BLOCK_MS = 20000,
-    RETENTION_MS = 1200000,
-    TICKS_MAX = 1 << 17,
-    APART_MAX = 6, /* ticks between appenders: what is older than half a block is refused */
+    TARGETS = STORM_TARGETS, /* even ones are scraped (columns), the others come by remote write */
+    SERIES = 6,              /* enough for a clock of their own */
+    STEP_MS = STORM_STEP_MS,
+    TICKS_MAX = 1 << 22, /* more than an hour makes; pages nobody touches cost nothing */
+    APART_MAX = 6,       /* ticks between appenders: what is older than half a block is refused */
+    LATE_EVERY = 7,      /* ticks of which one series comes behind the next tick */
+    AGAIN_EVERY = 11,    /* ticks that are sent twice */
+    LOOK_TICKS = 2000,   /* the newest, that are asked for; the oldest of them have expired */
     DELETE_TICKS = 25,
     SNAPSHOT_TICKS = 300 /* the newest, that are compared */
 };
 
-#define T0 INT64_C(1700000000000)
+#define T0 STORM_T0
 
 enum deletion {
     THERE = 0,
@@ -31,31 +31,12 @@ enum deletion {
     GONE   /* and is done */
 };
 
-enum wrong {
-    WRONG_WRITE,
-    WRONG_MAINTAIN,
-    WRONG_DELETE,
-    WRONG_QUERY,
-    WRONG_SNAPSHOT,
-    WRONG_COUNT
-};
-
-struct storm {
-    struct tsdb *db;
-    atomic_bool stop;
-    atomic_uint wrong[WRONG_COUNT]; /* what failed, or the model does not allow */
-    atomic_int acked[TARGETS];      /* ticks below it are there, unless they were deleted or are too old */
-    atomic_uchar *gone[TARGETS];    /* enum deletion, by tick */
-    atomic_uint queries, deletions, snapshots;
-    char dir[400];
-};
-
 static double value_of(unsigned target, unsigned series, int tick)
 {
     return series == 0 ? (double)tick : (double)((tick * 37 + (int)(target * 11 + series)) % 1009) / 8;
 }
 
-static int acked_max(struct storm *s)
+int storm_acked_max(struct storm *s)
 {
     int max = 0;
     for (unsigned t = 0; t < TARGETS; t++) {
@@ -77,30 +58,80 @@ static int acked_min(struct storm *s)
 
 /* -- writers --------------------------------------------------------------------------------------------- */
 
-static enum err tick_append(struct storm *s, unsigned target, int tick)
-{
-    struct label labels[SERIES][3];
+struct target {
     char instance[16], names[SERIES][16];
-    struct sink_series series[SERIES] = {0};
-    struct sink_sample samples[SERIES];
-    (void)snprintf(instance, sizeof(instance), "t%u", target);
+    struct label labels[SERIES][3];
+    struct sink_series series[SERIES];
+    uint64_t epoch;
+};
+
+static void target_init(struct target *t, unsigned number)
+{
+    *t = (struct target){0};
+    (void)snprintf(t->instance, sizeof(t->instance), "t%u", number);
     for (unsigned i = 0; i < SERIES; i++) {
-        (void)snprintf(names[i], sizeof(names[i]), "storm_%u", i);
-        labels[i][0] = (struct label){STR("__name__"), str_c(names[i])};
-        labels[i][1] = (struct label){STR("instance"), str_c(instance)};
-        labels[i][2] = (struct label){STR("job"), STR("storm")};
-        series[i].labels = (struct labels){labels[i], 3};
-        samples[i] = (struct sink_sample){
-            .series_index = i, .ts = T0 + (ts_ms)tick * STEP_MS, .value = value_of(target, i, tick)};
+        (void)snprintf(t->names[i], sizeof(t->names[i]), "storm_%u", i);
+        t->labels[i][0] = (struct label){STR("__name__"), str_c(t->names[i])};
+        t->labels[i][1] = (struct label){STR("instance"), str_c(t->instance)};
+        t->labels[i][2] = (struct label){STR("job"), STR("storm")};
+        t->series[i].labels = (struct labels){t->labels[i], 3};
+    }
+}
+
+/* The tick's samples of the series [from, to) as rows. */
+static enum err rows_append(struct storm *s, struct target *t, unsigned number, int tick, unsigned from,
+                            unsigned to)
+{
+    struct sink_sample samples[SERIES];
+    for (unsigned i = from; i < to; i++) {
+        samples[i - from] = (struct sink_sample){
+            .series_index = i, .ts = T0 + (ts_ms)tick * STEP_MS, .value = value_of(number, i, tick)};
+        t->series[i].ref = number % 2 ? 0 : t->series[i].ref;
     }
     struct sink_batch b = {.tenant = QUERY_TENANT_DEFAULT,
-                           .series = series,
+                           .series = t->series,
                            .series_count = SERIES,
                            .samples = samples,
-                           .sample_count = SERIES};
+                           .sample_count = to - from,
+                           .epoch = t->epoch,
+                           .allow_late = true};
     struct sink_result r;
     enum err e = tsdb_sink(s->db)->ops->append(tsdb_sink(s->db), &b, &r, NULL);
-    return e ? e : r.stored == SERIES ? ERR_OK : ERR_INVALID;
+    t->epoch = e == ERR_OK ? r.epoch : t->epoch;
+    return e ? e : r.stored == to - from ? ERR_OK : ERR_INVALID;
+}
+
+/* The tick of the first n series: a column when the target is scraped and its series are known. */
+static enum err tick_append(struct storm *s, struct target *t, unsigned number, int tick, unsigned n)
+{
+    series_ref refs[SERIES];
+    double values[SERIES];
+    bool known = number % 2 == 0;
+    for (unsigned i = 0; i < n; i++) {
+        refs[i] = t->series[i].ref;
+        values[i] = value_of(number, i, tick);
+        known = known && refs[i];
+    }
+    struct sink_column c = {QUERY_TENANT_DEFAULT, refs, values, n, T0 + (ts_ms)tick * STEP_MS, t->epoch};
+    enum err e = known ? tsdb_sink(s->db)->ops->append_column(tsdb_sink(s->db), &c, NULL) : ERR_UNSUPPORTED;
+    atomic_fetch_add(&s->columns, e == ERR_OK);
+    return e == ERR_UNSUPPORTED ? rows_append(s, t, number, tick, 0, n) : e;
+}
+
+/* One tick of a target. True when everything up to it is there: not when a sample is still to come. */
+static bool tick_write(struct storm *s, struct target *t, unsigned number, int tick)
+{
+    bool lacks = tick % LATE_EVERY == 3, late = tick % LATE_EVERY == 4;
+    enum err e = tick_append(s, t, number, tick, lacks ? SERIES - 1 : SERIES);
+    if (e == ERR_OK && late) {
+        e = rows_append(s, t, number, tick - 1, SERIES - 1, SERIES);
+        atomic_fetch_add(&s->late, 1);
+    }
+    if (e == ERR_OK && !lacks && tick % AGAIN_EVERY == 0) {
+        e = rows_append(s, t, number, tick, 0, SERIES);
+    }
+    atomic_fetch_add(&s->wrong[WRONG_WRITE], e != ERR_OK);
+    return !lacks;
 }
 
 struct writer {
@@ -112,10 +143,14 @@ static void write_ticks(void *ctx)
 {
     const struct writer *w = ctx;
     struct storm *s = w->s;
+    struct target targets[2];
+    target_init(&targets[0], w->first);
+    target_init(&targets[1], w->first + 1);
     for (int tick = 0; tick < TICKS_MAX && !atomic_load(&s->stop); tick++) {
         for (unsigned t = w->first; t < w->first + 2; t++) {
-            atomic_fetch_add(&s->wrong[WRONG_WRITE], tick_append(s, t, tick) != ERR_OK);
-            atomic_store(&s->acked[t], tick + 1);
+            if (tick_write(s, &targets[t - w->first], t, tick)) {
+                atomic_store(&s->acked[t], tick + 1);
+            }
         }
         while (!atomic_load(&s->stop) && tick > acked_min(s) + APART_MAX) {
             clock_sleep_ms(1);
@@ -230,7 +265,7 @@ static bool look_at(struct storm *s, struct tsdb *db, unsigned target, int from,
     l.ok = l.ok && e == ERR_NOT_FOUND;
     src->ops->close(c);
     matcher_done(&m);
-    int kept_from = acked_max(s) - RETENTION_MS / STEP_MS + 2;
+    int kept_from = storm_acked_max(s) - STORM_RETENTION_MS / STEP_MS + 2;
     for (int i = from; l.ok && i < to; i++) {
         bool must = atomic_load(&s->gone[target][i]) == THERE && i >= kept_from;
         l.ok = !must || l.seen[i - from] == (1 << SERIES) - 1;
@@ -249,7 +284,8 @@ static void query(void *ctx)
         unsigned target = (unsigned)rng_below(&rng, TARGETS);
         int n = atomic_load(&s->acked[target]);
         if (n > 0) {
-            int from = (int)rng_below(&rng, (uint64_t)n);
+            int first = n > LOOK_TICKS ? n - LOOK_TICKS : 0;
+            int from = first + (int)rng_below(&rng, (uint64_t)(n - first));
             int to = from + 1 + (int)rng_below(&rng, (uint64_t)(n - from));
             atomic_fetch_add(&s->wrong[WRONG_QUERY], !look_at(s, s->db, target, from, to, NULL));
             atomic_fetch_add(&s->queries, 1);
@@ -273,7 +309,7 @@ static bool snapshot_good(struct storm *s, unsigned number)
     }
     struct tsdb *copy = NULL;
     struct tsdb_options o = {
-        .dir = to, .no_housekeeping = true, .block_ms = BLOCK_MS, .retention_ms = RETENTION_MS};
+        .dir = to, .no_housekeeping = true, .block_ms = STORM_BLOCK_MS, .retention_ms = STORM_RETENTION_MS};
     bool ok = tsdb_snapshot(s->db, to, false, NULL) == ERR_OK && tsdb_open(&o, &copy, NULL) == ERR_OK;
     for (unsigned t = 0; ok && t < TARGETS; t++) {
         ok = from[t] == end[t] || look_at(s, copy, t, from[t], end[t], before[t]);
@@ -300,8 +336,8 @@ static struct tsdb *storm_open(const struct storm *s)
     struct tsdb_options o = {.dir = s->dir,
                              .durability = DURABILITY_OS,
                              .no_housekeeping = true,
-                             .block_ms = BLOCK_MS,
-                             .retention_ms = RETENTION_MS};
+                             .block_ms = STORM_BLOCK_MS,
+                             .retention_ms = STORM_RETENTION_MS};
     return tsdb_open(&o, &db, NULL) == ERR_OK ? db : NULL;
 }
 
@@ -337,13 +373,9 @@ static void storm_run(struct storm *s)
     struct {
         void (*run)(void *ctx);
         void *ctx;
-    } parts[] = {{write_ticks, &writers[0]},
-                 {write_ticks, &writers[1]},
-                 {maintain, s},
-                 {delete_some, s},
-                 {query, s},
-                 {query, s},
-                 {snapshot, s}};
+    } parts[] = {
+        {write_ticks, &writers[0]}, {write_ticks, &writers[1]}, {maintain, s}, {delete_some, s}, {query, s},
+        {storm_churn, s},           {storm_look_around, s},     {snapshot, s}};
     struct thread threads[ARRAY_LEN(parts)] = {0};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         CHECK_OK(thread_start(&threads[i], "storm", parts[i].run, parts[i].ctx));
@@ -370,6 +402,9 @@ TEST(everything_at_once_answers_as_the_model)
     CHECK(s->db != NULL);
     storm_run(s);
     for (int i = 0; i < WRONG_COUNT; i++) {
+        if (atomic_load(&s->wrong[i])) {
+            printf("storm: wrong of kind %d\n", i);
+        }
         CHECK_EQ(atomic_load(&s->wrong[i]), 0);
     }
     CHECK(all_there(s));
@@ -377,8 +412,13 @@ TEST(everything_at_once_answers_as_the_model)
     s->db = storm_open(s);
     CHECK(s->db != NULL);
     CHECK(all_there(s));
-    printf("storm: %d ticks, %u queries, %u deletions, %u snapshots\n", acked_max(s),
-           atomic_load(&s->queries), atomic_load(&s->deletions), atomic_load(&s->snapshots));
+    CHECK(atomic_load(&s->columns) > 0);
+    printf(
+        "storm: %d ticks, %u columns, %u late samples, %u series that came and went, %u queries, %u looks, "
+        "%u deletions, %u snapshots\n",
+        storm_acked_max(s), atomic_load(&s->columns), atomic_load(&s->late), atomic_load(&s->churned),
+        atomic_load(&s->queries), atomic_load(&s->looks), atomic_load(&s->deletions),
+        atomic_load(&s->snapshots));
     tsdb_close(s->db);
     for (unsigned t = 0; t < TARGETS; t++) {
         free(s->gone[t]);
