@@ -19,7 +19,7 @@
 enum {
     EVENT_BYTES = 3,
     EVENTS_MAX = 400,
-    STEPS_IN_A_ROW = 16 /* kinds of event that are steps, for each of another kind */
+    STEPS_IN_A_ROW = 16
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,16 +47,27 @@ static void event(struct life *l, const uint8_t *in)
     }
 }
 
+static char root[] = "/dev/shm/cairn-fuzz-XXXXXX"; /* nothing here is about disks, and they are slow */
+
+static void root_remove(void)
+{
+    (void)(dir_remove(root, NULL) == ERR_OK);
+}
+
+static void root_make(void)
+{
+    static bool made;
+    if (!made) {
+        made = mkdtemp(root) != NULL && atexit(root_remove) == 0;
+        ASSERT(made);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct life l;
-    static char root[] = "/tmp/cairn-fuzz-XXXXXX";
-    static bool made;
     char dir[64];
-    if (!made) {
-        made = mkdtemp(root) != NULL;
-        ASSERT(made);
-    }
+    root_make();
     (void)snprintf(dir, sizeof(dir), "%s/life", root);
     ASSERT(life_begin(&l, dir, 0));
     for (size_t i = 0; i + EVENT_BYTES <= size && i < (size_t)EVENTS_MAX * EVENT_BYTES; i += EVENT_BYTES) {
