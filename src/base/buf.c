@@ -66,7 +66,8 @@ bool buf_reserve(struct buf *b, size_t more)
 
 char *buf_tail(struct buf *b, size_t more)
 {
-    return buf_reserve(b, more) && b->p ? b->p + b->n : NULL; /* nothing was asked of an empty one: no place */
+    return buf_reserve(b, more) && b->p ? b->p + b->n
+                                        : NULL; /* nothing was asked of an empty one: no place */
 }
 
 void buf_append(struct buf *b, const void *p, size_t n)
