@@ -119,13 +119,27 @@ static int64_t *wire_deltas(struct arena *a, const double *counts, size_t n)
     return out;
 }
 
+static const double *copy_doubles(struct arena *a, const double *v, size_t n)
+{
+    double *out = arena_array(a, n + 1, sizeof(*out));
+    if (out && n) {
+        memcpy(out, v, n * sizeof(*out));
+    }
+    return out;
+}
+
+/* Nothing is borrowed: the value is often a cursor's, and the message outlives it. */
 enum err histogram_to_wire(struct arena *a, const struct histogram *h, ts_ms ts, struct wire_histogram *ret_w)
 {
     struct wire_span *positive = wire_spans(a, h->positive_spans, h->positive_span_count),
                      *negative = wire_spans(a, h->negative_spans, h->negative_span_count);
     int64_t *positive_deltas = h->is_float ? NULL : wire_deltas(a, h->positive, h->positive_count),
             *negative_deltas = h->is_float ? NULL : wire_deltas(a, h->negative, h->negative_count);
-    if (!positive || !negative || (!h->is_float && (!positive_deltas || !negative_deltas))) {
+    const double *positive_counts = h->is_float ? copy_doubles(a, h->positive, h->positive_count) : NULL,
+                 *negative_counts = h->is_float ? copy_doubles(a, h->negative, h->negative_count) : NULL,
+                 *custom = copy_doubles(a, h->custom_values, h->custom_value_count);
+    if (!positive || !negative || !custom || (!h->is_float && (!positive_deltas || !negative_deltas)) ||
+        (h->is_float && (!positive_counts || !negative_counts))) {
         return arena_err(a);
     }
     *ret_w = (struct wire_histogram){.is_float = h->is_float,
@@ -143,11 +157,11 @@ enum err histogram_to_wire(struct arena *a, const struct histogram *h, ts_ms ts,
                                      .negative_span_count = h->negative_span_count,
                                      .positive_deltas = positive_deltas,
                                      .negative_deltas = negative_deltas,
-                                     .positive_counts = h->positive,
-                                     .negative_counts = h->negative,
+                                     .positive_counts = positive_counts,
+                                     .negative_counts = negative_counts,
                                      .positive_count = h->positive_count,
                                      .negative_count = h->negative_count,
-                                     .custom_values = h->custom_values,
+                                     .custom_values = custom,
                                      .custom_value_count = h->custom_value_count,
                                      .ts = ts};
     return ERR_OK;

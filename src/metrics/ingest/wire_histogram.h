@@ -11,7 +11,7 @@
  * Errors: INVALID with Prometheus' reason; those of the arena. */
 MUST_USE enum err histogram_from_wire(struct arena *a, const struct wire_histogram *w,
                                       const struct histogram **ret_h, struct err_info *info);
-/* The other way, with a timestamp. Counts are shared with h, the rest is in the arena. Errors: those of the
+/* The other way, with a timestamp; nothing of h is borrowed. Errors: those of the
  * arena. */
 MUST_USE enum err histogram_to_wire(struct arena *a, const struct histogram *h, ts_ms ts,
                                     struct wire_histogram *ret_w);

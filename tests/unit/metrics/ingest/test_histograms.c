@@ -5,6 +5,7 @@
 #include "codec/remote_write.h"
 #include "harness.h"
 #include "metrics/ingest/remote_ingest.h"
+#include "metrics/ingest/wire_histogram.h"
 #include "metrics/model/histogram_ops.h"
 #include "metrics/tsdb/tsdb.h"
 
@@ -230,4 +231,32 @@ TEST(a_2_0_request_with_a_symbol_that_is_not_there)
         enum err e = remote_write_decode_v2(&a, str_of(b.p, cut), &w, &info);
         CHECK(e == ERR_OK || e == ERR_INVALID);
     }
+}
+
+TEST(a_histogram_for_the_wire_outlives_its_value)
+{
+    struct arena a AUTO_ARENA = {0}, cursor = {0};
+    struct histogram_span span = {0, 2};
+    double counts[] = {1, 2}, bounds[] = {0.5, 1};
+    struct wire_histogram w;
+    arena_init(&cursor, 0, NULL);
+    struct histogram *h = arena_zalloc(&cursor, sizeof(*h));
+    double *own_counts = arena_array(&cursor, 2, sizeof(*own_counts)),
+           *own_bounds = arena_array(&cursor, 2, sizeof(*own_bounds));
+    CHECK(h && own_counts && own_bounds);
+    memcpy(own_counts, counts, sizeof(counts));
+    memcpy(own_bounds, bounds, sizeof(bounds));
+    *h = (struct histogram){.schema = HISTOGRAM_SCHEMA_CUSTOM,
+                            .is_float = true,
+                            .count = 3,
+                            .positive_spans = &span,
+                            .positive_span_count = 1,
+                            .positive = own_counts,
+                            .positive_count = 2,
+                            .custom_values = own_bounds,
+                            .custom_value_count = 2};
+    CHECK_OK(histogram_to_wire(&a, h, T0, &w));
+    arena_done(&cursor); /* as when a remote read closes its cursor before it answers */
+    CHECK(w.positive_counts[0] == 1 && w.positive_counts[1] == 2);
+    CHECK(w.custom_values[0] == 0.5 && w.custom_values[1] == 1);
 }
