@@ -139,8 +139,12 @@ static void heads_trim(struct tsdb *db, ts_ms before)
             if (!h) {
                 continue;
             }
+            ts_ms newest_ts = atomic_load_explicit(&h->tenant->max_ts, memory_order_relaxed), alive_from;
+            if (__builtin_sub_overflow(newest_ts, db->o.block_ms / 2, &alive_from)) {
+                alive_from = INT64_MIN;
+            }
             atomic_fetch_add(&db->epoch, 1); /* before slots are freed: references must not find others */
-            if (head_trim(h, before, &removed) == ERR_OK) {
+            if (head_trim(h, before, alive_from, &removed) == ERR_OK) {
                 atomic_fetch_sub_explicit(&h->tenant->series, removed, memory_order_relaxed);
             }
             (void)(head_compact(h) == ERR_OK); /* tried again after the next flush */

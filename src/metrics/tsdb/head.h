@@ -186,9 +186,10 @@ struct chunk *head_tail_copy(const struct head *h, const struct series *s, struc
 
 /* All late samples there are belong to the flush that begins. */
 void head_keep_fresh(struct head *h);
-/* Takes out what is older than `before` but late samples that are fresh, and series that have nothing left.
- * Errors: OOM, with nothing done. */
-MUST_USE enum err head_trim(struct head *h, ts_ms before, size_t *ret_removed);
+/* Takes out what is older than `before` but late samples that are fresh, and series that have nothing left,
+ * but those whose newest sample was at alive_from or later: what follows is still judged beside it. Errors:
+ * OOM, with nothing done. */
+MUST_USE enum err head_trim(struct head *h, ts_ms before, ts_ms alive_from, size_t *ret_removed);
 /* Builds the index anew when many series are gone. Errors: OOM, harmless. */
 MUST_USE enum err head_compact(struct head *h);
 /* Frees the clocks that no series uses. */

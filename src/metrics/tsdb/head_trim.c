@@ -202,7 +202,13 @@ void head_keep_fresh(struct head *h)
     }
 }
 
-enum err head_trim(struct head *h, ts_ms before, size_t *ret_removed)
+/* Nothing is left of it, and no sample that may still come would not fit what it had. */
+static bool series_over(const struct series *s, ts_ms alive_from)
+{
+    return series_empty(s) && !((s->flags & SERIES_STARTED) && s->last_ts >= alive_from);
+}
+
+enum err head_trim(struct head *h, ts_ms before, ts_ms alive_from, size_t *ret_removed)
 {
     uint32_t *needed = mem_array(h->clock_count + 1, sizeof(*needed));
     if (!needed) {
@@ -219,7 +225,7 @@ enum err head_trim(struct head *h, ts_ms before, size_t *ret_removed)
         trim_tail(h, s, before);
         trim_sealed(h, s, before);
         trim_late(h, s, before);
-        if (series_empty(s)) {
+        if (series_over(s, alive_from)) {
             head_remove(h, i);
             removed++;
         } else {

@@ -195,6 +195,55 @@ TEST(a_restored_snapshot_keeps_what_is_written_after_it)
     tsdb_close(db);
 }
 
+/* One sample of m{host="a"}; its status. */
+static uint8_t one(struct tsdb *db, ts_ms ts, double value)
+{
+    struct label l[] = {{STR("__name__"), STR("m")}, {STR("host"), STR("a")}};
+    struct sink_series s = {.labels = {l, 2}};
+    struct sink_sample m = {.ts = ts, .value = value};
+    struct sink_batch b = {.tenant = QUERY_TENANT_DEFAULT,
+                           .series = &s,
+                           .series_count = 1,
+                           .samples = &m,
+                           .sample_count = 1,
+                           .allow_late = true};
+    struct sink_result r;
+    return tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, NULL) == ERR_OK ? m.status : SAMPLE_STATUS_COUNT;
+}
+
+TEST(a_snapshot_leaves_samples_judged_as_before)
+{
+    char dir[256], copy[300];
+    struct err_info info = {0};
+    struct tsdb *db = NULL;
+    (void)snprintf(dir, sizeof(dir), "%s/judged", test_dir());
+    (void)snprintf(copy, sizeof(copy), "%s/judged-copy", test_dir());
+    struct tsdb_options o = {.dir = dir, .durability = DURABILITY_OS, .late_window_ms = -1};
+    CHECK_OK(tsdb_open(&o, &db, &info));
+    CHECK_EQ(one(db, T0, 1), SAMPLE_STORED);
+    CHECK_OK(tsdb_snapshot(db, copy, false, &info)); /* all of it is in a block now */
+    CHECK_EQ(one(db, T0 - 1000, 1), SAMPLE_OUT_OF_ORDER);
+    CHECK_EQ(one(db, T0, 2), SAMPLE_CONFLICT);
+    CHECK_EQ(one(db, T0, 1), SAMPLE_DUPLICATE);
+    CHECK_EQ(one(db, T0 + 1000, 1), SAMPLE_STORED);
+    CHECK_EQ(count(db, "m"), 2);
+    tsdb_close(db);
+}
+
+TEST(without_a_window_what_is_too_old_is_out_of_bounds_also_when_it_is_repeated)
+{
+    char dir[256];
+    struct tsdb *db = NULL;
+    (void)snprintf(dir, sizeof(dir), "%s/bounds", test_dir());
+    struct tsdb_options o = {.dir = dir, .durability = DURABILITY_OS, .late_window_ms = -1};
+    CHECK_OK(tsdb_open(&o, &db, NULL));
+    CHECK_EQ(one(db, T0, 1), SAMPLE_STORED);
+    CHECK_OK(fill(db, "newer", "a", T0 + 3600001));
+    CHECK_EQ(one(db, T0, 1), SAMPLE_OUT_OF_BOUNDS);
+    CHECK_EQ(one(db, T0 - 1, 1), SAMPLE_OUT_OF_BOUNDS);
+    tsdb_close(db);
+}
+
 TEST(cardinality_counts_series_by_metric_label_and_pair)
 {
     char dir[256];
