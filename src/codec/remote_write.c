@@ -28,17 +28,24 @@ static void count_fields(struct str message, size_t counts[16])
     }
 }
 
+bool wire_field_fits(const struct proto_field *f, const uint8_t *wires, size_t n)
+{
+    return f->number >= n || !wires[f->number] || (wires[f->number] >> f->wire & 1);
+}
+
 bool wire_decode_label(struct str m, struct wire_label *l)
 {
     struct reader r = reader_of(m);
     struct proto_field f;
     *l = (struct wire_label){STR(""), STR("")};
     while (proto_next(&r, &f)) {
-        if (f.wire == PROTO_BYTES && f.number == 1) {
-            l->name = f.bytes;
-        } else if (f.wire == PROTO_BYTES && f.number == 2) {
-            l->value = f.bytes;
+        if (f.number > 2) {
+            continue;
         }
+        if (f.wire != PROTO_BYTES) {
+            return false;
+        }
+        *(f.number == 1 ? &l->name : &l->value) = f.bytes;
     }
     return !r.bad;
 }
@@ -55,6 +62,8 @@ bool wire_decode_sample(struct str m, struct wire_sample *s)
             s->ts = (ts_ms)f.num;
         } else if (f.number == 3 && f.wire == PROTO_VARINT) {
             s->start_ts = (ts_ms)f.num;
+        } else if (f.number <= 2) {
+            return false;
         }
     }
     return !r.bad;
@@ -68,9 +77,12 @@ static bool decode_span(struct str m, struct wire_span *s)
     struct proto_field f;
     *s = (struct wire_span){0};
     while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_VARINT) {
+        if (f.number <= 2 && f.wire != PROTO_VARINT) {
+            return false;
+        }
+        if (f.number == 1) {
             s->offset = (int32_t)zigzag_decode(f.num);
-        } else if (f.number == 2 && f.wire == PROTO_VARINT) {
+        } else if (f.number == 2) {
             s->length = (uint32_t)f.num;
         }
     }
@@ -79,6 +91,13 @@ static bool decode_span(struct str m, struct wire_span *s)
 
 struct grow {
     size_t n, cap;
+};
+
+static const uint8_t histogram_wires[] = {
+    [1] = WIRE_VARINT,   [2] = WIRE_I64,      [3] = WIRE_I64,     [4] = WIRE_VARINT,
+    [5] = WIRE_I64,      [6] = WIRE_VARINT,   [7] = WIRE_I64,     [8] = WIRE_BYTES,
+    [9] = WIRE_VARINTS,  [10] = WIRE_DOUBLES, [11] = WIRE_BYTES,  [12] = WIRE_VARINTS,
+    [13] = WIRE_DOUBLES, [14] = WIRE_VARINT,  [15] = WIRE_VARINT, [16] = WIRE_DOUBLES,
 };
 
 static bool push_span(struct wire_decode *d, struct wire_span **items, struct grow *g, size_t *n,
@@ -140,9 +159,13 @@ bool wire_decode_histogram(struct wire_decode *d, struct str m, struct wire_hist
     bool ok = true;
     *h = (struct wire_histogram){0};
     while (ok && proto_next(&r, &f)) {
+        if (!wire_field_fits(&f, histogram_wires, ARRAY_LEN(histogram_wires))) {
+            return false;
+        }
         switch (f.number) {
-        case 1:
+        case 1: /* of two counts the last one says what kind it is */
             h->count_int = f.num;
+            h->is_float = false;
             break;
         case 2:
             h->count_float = proto_f64(&f);
@@ -157,12 +180,13 @@ bool wire_decode_histogram(struct wire_decode *d, struct str m, struct wire_hist
         case 5:
             h->zero_threshold = proto_f64(&f);
             break;
-        case 6:
+        case 6: /* one of the two; that of the other kind is none */
             h->zero_count_int = f.num;
+            h->zero_count_float = 0;
             break;
         case 7:
             h->zero_count_float = proto_f64(&f);
-            h->is_float = true;
+            h->zero_count_int = 0;
             break;
         case 8:
             ok = push_span(d, &neg, &gn, &h->negative_span_count, &f);
@@ -215,6 +239,7 @@ bool wire_decode_histogram(struct wire_decode *d, struct str m, struct wire_hist
 
 static bool decode_exemplar(struct wire_decode *d, struct str m, struct wire_exemplar *x)
 {
+    static const uint8_t wires[] = {[1] = WIRE_BYTES, [2] = WIRE_I64, [3] = WIRE_VARINT};
     size_t counts[16];
     struct reader r = reader_of(m);
     struct proto_field f;
@@ -223,7 +248,10 @@ static bool decode_exemplar(struct wire_decode *d, struct str m, struct wire_exe
     bool ok = labels != NULL;
     *x = (struct wire_exemplar){.labels = labels};
     while (ok && proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_BYTES) {
+        if (!wire_field_fits(&f, wires, ARRAY_LEN(wires))) {
+            return false;
+        }
+        if (f.number == 1) {
             ok = wire_decode_label(f.bytes, &labels[x->label_count++]);
         } else if (f.number == 2) {
             x->value = proto_f64(&f);
@@ -316,9 +344,9 @@ static enum err decode_series(struct wire_decode *d, struct str m, struct wire_s
     bool ok = true;
     while (ok && proto_next(&r, &f)) {
         if (f.wire != PROTO_BYTES) {
-            continue;
-        }
-        if (f.number == 1) { /* a label behind samples: the whole message is looked at again for them */
+            ok = f.number > 4;
+        } else if (f.number ==
+                   1) { /* a label behind samples: the whole message is looked at again for them */
             s->label_bytes = m;
         } else if (f.number == 2) {
             ok = wire_decode_sample(f.bytes, &samples[s->sample_count++]);
@@ -340,10 +368,14 @@ struct str wire_type_name(uint64_t t)
 
 static bool decode_metadata(struct str m, struct wire_metadata *w)
 {
+    static const uint8_t wires[] = {[1] = WIRE_VARINT, [2] = WIRE_BYTES, [4] = WIRE_BYTES, [5] = WIRE_BYTES};
     struct reader r = reader_of(m);
     struct proto_field f;
     *w = (struct wire_metadata){STR(""), STR("unknown"), STR(""), STR("")};
     while (proto_next(&r, &f)) {
+        if (!wire_field_fits(&f, wires, ARRAY_LEN(wires))) {
+            return false;
+        }
         if (f.number == 1) {
             w->type = wire_type_name(f.num);
         } else if (f.number == 2) {
@@ -372,14 +404,17 @@ enum err remote_write_decode_v1(struct arena *a, struct str body, bool labels_la
         return no_memory(&d);
     }
     while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_BYTES) {
+        if ((f.number == 1 || f.number == 3) && f.wire != PROTO_BYTES) {
+            return malformed(&d, "field", &r);
+        }
+        if (f.number == 1) {
             struct wire_series *one = &series[w.series_count++];
             enum err e = decode_series(&d, f.bytes, one);
             e = e || labels_later ? e : remote_write_labels(a, one, reterr_info);
             if (e) {
                 return e;
             }
-        } else if (f.number == 3 && f.wire == PROTO_BYTES) {
+        } else if (f.number == 3) {
             if (!decode_metadata(f.bytes, &metadata[w.metadata_count++])) {
                 return malformed(&d, "metadata", &r);
             }

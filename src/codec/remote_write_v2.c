@@ -105,11 +105,13 @@ static enum err decode_exemplar(struct wire_decode *d, const struct symbols *s, 
 {
     struct reader r = reader_of(m);
     struct proto_field f;
+    static const uint8_t wires[] = {[1] = WIRE_VARINTS, [2] = WIRE_I64, [3] = WIRE_VARINT};
     struct refs refs = {0};
     bool ok = true;
     *x = (struct wire_exemplar){0};
     while (ok && proto_next(&r, &f)) {
-        if (f.number == 1) {
+        ok = wire_field_fits(&f, wires, ARRAY_LEN(wires));
+        if (ok && f.number == 1) {
             ok = push_refs(d, &refs, &f);
         } else if (f.number == 2) {
             x->value = proto_f64(&f);
@@ -128,18 +130,23 @@ static enum err decode_metadata(struct wire_decode *d, const struct symbols *s, 
 {
     struct reader r = reader_of(m);
     struct proto_field f;
+    static const uint8_t wires[] = {[1] = WIRE_VARINT, [3] = WIRE_VARINT, [4] = WIRE_VARINT};
     uint64_t type = 0;
+    uint32_t help = 0, unit = 0;
     while (proto_next(&r, &f)) {
-        if (f.number == 1) {
-            type = f.num;
-        } else if ((f.number == 3 || f.number == 4) && f.wire == PROTO_VARINT) {
-            if (f.num >= s->n) {
-                return err_set(reason, ERR_NOT_FOUND, "metadata %s %llu outside of symbols table (size %zu)",
-                               f.number == 3 ? "help_ref" : "unit_ref", (unsigned long long)f.num, s->n);
-            }
-            *(f.number == 3 ? &to->meta_help : &to->meta_unit) = s->items[f.num];
+        if (!wire_field_fits(&f, wires, ARRAY_LEN(wires))) {
+            return malformed(d, "metadata");
         }
+        type = f.number == 1 ? f.num : type;
+        help = f.number == 3 ? (uint32_t)f.num : help;
+        unit = f.number == 4 ? (uint32_t)f.num : unit;
     }
+    if (unit >= s->n || help >= s->n) {
+        return err_set(reason, ERR_NOT_FOUND, "metadata %s %u outside of symbols table (size %zu)",
+                       unit >= s->n ? "unit_ref" : "help_ref", unit >= s->n ? unit : help, s->n);
+    }
+    to->meta_help = s->items[help];
+    to->meta_unit = s->items[unit];
     to->meta_type = type || to->meta_help.n || to->meta_unit.n ? wire_type_name(type) : STR("");
     return r.bad ? malformed(d, "metadata") : ERR_OK;
 }
@@ -155,7 +162,7 @@ static enum err decode_series_field(struct wire_decode *d, const struct symbols 
     if (f->number == 1) {
         ok = push_refs(d, &to->refs, f);
     } else if (f->wire != PROTO_BYTES) {
-        return ERR_OK;
+        ok = f->number > 5;
     } else if (f->number == 2) {
         ok = wire_decode_sample(f->bytes, &to->samples[s->sample_count++]);
     } else if (f->number == 3) {
@@ -222,7 +229,10 @@ static enum err decode_symbols(struct wire_decode *d, struct str body, struct sy
         return no_memory(d);
     }
     while (proto_next(&r, &f)) {
-        if (f.number == 4 && f.wire == PROTO_BYTES) {
+        if (f.number == 4 && f.wire != PROTO_BYTES) {
+            return malformed(d, "symbol");
+        }
+        if (f.number == 4) {
             s->items[s->n++] = f.bytes;
         }
     }
@@ -244,8 +254,11 @@ enum err remote_write_decode_v2(struct arena *a, struct str body, struct wire_wr
     }
     symbols.to = &w;
     while (proto_next(&r, &f)) {
-        if (f.number != 5 || f.wire != PROTO_BYTES) {
+        if (f.number != 5) {
             continue;
+        }
+        if (f.wire != PROTO_BYTES) {
+            return malformed(&d, "field");
         }
         e = decode_series(&d, &symbols, f.bytes, &series[w.series_count]);
         if (e && e != ERR_NOT_FOUND) {

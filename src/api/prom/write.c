@@ -28,7 +28,7 @@ enum write_message {
 static bool coding_fine(struct prom_call *c)
 {
     struct str coding = http_req_header(c->r, "Content-Encoding");
-    if (coding.n == 0 || str_ieq(coding, STR("snappy"))) {
+    if (coding.n == 0 || str_eq_c(coding, "snappy")) {
         return true;
     }
     return refuse_kind(c, arena_printf(c->a,
@@ -40,19 +40,31 @@ static bool coding_fine(struct prom_call *c)
 /* False: answered with 415. */
 static bool message_of(struct prom_call *c, enum write_message *ret_message)
 {
-    struct str whole = http_req_header(c->r, "Content-Type"), params = whole;
-    struct str media = str_trim(str_cut(&params, ';'));
+    struct str whole = str_trim(http_req_header(c->r, "Content-Type")), params = whole;
+    struct str media = str_cut(&params, ';');
     *ret_message = WRITE_V1;
-    if (media.n && !str_ieq(media, STR("application/x-protobuf"))) {
+    if (whole.n && !str_eq_c(media, "application/x-protobuf")) {
         return refuse_kind(
             c, arena_printf(
                    c->a, "expected application/x-protobuf as the first (media) part, got %.*s content-type",
-                   STR_FMT(media)));
+                   STR_FMT(whole)));
     }
     while (params.p) {
-        struct str p = str_trim(str_cut(&params, ';'));
-        if (!str_starts(p, STR("proto=")) || str_eq_c(p, "proto=prometheus.WriteRequest")) {
+        struct str p = str_cut(&params, ';');
+        size_t equals = str_find_char(p, '=', 0);
+        if (equals == STR_NPOS || str_find_char(p, '=', equals + 1) != STR_NPOS) {
+            return refuse_kind(
+                c, arena_printf(c->a,
+                                "as per https://www.rfc-editor.org/rfc/rfc9110#parameter expected parameters "
+                                "to be key-values, got %.*s in %.*s content-type",
+                                STR_FMT(p), STR_FMT(whole)));
+        }
+        p = str_trim(p);
+        if (!str_starts(p, STR("proto="))) {
             continue;
+        }
+        if (str_eq_c(p, "proto=prometheus.WriteRequest")) {
+            return true;
         }
         if (!str_eq_c(p, "proto=io.prometheus.write.v2.Request")) {
             return refuse_kind(
@@ -62,6 +74,7 @@ static bool message_of(struct prom_call *c, enum write_message *ret_message)
                                 STR_FMT(whole), STR_FMT(str_slice(p, 6, p.n))));
         }
         *ret_message = WRITE_V2;
+        return true;
     }
     return true;
 }

@@ -93,3 +93,47 @@ TEST(series_with_wrong_references_are_left_out)
         CHECK_STR(w.refusal, cases[i].want);
     }
 }
+
+/* A request whose series has one field `number` more, a varint. */
+static enum err with_field(uint32_t number)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct buf b AUTO_BUF = {0};
+    struct wire_write w;
+    struct err_info info = {0};
+    symbols(&b);
+    size_t series = proto_nested_begin(&b, 5);
+    packed(&b, 1, (const uint32_t[]){1, 2}, 2);
+    proto_write_u64(&b, number, 1);
+    proto_nested_end(&b, series);
+    return remote_write_decode_v2(&a, buf_view(&b), &w, &info);
+}
+
+TEST(fields_of_another_kind_than_theirs_are_malformed)
+{
+    CHECK_EQ(with_field(2), ERR_INVALID);
+    CHECK_EQ(with_field(3), ERR_INVALID);
+    CHECK_EQ(with_field(5), ERR_INVALID);
+    CHECK_OK(with_field(9)); /* there is no such field */
+}
+
+TEST(the_last_of_two_counts_says_what_a_histogram_is)
+{
+    struct arena a AUTO_ARENA = {0};
+    struct buf b AUTO_BUF = {0};
+    struct wire_write w;
+    struct err_info info = {0};
+    symbols(&b);
+    size_t series = proto_nested_begin(&b, 5);
+    packed(&b, 1, (const uint32_t[]){1, 2}, 2);
+    size_t histogram = proto_nested_begin(&b, 3);
+    proto_write_f64(&b, 2, 3);
+    proto_write_u64(&b, 1, 3);
+    proto_write_f64(&b, 7, 1); /* a float zero count does not make it one */
+    proto_nested_end(&b, histogram);
+    proto_nested_end(&b, series);
+    CHECK_OK(remote_write_decode_v2(&a, buf_view(&b), &w, &info));
+    CHECK(!w.series[0].histograms[0].is_float);
+    CHECK_EQ(w.series[0].histograms[0].count_int, 3);
+    CHECK_EQ(w.series[0].histograms[0].zero_count_int, 0);
+}
