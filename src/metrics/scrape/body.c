@@ -206,7 +206,8 @@ static enum err add_exemplar(struct body_reader *r, const struct exposition_item
             (struct sink_exemplar){.series_index = (uint32_t)(b->series_count - 1),
                                    .labels = {l, n},
                                    .value = item->exemplar_value,
-                                   .ts = item->exemplar_has_ts ? item->exemplar_ts : ts};
+                                   .ts = item->exemplar_has_ts ? item->exemplar_ts : ts,
+                                   .timeless = !item->exemplar_has_ts};
     }
     return ERR_OK;
 }
@@ -259,7 +260,7 @@ static enum err reduce_to(struct arena *a, const struct histogram **h, int schem
     return histogram_acc_value(&acc, h);
 }
 
-/* The value of a native histogram, as coarse as the job wants it. */
+/* The value of a native histogram, as coarse as the job wants it; *ret_h stays NULL when it cannot be. */
 static enum err read_native(struct body_reader *r, const struct wire_histogram *w,
                             const struct histogram **ret_h, struct err_info *info)
 {
@@ -274,13 +275,40 @@ static enum err read_native(struct body_reader *r, const struct wire_histogram *
     }
     while (!e && m->native_buckets && h->positive_count + h->negative_count > m->native_buckets) {
         if (custom || h->schema <= HISTOGRAM_SCHEMA_MIN) {
-            r->counts.hit_bucket_limit = true;
-            return err_set(info, ERR_LIMIT, "histogram bucket limit exceeded");
+            r->counts.hit_bucket_limit = true; /* the rest is read, and counted */
+            return ERR_OK;
         }
         e = reduce_to(r->batch->a, &h, h->schema - 1);
     }
     *ret_h = h;
     return e;
+}
+
+/* Counts a sample that relabelling kept, whatever becomes of it. The limit is on those that are neither
+ * repeated nor too fine; a series is added by its first sample that is sent. */
+static bool admit(struct body_reader *r, struct cached_series *s, bool repeated, bool fits, ts_ms ts)
+{
+    uint64_t limit = r->job->d.limits.samples;
+    r->counts.added++;
+    r->counts.duplicates += repeated;
+    r->counts.unsent += repeated || !fits;
+    if (repeated || !fits) {
+        return false;
+    }
+    if (limit && r->counts.added - r->counts.unsent > limit) {
+        r->counts.hit_sample_limit = true;
+        return false;
+    }
+    if (ts > r->ts + SCRAPE_FUTURE_MS) {
+        r->counts.out_of_bounds++;
+        s->flags &= (uint8_t)~CACHED_TRACKED;
+        return false;
+    }
+    if (!(s->flags & CACHED_COUNTED) && !r->counts.hit_sample_limit && !r->counts.hit_bucket_limit) {
+        s->flags |= CACHED_COUNTED;
+        r->counts.series_added++;
+    }
+    return true;
 }
 
 static enum err sample(struct body_reader *r, const struct exposition_item *item, uint8_t flags,
@@ -302,31 +330,20 @@ static enum err sample(struct body_reader *r, const struct exposition_item *item
     if (s->flags & CACHED_DROPPED) {
         return ERR_OK;
     }
-    if (again && !timed) {
-        r->counts.duplicates++;
-        return ERR_OK;
-    }
-    if (r->job->d.limits.samples && r->counts.added >= r->job->d.limits.samples) {
-        r->counts.hit_sample_limit = true;
-        return ERR_OK;
-    }
+    const struct histogram *h = NULL;
     ts_ms ts = timed ? item->ts : r->ts;
-    if (ts > r->ts + SCRAPE_FUTURE_MS) {
-        r->counts.out_of_bounds++;
-        s->flags &= (uint8_t)~CACHED_TRACKED;
-        return ERR_OK;
+    bool repeated = again && !timed;
+    e = !item->histogram || repeated ? ERR_OK : read_native(r, item->histogram, &h, info);
+    if (e || !admit(r, s, repeated, h || !item->histogram, ts)) {
+        return e;
     }
     bool track = !timed || r->job->track_timestamps_staleness;
     s->flags = track ? (uint8_t)(s->flags | CACHED_TRACKED) : (uint8_t)(s->flags & ~CACHED_TRACKED);
     r->batch->has_timestamps |= timed;
-    r->counts.added++;
-    r->counts.series_added += fresh;
     /* It was never stored; or exemplars, which are kept by labels, come with it. */
     if (!fresh && (s->ref == 0 || item->has_exemplar)) {
         e = scrape_body_labels_again(r, s, &ls);
     }
-    const struct histogram *h = NULL;
-    e = e || !item->histogram ? e : read_native(r, item->histogram, &h, info);
     e = e ? e
           : scrape_batch_add(r->batch,
                              (struct sink_series){.labels = ls, .hash = s->labels_hash, .ref = s->ref}, s,
@@ -466,8 +483,9 @@ enum err scrape_body_read(struct body_reader *r, enum exposition_format format, 
 {
     r->batch->ts = r->ts;
     enum err e = format == EXPOSITION_PROTO ? read_proto(r, body, info) : read_text(r, format, body, info);
-    if (!e && r->counts.hit_sample_limit) {
-        e = err_set(info, ERR_LIMIT, "sample limit exceeded");
+    if (!e && (r->counts.hit_sample_limit || r->counts.hit_bucket_limit)) {
+        e = err_set(info, ERR_LIMIT, "%s limit exceeded",
+                    r->counts.hit_sample_limit ? "sample" : "histogram bucket");
     }
     return e;
 }

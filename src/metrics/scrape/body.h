@@ -12,6 +12,7 @@
 
 struct scrape_counts {
     size_t total, added, series_added; /* as the synthetic series report them */
+    size_t unsent; /* of those added: repeated ones, and histograms with too many buckets */
     size_t duplicates, out_of_bounds, out_of_order, exemplars_out_of_order;
     bool hit_sample_limit, hit_label_limit, hit_bucket_limit;
 };

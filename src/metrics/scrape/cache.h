@@ -15,10 +15,11 @@
 #include "metrics/model/sink.h"
 
 enum cached_flags {
-    CACHED_DROPPED = 1 << 0, /* by metric_relabel_configs */
-    CACHED_TRACKED = 1 << 1, /* goes stale when it is missing */
-    CACHED_LE = 1 << 2,      /* le was normalised */
-    CACHED_QUANTILE = 1 << 3 /* quantile was */
+    CACHED_DROPPED = 1 << 0,  /* by metric_relabel_configs */
+    CACHED_TRACKED = 1 << 1,  /* goes stale when it is missing */
+    CACHED_LE = 1 << 2,       /* le was normalised */
+    CACHED_QUANTILE = 1 << 3, /* quantile was */
+    CACHED_COUNTED = 1 << 4   /* as a series that a scrape added */
 };
 
 struct cached_series {

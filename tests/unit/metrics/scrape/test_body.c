@@ -211,7 +211,8 @@ TEST(limits_fail_the_whole_scrape)
         }
         if (i == 0) {
             CHECK_EQ(f.reader.counts.total, 3);
-            CHECK_EQ(f.reader.counts.added, 1);
+            CHECK_EQ(f.reader.counts.added, 3); /* all that relabelling kept, as Prometheus reports it */
+            CHECK_EQ(f.reader.counts.series_added, 1);
         }
         fixture_done(&f);
     }
@@ -223,6 +224,18 @@ TEST(a_series_exposed_twice_keeps_its_first_value)
     CHECK(fixture_init(&f, ""));
     CHECK_STR(scrape(&f, EXPOSITION_TEXT, "a 1\na 2\n", ERR_OK), "a{instance=\"i\", job=\"j\"} 1\n");
     CHECK_EQ(f.reader.counts.duplicates, 1);
+    CHECK_EQ(f.reader.counts.added, 2);
+    CHECK_EQ(f.reader.counts.series_added, 1);
+    fixture_done(&f);
+}
+
+TEST(repeated_samples_are_not_in_the_limit)
+{
+    struct fixture f;
+    CHECK(fixture_init(&f, "sample_limit: 2"));
+    CHECK_STR(scrape(&f, EXPOSITION_TEXT, "a 1\na 2\na 3\nb 1\n", ERR_OK),
+              "a{instance=\"i\", job=\"j\"} 1\nb{instance=\"i\", job=\"j\"} 1\n");
+    CHECK_EQ(f.reader.counts.added, 4);
     fixture_done(&f);
 }
 
