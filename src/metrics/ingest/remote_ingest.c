@@ -3,12 +3,15 @@
  * all labels. */
 #include "metrics/ingest/remote_ingest.h"
 
+#include <stdlib.h>
+
 #include "codec/remote_write.h"
 #include "metrics/ingest/series_cache.h"
 #include "metrics/ingest/wire_histogram.h"
 
 enum {
-    FUTURE_MS_MAX = 10 * 60 * 1000 /* as Prometheus: a sender's clock may be that wrong */
+    FUTURE_MS_MAX = 10 * 60 * 1000, /* as Prometheus: a sender's clock may be that wrong */
+    REASON_BYTES_MAX = 8192
 };
 
 struct job {
@@ -30,44 +33,80 @@ struct job {
 /* Of labels that break the rules. 1.0 leaves such series out without a word, as Prometheus. */
 static void refuse(struct job *j, const struct wire_series *s, struct str why)
 {
+    size_t samples = s->sample_count + s->histogram_count;
     if (!j->needs_samples) {
-        j->skipped += s->sample_count + s->histogram_count;
+        j->skipped += samples;
         return;
     }
-    j->refused += s->sample_count + s->histogram_count;
+    j->refused += samples ? samples : 1;
     if (!j->first.p) {
         j->first = why;
     }
 }
 
-/* Sorted labels that follow the rules. False: refused. */
+/* "what {labels as they came, sorted} more" */
+static struct str about(const struct job *j, const char *what, struct labels ls, struct str more)
+{
+    struct buf b AUTO_BUF = {.size_bytes_max = REASON_BYTES_MAX};
+    buf_c(&b, what);
+    labels_format_loki(&b, ls);
+    buf_str(&b, more);
+    return arena_str(j->a, b.err ? str_c(what) : buf_view(&b));
+}
+
+static bool names_valid(struct labels ls)
+{
+    bool metric = false;
+    for (size_t i = 0; i < ls.n; i++) {
+        struct label l = ls.l[i];
+        if (l.name.n == 0 || !str_utf8_valid(l.name) || !str_utf8_valid(l.value)) {
+            return false;
+        }
+        metric |= str_eq(l.name, LABEL_METRIC_NAME) && l.value.n;
+    }
+    return metric;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return str_cmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+/* Sorted labels that follow the rules, without empty ones. False: refused. */
 static bool series_labels(struct job *j, const struct wire_series *s, struct labels *ret_labels,
                           enum err *ret_e)
 {
     struct label *out = arena_array(j->a, s->label_count + 1, sizeof(*out));
-    struct err_info info = {0};
-    size_t n = 0;
+    struct labels ls = {out, s->label_count};
+    bool sorted = true;
     if (!out) {
         *ret_e = arena_err(j->a);
         return false;
     }
-    for (size_t i = 0; i < s->label_count; i++) {
-        const struct wire_label *l = &s->labels[i];
-        if (l->name.n == 0 || !str_utf8_valid(l->name) || !str_utf8_valid(l->value)) {
-            refuse(j, s, arena_printf(j->a, "invalid label name or value: \"%.*s\"", STR_FMT(l->name)));
+    for (size_t i = 0; i < ls.n; i++) {
+        out[i] = (struct label){s->labels[i].name, s->labels[i].value};
+        sorted &= i == 0 || by_name(&out[i - 1], &out[i]) <= 0;
+    }
+    if (!sorted) {
+        qsort(out, ls.n, sizeof(*out), by_name);
+    }
+    if (!names_valid(ls)) {
+        refuse(j, s, about(j, "invalid metric name or labels, got ", ls, STR("")));
+        return false;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < ls.n; i++) { /* a name that comes twice is one too many, also when it is empty */
+        if (i > 0 && str_eq(out[i].name, out[i - 1].name)) {
+            struct str more = arena_printf(j->a, ", duplicated label %.*s", STR_FMT(out[i].name));
+            refuse(j, s, about(j, "invalid labels for series, labels ", ls, more));
             return false;
         }
-        out[n++] = (struct label){l->name, l->value};
     }
-    if (labels_normalise(out, &n, &info)) {
-        refuse(j, s, arena_str(j->a, str_c(info.message)));
-        return false;
+    for (size_t i = 0; i < ls.n; i++) {
+        out[kept] = out[i];
+        kept += out[i].value.n > 0;
     }
-    *ret_labels = (struct labels){out, n};
-    if (labels_get(*ret_labels, LABEL_METRIC_NAME).n == 0) {
-        refuse(j, s, STR("a series has no metric name"));
-        return false;
-    }
+    *ret_labels = (struct labels){out, kept};
     return true;
 }
 
@@ -85,8 +124,12 @@ static enum err add_exemplars(struct job *j, const struct wire_series *s, uint32
         for (size_t k = 0; k < x->label_count; k++) {
             l[n++] = (struct label){x->labels[k].name, x->labels[k].value};
         }
-        if (labels_normalise(l, &n, NULL) == ERR_OK) {
-            j->exemplars[j->batch.exemplar_count++] = (struct sink_exemplar){index, {l, n}, x->value, x->ts};
+        if (x->ts <= j->future && labels_normalise(l, &n, NULL) == ERR_OK) {
+            j->exemplars[j->batch.exemplar_count++] = (struct sink_exemplar){.series_index = index,
+                                                                             .labels = {l, n},
+                                                                             .value = x->value,
+                                                                             .ts = x->ts,
+                                                                             .timeless = x->ts == 0};
         }
     }
     return ERR_OK;
@@ -133,15 +176,17 @@ static bool add_histograms(struct job *j, const struct wire_series *s, uint32_t 
 static enum err add_series(struct job *j, struct wire_series *s, size_t number)
 {
     struct labels ls = {0};
-    if (j->needs_samples && s->sample_count + s->histogram_count == 0) {
-        j->refused++;
-        j->first = j->first.p ? j->first : STR("TimeSeries must contain at least one sample or histogram");
-        return ERR_OK;
-    }
     series_ref ref = j->wire_refs && s->label_bytes.n && !s->exemplar_count ? j->wire_refs[number] : 0;
     enum err e = ref ? ERR_OK : remote_write_labels(j->a, s, j->info);
     if (e || (!ref && !series_labels(j, s, &ls, &e))) {
         return e;
+    }
+    if (j->needs_samples && s->sample_count + s->histogram_count == 0) {
+        j->refused++;
+        struct str why =
+            about(j, "TimeSeries must contain at least one sample or histogram for series ", ls, STR(""));
+        j->first = j->first.p ? j->first : why;
+        return ERR_OK;
     }
     uint32_t index = (uint32_t)j->batch.series_count;
     if (j->keys) {
@@ -240,7 +285,22 @@ static void count_stored(const struct job *j, struct remote_outcome *o)
         o->samples += stored && !histogram;
         o->histograms += stored && histogram;
     }
-    o->exemplars = j->batch.exemplar_count;
+}
+
+static enum err tell_refused(const struct job *j, const struct sink_result *r, struct remote_outcome *o)
+{
+    uint64_t late = j->needs_samples ? r->exemplars_late : 0; /* 1.0 leaves them out without a word */
+    if (j->refused) {
+        o->text = arena_printf(j->a, "%llu of %llu samples were refused; the first: %.*s",
+                               (unsigned long long)j->refused, (unsigned long long)(j->refused + r->stored),
+                               STR_FMT(j->first));
+    }
+    if (o->text.p && late) {
+        o->text = arena_printf(j->a, "%.*s%s%llu exemplars were refused: out of order exemplar",
+                               STR_FMT(o->text), j->refused ? "\n" : "", (unsigned long long)late);
+    }
+    o->status = j->refused || late ? 400 : o->status;
+    return o->text.p ? ERR_OK : arena_err(j->a);
 }
 
 /* 2.0 sends metadata with the series. */
@@ -278,7 +338,7 @@ enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, str
                     .info = reterr_info,
                     .needs_samples = w->series_metadata,
                     .future = clock_wall_ms(clock_real()) + FUTURE_MS_MAX,
-                    .batch = {.tenant = tenant, .allow_late = true}};
+                    .batch = {.tenant = tenant, .allow_late = true, .exemplars_need_series = true}};
     struct sink_result r = {0};
     struct err_info info = {0};
     enum err e = allocate(&j, w);
@@ -306,6 +366,7 @@ enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, str
         tell_cache(&j, cache, r.epoch);
     }
     ret_outcome->stored = r.stored;
+    ret_outcome->exemplars = r.exemplars;
     count_stored(&j, ret_outcome);
     for (size_t i = SAMPLE_CONFLICT; i < SAMPLE_STATUS_COUNT; i++) {
         j.refused += r.refused[i];
@@ -314,11 +375,5 @@ enum err remote_ingest(struct metric_sink *sink, struct series_cache *cache, str
         j.first = arena_str(a, str_c(r.first_refusal.message));
     }
     ret_outcome->refused = j.refused + j.skipped;
-    if (j.refused) {
-        ret_outcome->status = 400;
-        ret_outcome->text = arena_printf(a, "%llu of %llu samples were refused; the first: %.*s",
-                                         (unsigned long long)j.refused,
-                                         (unsigned long long)(j.refused + r.stored), STR_FMT(j.first));
-    }
-    return ret_outcome->text.p ? ERR_OK : arena_err(a);
+    return tell_refused(&j, &r, ret_outcome);
 }

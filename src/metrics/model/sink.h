@@ -48,6 +48,7 @@ struct sink_exemplar {
     struct labels labels;
     double value;
     ts_ms ts;
+    bool timeless; /* ts is not its own, but that of what it came with */
 };
 
 struct sink_metadata {
@@ -64,7 +65,9 @@ struct sink_batch {
     size_t exemplar_count;
     const struct sink_metadata *metadata;
     size_t metadata_count;
-    uint64_t epoch;  /* in: sink epoch under which the refs were obtained; refs are ignored when it differs */
+    uint64_t epoch; /* in: sink epoch under which the refs were obtained; refs are ignored when it differs */
+    /* in: exemplars of series that are neither there nor made by the batch are left out (remote write) */
+    bool exemplars_need_series;
     bool allow_late; /* in: use the out-of-order window (remote write, scrapes with timestamps) */
 };
 
@@ -72,8 +75,9 @@ struct sink_result {
     uint64_t stored;                       /* samples, duplicates included */
     uint64_t refused[SAMPLE_STATUS_COUNT]; /* by reason */
     uint64_t new_series;
-    uint64_t epoch;                /* remember with the refs */
-    struct err_info first_refusal; /* code OK when nothing was refused; names the series */
+    uint64_t exemplars, exemplars_late; /* accepted; too old beside the newest of their series */
+    uint64_t epoch;                     /* remember with the refs */
+    struct err_info first_refusal;      /* code OK when nothing was refused; names the series */
 };
 
 /* One float of each of `count` known series, all at one time: a scrape that said nothing new. */

@@ -196,15 +196,6 @@ static int64_t series_lookup(struct appender *a, struct head *h, struct sink_ser
     return slot == UINT32_MAX ? SLOT_UNKNOWN : (int64_t)slot;
 }
 
-/* What becomes of a sample that fits no rule of order. */
-static enum sample_status out_of_time(const struct appender *a, bool newest)
-{
-    if (a->batch->allow_late && a->db->o.late_window_ms > 0) {
-        return SAMPLE_TOO_OLD;
-    }
-    return newest ? SAMPLE_OUT_OF_BOUNDS : SAMPLE_OUT_OF_ORDER;
-}
-
 static struct sample_value value_of(const struct sink_sample *m)
 {
     return (struct sample_value){m->histogram ? 0 : f64_bits(m->value), m->start_ts, m->histogram};
@@ -234,7 +225,11 @@ static enum sample_status judge(const struct appender *a, const struct head *h, 
 {
     bool started = s && (s->flags & SERIES_STARTED);
     uint64_t there = 0;
+    bool window = a->batch->allow_late && a->db->o.late_window_ms > 0;
     *ret_late = started && m->ts < s->last_ts;
+    if (!window && m->ts < a->newest_from) {
+        return SAMPLE_OUT_OF_BOUNDS;
+    }
     enum sample_status own = tsdb_sample_check(m, a->future);
     if (own != SAMPLE_STORED) {
         return own;
@@ -246,8 +241,8 @@ static enum sample_status judge(const struct appender *a, const struct head *h, 
         bool apart = s && s->ext && s->ext->late_count && head_sample_at(h, s, m->ts, &there);
         return !apart ? SAMPLE_STORED : there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
     }
-    if (!a->batch->allow_late || a->db->o.late_window_ms <= 0 || m->ts < a->late_from) {
-        return out_of_time(a, !*ret_late);
+    if (!window || m->ts < a->late_from) {
+        return window ? SAMPLE_TOO_OLD : SAMPLE_OUT_OF_ORDER;
     }
     if (s && head_sample_at(h, s, m->ts, &there)) {
         return there == bits ? SAMPLE_DUPLICATE : SAMPLE_CONFLICT;
@@ -542,6 +537,39 @@ static enum err append_all(struct appender *a)
     return e;
 }
 
+/* Which series of the batch are there, or would be but for the time of their samples. NULL: no matter. */
+static enum err series_known(struct appender *a, bool **ret_known)
+{
+    const struct sink_batch *b = a->batch;
+    *ret_known = NULL;
+    if (!b->exemplars_need_series || b->exemplar_count == 0) {
+        return ERR_OK;
+    }
+    bool *known = arena_zarray(&a->memory, b->series_count + 1, sizeof(*known));
+    if (!known) {
+        return err_set(a->info, ERR_OOM, "no memory for exemplars");
+    }
+    for (size_t i = 0; i < b->sample_count; i++) {
+        const struct sink_sample *m = &b->samples[i];
+        if (m->series_index < b->series_count) {
+            known[m->series_index] |= m->status < SAMPLE_OUT_OF_BOUNDS;
+        }
+    }
+    for (size_t i = 0; i < b->exemplar_count; i++) { /* those that came without a sample */
+        uint32_t index = b->exemplars[i].series_index;
+        if (index >= b->series_count || known[index] || b->series[index].labels.n == 0) {
+            continue;
+        }
+        struct partition *p = &a->db->partitions[a->partition_of[index]];
+        mutex_lock(&p->lock);
+        struct head *h = partition_head_find(p, a->tenant);
+        known[index] = h && series_lookup(a, h, &b->series[index]) != SLOT_UNKNOWN;
+        mutex_unlock(&p->lock);
+    }
+    *ret_known = known;
+    return ERR_OK;
+}
+
 static ts_ms before(ts_ms t, int64_t by_ms)
 {
     ts_ms r;
@@ -563,8 +591,11 @@ enum err tsdb_append_now(struct tsdb *db, struct sink_batch *batch, struct sink_
     a.mutable_from = tsdb_mutable_from(db);
     a.future = tsdb_future(db);
     arena_init(&a.memory, 0, NULL);
+    bool *known = NULL;
     e = append_all(&a);
-    e = e == ERR_OK ? side_store(db, a.tenant, batch, reterr_info) : e;
+    a.refs_hold = false; /* with the writer locks */
+    e = e == ERR_OK ? series_known(&a, &known) : e;
+    e = e == ERR_OK ? side_store(db, a.tenant, batch, known, &result, reterr_info) : e;
     arena_done(&a.memory);
     if (e != ERR_OK) {
         return e;

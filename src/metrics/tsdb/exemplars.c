@@ -5,6 +5,10 @@
 #include "base/mem.h"
 #include "metrics/tsdb/source_int.h"
 
+enum {
+    LATE_LOOK_BACK = 256
+};
+
 #define NONE UINT32_MAX /* never the number of an exemplar that a hint names: see number_of */
 
 /* -- the ring -------------------------------------------------------------------------------------------- */
@@ -36,22 +40,48 @@ static const struct exemplar *exemplar_of_series(const struct exemplar_ring *r, 
     return str_eq(series_text(e), series) ? e : NULL;
 }
 
-/* Older than the series' newest, or there already. Several of one time are kept: a native histogram has them.
- */
-static bool exemplar_known(const struct exemplar_ring *r, ts_ms ts, double value, struct str series,
-                           struct str own, uint32_t newest)
+/* One of that time is among the series' (its last LATE_LOOK_BACK, for late ones stand between the others). */
+static bool time_taken(const struct exemplar_ring *r, const struct exemplar *newest, struct str series,
+                       ts_ms ts)
 {
-    const struct exemplar *e = exemplar_of_series(r, newest, series);
-    if (e && ts < e->ts) {
-        return true;
-    }
-    while (e && e->ts == ts) {
-        if (f64_bits(e->value) == f64_bits(value) && str_eq(str_of(e->packed + e->series_n, e->own_n), own)) {
+    const struct exemplar *e = newest;
+    for (int i = 0; e && i < LATE_LOOK_BACK; i++) {
+        if (e->ts == ts) {
             return true;
         }
         e = exemplar_of_series(r, e->before, series);
     }
     return false;
+}
+
+/* Beside the newest of its series. Of one time there are several, as a native histogram has them, in the
+ * order of their values; one without a time of its own is as good as it was in the scrape before. */
+static enum exemplar_verdict judge(const struct exemplar_ring *r, const struct exemplar *x,
+                                   const struct exemplar *newest, int64_t window_ms)
+{
+    struct str series = series_text(x), own = str_of(x->packed + x->series_n, x->own_n);
+    const struct exemplar *e = newest;
+    if (!e) {
+        return EXEMPLAR_NEW;
+    }
+    bool timeless = x->timeless && e->timeless;
+    do {
+        if (f64_bits(e->value) == f64_bits(x->value) &&
+            str_eq(str_of(e->packed + e->series_n, e->own_n), own) && (timeless || e->ts == x->ts)) {
+            return EXEMPLAR_KNOWN;
+        }
+        e = exemplar_of_series(r, e->before, series);
+        timeless = false;
+    } while (e && e->ts == x->ts);
+    if (x->ts == newest->ts && x->value < newest->value) {
+        return EXEMPLAR_LATE;
+    }
+    if (x->ts >= newest->ts) {
+        return EXEMPLAR_NEW;
+    }
+    return (uint64_t)newest->ts - (uint64_t)x->ts >= (uint64_t)window_ms ? EXEMPLAR_LATE
+           : time_taken(r, newest, series, x->ts)                        ? EXEMPLAR_KNOWN
+                                                                         : EXEMPLAR_NEW;
 }
 
 static void oldest_drop(struct exemplar_ring *r)
@@ -111,7 +141,10 @@ static enum err hints_reserve(struct exemplar_ring *r)
             if (u64map_reserve(&r->newest) != ERR_OK) {
                 return ERR_OOM;
             }
-            *u64map_place(&r->newest, exemplar_at(r, i)->hash) = r->first + i;
+            const struct exemplar *e = exemplar_at(r, i);
+            uint32_t *place = u64map_place(&r->newest, e->hash);
+            bool newer = *place == NONE || e->ts >= exemplar_at(r, *place - r->first)->ts;
+            *place = newer ? r->first + i : *place;
         }
     }
     return u64map_reserve(&r->newest);
@@ -129,7 +162,8 @@ static uint32_t number_next(struct exemplar_ring *r)
     return r->first + r->n;
 }
 
-static enum err ring_put(struct exemplar_ring *r, const struct exemplar *e)
+/* A late one goes behind the newest of its series, which stays that. */
+static enum err ring_put(struct exemplar_ring *r, const struct exemplar *e, uint32_t newest, bool late)
 {
     while (r->n && (r->n >= r->count_max || r->bytes + bytes_of(e) > r->bytes_max)) {
         oldest_drop(r);
@@ -141,7 +175,13 @@ static enum err ring_put(struct exemplar_ring *r, const struct exemplar *e)
     r->items[number & (r->cap - 1)] = *e;
     r->n++;
     r->bytes += bytes_of(e);
-    *u64map_place(&r->newest, e->hash) = number;
+    if (late && exemplar_of_series(r, newest, series_text(e))) {
+        struct exemplar *front = &r->items[newest & (r->cap - 1)];
+        r->items[number & (r->cap - 1)].before = front->before;
+        front->before = number;
+    } else {
+        *u64map_place(&r->newest, e->hash) = number;
+    }
     return ERR_OK;
 }
 
@@ -157,34 +197,64 @@ static size_t runes(struct labels ls)
     return n;
 }
 
-enum err exemplar_store(struct exemplar_ring *r, const struct sink_exemplar *x, struct labels series,
-                        bool *ret_new)
+/* On the heap, not in the ring. */
+static enum err exemplar_pack(const struct sink_exemplar *x, struct labels series, struct exemplar *ret_e)
 {
     struct buf b AUTO_BUF = {0};
-    *ret_new = false;
-    if (series.n == 0 || runes(x->labels) > EXEMPLAR_RUNES_MAX || r->count_max == 0) {
-        return ERR_OK;
-    }
-    struct exemplar e = {.hash = labels_hash(series), .value = x->value, .ts = x->ts};
+    struct exemplar e = {
+        .hash = labels_hash(series), .value = x->value, .ts = x->ts, .timeless = x->timeless};
     side_labels_write(&b, series);
     e.series_n = (uint32_t)b.n;
     side_labels_write(&b, x->labels);
     e.own_n = (uint32_t)b.n - e.series_n;
+    e.packed = b.err == ERR_OK ? mem_dup(b.p, b.n) : NULL;
+    *ret_e = e;
+    return e.packed ? ERR_OK : ERR_OOM;
+}
+
+static bool acceptable(const struct exemplar_ring *r, const struct sink_exemplar *x, struct labels series)
+{
+    return series.n > 0 && runes(x->labels) <= EXEMPLAR_RUNES_MAX && r->count_max > 0;
+}
+
+enum err exemplar_check(const struct exemplar_ring *r, const struct sink_exemplar *x, struct labels series,
+                        int64_t window_ms, enum exemplar_verdict *ret_verdict)
+{
+    struct exemplar e = {0};
+    if (!acceptable(r, x, series)) {
+        *ret_verdict = EXEMPLAR_LEFT_OUT;
+        return ERR_OK;
+    }
+    enum err err = exemplar_pack(x, series, &e);
+    if (err == ERR_OK) {
+        *ret_verdict =
+            judge(r, &e, exemplar_of_series(r, u64map_get(&r->newest, e.hash), series_text(&e)), window_ms);
+    }
+    mem_free(e.packed);
+    return err;
+}
+
+enum err exemplar_store(struct exemplar_ring *r, const struct sink_exemplar *x, struct labels series,
+                        int64_t window_ms, bool *ret_new)
+{
+    struct exemplar e = {0};
+    *ret_new = false;
+    if (!acceptable(r, x, series)) {
+        return ERR_OK;
+    }
+    enum err err = exemplar_pack(x, series, &e);
+    if (err != ERR_OK) {
+        return err;
+    }
     e.before = u64map_get(&r->newest, e.hash);
-    if (b.err != ERR_OK) {
-        return ERR_OOM;
-    }
-    if (exemplar_known(r, e.ts, e.value, str_of(b.p, e.series_n), str_of(b.p + e.series_n, e.own_n),
-                       e.before)) {
-        return ERR_OK; /* as before, or older: accepted and not kept */
-    }
-    e.packed = mem_dup(b.p, b.n);
-    if (!e.packed || ring_put(r, &e) != ERR_OK) {
+    const struct exemplar *newest = exemplar_of_series(r, e.before, series_text(&e));
+    bool fresh = judge(r, &e, newest, window_ms) == EXEMPLAR_NEW;
+    err = fresh ? ring_put(r, &e, e.before, newest && e.ts < newest->ts) : ERR_OK;
+    if (err != ERR_OK || !fresh) {
         mem_free(e.packed);
-        return ERR_OOM;
     }
-    *ret_new = true;
-    return ERR_OK;
+    *ret_new = fresh && err == ERR_OK;
+    return err;
 }
 
 void exemplars_done(struct exemplar_ring *r)
@@ -222,12 +292,18 @@ static enum err exemplar_add(struct collected *c, size_t row, const struct exemp
         ERR_OK) {
         return arena_err(c->a);
     }
-    struct metric_exemplar *x = &items[s->exemplar_count];
-    *x = (struct metric_exemplar){.value = e->value, .ts = e->ts};
     s->exemplars = items;
-    enum err err = labels_dup(c->a, own, &x->labels);
-    s->exemplar_count += err == ERR_OK;
-    return err;
+    struct labels copy;
+    enum err err = labels_dup(c->a, own, &copy);
+    if (err != ERR_OK) {
+        return err;
+    }
+    size_t at = s->exemplar_count++;
+    for (; at > 0 && items[at - 1].ts > e->ts; at--) { /* late ones were stored behind newer ones */
+        items[at] = items[at - 1];
+    }
+    items[at] = (struct metric_exemplar){.labels = copy, .value = e->value, .ts = e->ts};
+    return ERR_OK;
 }
 
 /* The row of the series, made when absent. */

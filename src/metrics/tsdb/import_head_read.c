@@ -288,7 +288,7 @@ static enum err read_exemplar(void *ctx, uint64_t ref, struct labels ls, double 
     if (e == ERR_OK) {
         size_t i = im->exemplar_count++;
         im->waiting_series[i] = (struct sink_series){.labels = s->labels, .hash = s->hash};
-        im->exemplars[i] = (struct sink_exemplar){(uint32_t)i, own, value, ts};
+        im->exemplars[i] = (struct sink_exemplar){(uint32_t)i, own, value, ts, false};
     }
     return e;
 }

@@ -147,11 +147,11 @@ static enum err read_exemplar(struct reader *r, struct tenant *t)
 {
     struct label series[LABELS_MAX], own[LABELS_MAX];
     struct labels of = side_labels_read(r, series);
-    struct sink_exemplar x = {.labels = side_labels_read(r, own)};
+    struct sink_exemplar x = {.labels = side_labels_read(r, own), .timeless = true}; /* not told */
     bool fresh;
     x.ts = read_zigzag(r);
     x.value = f64_of_bits(read_u64(r));
-    return r->bad ? ERR_CORRUPT : exemplar_store(&t->exemplars, &x, of, &fresh);
+    return r->bad ? ERR_CORRUPT : exemplar_store(&t->exemplars, &x, of, INT64_MAX, &fresh);
 }
 
 static enum err read_metadata(struct reader *r, struct tenant *t)
@@ -220,41 +220,73 @@ bool side_save(struct tenant *t, struct buf *b)
 
 /* -- storing --------------------------------------------------------------------------------------------- */
 
-/* Keeps what is new, and writes it to the record. */
-static enum err keep(struct tenant *t, const struct sink_batch *b, struct buf *record)
+struct side_writer {
+    struct tenant *t;
+    const struct sink_batch *b;
+    const bool *known; /* of the batch's series; NULL: all */
+    struct sink_result *result;
+    struct buf *record;
+    int64_t window_ms;
+};
+
+/* Its series' labels; empty when it is left out. */
+static struct labels series_of(const struct side_writer *w, const struct sink_exemplar *x)
 {
+    bool there = x->series_index < w->b->series_count && (!w->known || w->known[x->series_index]);
+    return there ? w->b->series[x->series_index].labels : (struct labels){0};
+}
+
+/* Counts what becomes of them beside those of earlier batches: among its own a batch may say anything. */
+static enum err count_exemplars(const struct side_writer *w)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < w->b->exemplar_count; i++) {
+        const struct sink_exemplar *x = &w->b->exemplars[i];
+        enum exemplar_verdict verdict = EXEMPLAR_LEFT_OUT;
+        e = exemplar_check(&w->t->exemplars, x, series_of(w, x), w->window_ms, &verdict);
+        w->result->exemplars += verdict == EXEMPLAR_NEW || verdict == EXEMPLAR_KNOWN;
+        w->result->exemplars_late += verdict == EXEMPLAR_LATE;
+    }
+    return e;
+}
+
+/* Keeps what is new, and writes it to the record. */
+static enum err keep(const struct side_writer *w)
+{
+    const struct sink_batch *b = w->b;
     enum err e = ERR_OK;
     bool fresh = false;
     for (size_t i = 0; e == ERR_OK && i < b->metadata_count; i++) {
-        e = metadata_store(t, &b->metadata[i], &fresh);
+        e = metadata_store(w->t, &b->metadata[i], &fresh);
         if (fresh) {
-            write_metadata(record, &b->metadata[i]);
+            write_metadata(w->record, &b->metadata[i]);
         }
     }
+    e = e == ERR_OK ? count_exemplars(w) : e;
     for (size_t i = 0; e == ERR_OK && i < b->exemplar_count; i++) {
         const struct sink_exemplar *x = &b->exemplars[i];
-        if (x->series_index >= b->series_count) {
-            continue;
-        }
-        struct labels series = b->series[x->series_index].labels;
-        e = exemplar_store(&t->exemplars, x, series, &fresh);
+        struct labels series = series_of(w, x);
+        e = exemplar_store(&w->t->exemplars, x, series, w->window_ms, &fresh);
         if (fresh) {
-            write_exemplar(record, series, x->labels, x->ts, x->value);
+            write_exemplar(w->record, series, x->labels, x->ts, x->value);
         }
     }
-    return e == ERR_OK ? record->err : e;
+    return e == ERR_OK ? w->record->err : e;
 }
 
-enum err side_store(struct tsdb *db, struct tenant *t, const struct sink_batch *b, struct err_info *info)
+enum err side_store(struct tsdb *db, struct tenant *t, const struct sink_batch *b, const bool *known,
+                    struct sink_result *ret_result, struct err_info *info)
 {
     struct buf record AUTO_BUF = {.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX};
+    int64_t window_ms = db->o.late_window_ms > 0 ? db->o.late_window_ms : 0;
+    const struct side_writer w = {t, b, known, ret_result, &record, window_ms};
     if (b->exemplar_count == 0 && b->metadata_count == 0) {
         return ERR_OK;
     }
     begin(&record, t);
     size_t empty = record.n;
     mutex_lock(&t->side_lock);
-    enum err e = keep(t, b, &record);
+    enum err e = keep(&w);
     mutex_unlock(&t->side_lock);
     if (e != ERR_OK) {
         return err_set(info, e, "no memory for metadata and exemplars");

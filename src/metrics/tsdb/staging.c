@@ -116,8 +116,9 @@ enum err staging_append(struct tsdb *db, struct sink_batch *batch, bool *ret_tak
     for (size_t i = 0; i < batch->series_count; i++) {
         batch->series[i].ref = 0;
     }
+    e = side_store(db, t, batch, NULL, &r, reterr_info);
     *ret_result = r;
-    return side_store(db, t, batch, reterr_info);
+    return e;
 }
 
 /* -- a record as a batch --------------------------------------------------------------------------------- */

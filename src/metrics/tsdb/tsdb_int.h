@@ -22,6 +22,7 @@ struct exemplar {
     uint64_t hash;   /* of the series */
     double value;
     ts_ms ts;
+    bool timeless; /* it came without a time of its own, or that is not known */
 };
 
 /* The newest exemplars. They are numbered as they come (modulo 2^32); number k is at k modulo cap. */
@@ -31,7 +32,7 @@ struct exemplar_ring {
     uint32_t first, n;
     size_t bytes, bytes_max;
     uint32_t count_max;   /* 0 = nothing is kept */
-    struct u64map newest; /* hash of a series -> number of its newest; a hint */
+    struct u64map newest; /* hash of a series -> number of its newest in time; a hint */
 };
 
 /* Never freed before the store is. */

@@ -144,6 +144,24 @@ TEST(a_refusal_names_a_series_that_came_by_reference)
     world_done(&w);
 }
 
+TEST(a_label_name_that_comes_twice_is_refused_also_when_it_is_empty)
+{
+    struct world w = {0};
+    struct arena a AUTO_ARENA = {0};
+    struct remote_outcome o;
+    struct err_info info = {0};
+    CHECK(world_init(&w, "twice"));
+    struct wire_label labels[] = {{STR("x"), STR("1")}, {STR("__name__"), STR("up")}, {STR("x"), STR("")}};
+    struct wire_sample sample = {2, T0, 0};
+    struct wire_series s = {.labels = labels, .label_count = 3, .samples = &sample, .sample_count = 1};
+    struct wire_write in = {.series = &s, .series_count = 1, .series_metadata = true};
+    CHECK_OK(remote_ingest(tsdb_sink(w.db), NULL, STR("anonymous"), &in, &a, &o, &info));
+    CHECK_EQ(o.status, 400);
+    CHECK(str_find(o.text, STR("invalid labels for series, labels {__name__=\"up\", x="), 0) != STR_NPOS);
+    CHECK(str_find(o.text, STR("duplicated label x"), 0) != STR_NPOS);
+    world_done(&w);
+}
+
 TEST(tenants_do_not_share_references)
 {
     struct hash128 a = series_cache_key(STR("one"), STR("labels")),

@@ -82,7 +82,8 @@ static struct str shown(struct tsdb *db, struct arena *a)
 
 TEST(exemplars_and_metadata_survive_restarts)
 {
-    const char *dir = test_dir(), *want = "a=1@0 a=3@20 a=4@20 b=2@10 counter:two:bytes counter:one:bytes ";
+    const char *dir = test_dir(),
+               *want = "a=1@0 a=late@15 a=3@20 a=4@20 b=2@10 counter:two:bytes counter:one:bytes ";
     struct arena a AUTO_ARENA;
     struct clock clock;
     clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
@@ -117,6 +118,74 @@ TEST(exemplars_and_metadata_survive_restarts)
     db = open_at(dir, &clock);
     CHECK(db);
     CHECK_STR(shown(db, &a), want);
+    tsdb_close(db);
+}
+
+/* One exemplar of a known series; what became of it: 'k' kept or known, 'l' late, '-' left out. */
+static char exemplar(struct tsdb *db, const char *instance, ts_ms ts, double value, bool timeless)
+{
+    struct label series[] = {{STR("__name__"), STR("m")}, {STR("instance"), str_c(instance)}};
+    struct label own[] = {{STR("trace"), STR("t")}};
+    struct sink_series s = {.labels = {series, 2}};
+    struct sink_exemplar x = {.labels = {own, 1}, .value = value, .ts = MODEL_T0 + ts, .timeless = timeless};
+    struct sink_batch b = {.tenant = STR("anonymous"),
+                           .series = &s,
+                           .series_count = 1,
+                           .exemplars = &x,
+                           .exemplar_count = 1,
+                           .exemplars_need_series = true};
+    struct sink_result r;
+    if (tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, NULL) != ERR_OK) {
+        return '!';
+    }
+    return r.exemplars ? 'k' : r.exemplars_late ? 'l' : '-';
+}
+
+static struct tsdb *open_window(const char *dir, struct clock *clock, int64_t window_ms)
+{
+    struct tsdb_options o = {
+        .dir = dir, .durability = DURABILITY_OS, .clock = clock, .late_window_ms = window_ms};
+    struct tsdb *db = NULL;
+    return tsdb_open(&o, &db, NULL) == ERR_OK ? db : NULL;
+}
+
+TEST(exemplars_are_judged_beside_the_newest_of_their_series)
+{
+    struct arena a AUTO_ARENA;
+    struct clock clock;
+    clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
+    arena_init(&a, 0, NULL);
+    struct tsdb *db = open_window(test_dir(), &clock, -1);
+    CHECK(db);
+    CHECK(append(db, "a", MODEL_T0, "1", "one"));
+    CHECK_EQ(exemplar(db, "other", 5000, 1, false), '-'); /* no such series */
+    CHECK_EQ(exemplar(db, "a", 5000, 2, false), 'k');
+    CHECK_EQ(exemplar(db, "a", 5000, 2, false), 'k'); /* the same */
+    CHECK_EQ(exemplar(db, "a", 5000, 3, false), 'k'); /* of one time in the order of values */
+    CHECK_EQ(exemplar(db, "a", 5000, 2.5, false), 'l');
+    CHECK_EQ(exemplar(db, "a", 4000, 9, false), 'l');
+    CHECK_EQ(exemplar(db, "a", 6000, 4, true), 'k');
+    CHECK_EQ(exemplar(db, "a", 7000, 4, true), 'k'); /* a target that says the same again, without a time */
+    CHECK_STR(shown(db, &a), "a=1@0 a=t@5 a=t@5 a=t@6 counter:one:bytes ");
+    tsdb_close(db);
+}
+
+TEST(late_exemplars_within_the_window_find_their_place)
+{
+    struct arena a AUTO_ARENA;
+    struct clock clock;
+    clock_fake_init(&clock, (MODEL_T0 + 86400000) * NS_PER_MS);
+    arena_init(&a, 0, NULL);
+    struct tsdb *db = open_window(test_dir(), &clock, 10000);
+    CHECK(db);
+    CHECK(append(db, "a", MODEL_T0, "1", "one"));
+    CHECK_EQ(exemplar(db, "a", 20000, 1, false), 'k');
+    CHECK_EQ(exemplar(db, "a", 10000, 1, false), 'l');
+    CHECK_EQ(exemplar(db, "a", 10001, 1, false), 'k');
+    CHECK_EQ(exemplar(db, "a", 10001, 5, false), 'k'); /* one has that time: not kept */
+    CHECK_EQ(exemplar(db, "a", 15000, 0, false), 'k');
+    CHECK_EQ(exemplar(db, "a", 20000, 0, false), 'l'); /* the newest is still that */
+    CHECK_STR(shown(db, &a), "a=1@0 a=t@10 a=t@15 a=t@20 counter:one:bytes ");
     tsdb_close(db);
 }
 
