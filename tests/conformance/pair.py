@@ -138,7 +138,7 @@ class Pair:
         self.dir = tempfile.mkdtemp(prefix="cairn-pair-")
         self.programs = {"reference": [prometheus], "cairn": [cairn, "serve", "--role=metrics"]}
         self.flags = list(flags) + (["--enable-feature=" + features] if features else [])
-        self.config, self.processes, self.ports = config, {}, {}
+        self.config, self.config_file, self.processes, self.ports = config, "prometheus.yml", {}, {}
 
     def __enter__(self):
         try:
@@ -179,12 +179,25 @@ class Pair:
         self.app = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
         threading.Thread(target=self.app.serve_forever, daemon=True).start()
         self.write_files()
-        for name, command in self.programs.items():
+        for name in self.programs:
             self.ports[name] = free_port()
-            log = open(f"{self.dir}/{name}.log", "wb")
-            args = command + ["--config.file=prometheus.yml", f"--storage.tsdb.path={self.dir}/data-{name}",
-                              f"--web.listen-address=127.0.0.1:{self.ports[name]}", "--web.enable-remote-write-receiver"]
+            self.launch(name)
+        for name in self.programs:
+            self.wait_ready(name)
+
+    def launch(self, name):
+        args = self.programs[name] + [f"--config.file={self.config_file.format(name=name)}", f"--storage.tsdb.path={self.dir}/data-{name}",
+                                      f"--web.listen-address=127.0.0.1:{self.ports[name]}", "--web.enable-remote-write-receiver"]
+        with open(f"{self.dir}/{name}.log", "ab") as log:
             self.processes[name] = subprocess.Popen(args + self.flags, stdout=log, stderr=log, cwd=self.dir)
+
+    def restart(self, kill=False):
+        """Both end, by SIGKILL or SIGTERM, and come back over what they stored."""
+        for p in self.processes.values():
+            p.kill() if kill else p.terminate()
+        for name, p in self.processes.items():
+            p.wait(60)
+            self.launch(name)
         for name in self.programs:
             self.wait_ready(name)
 
