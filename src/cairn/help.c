@@ -40,7 +40,7 @@ static void print_names(const char *separator)
 static void bash_print(void)
 {
     (void)printf("_cairn() {\n"
-                 "    local word=${COMP_WORDS[COMP_CWORD]} words\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} words=\n"
                  "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
                  "        words=\"");
     print_names(" ");
@@ -50,7 +50,7 @@ static void bash_print(void)
                  "            sed -nE 's/^  (--[a-z0-9.-]+=?).*/\\1/p')\n"
                  "    fi\n"
                  "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
-                 "    [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace 2>/dev/null\n"
+                 "    [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null\n"
                  "}\n"
                  "complete -o default -F _cairn cairn\n");
 }

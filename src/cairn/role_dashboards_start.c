@@ -127,7 +127,8 @@ static enum err password_make(char out[PASSWORD_BYTES + 1])
     return e;
 }
 
-/* Kept in a file only its owner reads, for whoever did not see it pass by. */
+/* Kept in a file only its owner reads, for whoever did not see it pass by. Never in the journal: others read
+ * that, and the agent takes it into the log store. */
 static enum err password_keep(const struct dashboards_role *d, const char *password, struct err_info *info)
 {
     char path[PATH_DEPTH_MAX], line[PASSWORD_BYTES + 2];
@@ -136,9 +137,11 @@ static enum err password_keep(const struct dashboards_role *d, const char *passw
     mode_t before = umask(S_IRWXG | S_IRWXO);
     enum err e = file_store(path, str_of(line, (size_t)n), info);
     (void)umask(before);
+    bool journal = getenv("JOURNAL_STREAM") != NULL; /* systemd sets it */
     if (!e) {
-        (void)printf("dashboards: first start, sign in as %.*s with the password %s (also in %s)\n",
-                     STR_FMT(d->settings.admin_user), password, path);
+        (void)printf("dashboards: first start, sign in as %.*s with the password %s%s%s%s\n",
+                     STR_FMT(d->settings.admin_user), journal ? "" : password, journal ? "in " : " (also in ",
+                     path, journal ? "" : ")");
         (void)fflush(stdout);
     }
     return e;
