@@ -50,6 +50,17 @@ Homepage: https://cairn.invalid/
 $4
 TXT
 }
+# What Debian's policy asks to stand beside the program; CHANGELOG.md is the one that people write.
+papers() { # papers NAME
+    put 0644 deploy/packages/copyright "usr/share/doc/$1/copyright"
+    put 0644 "deploy/packages/$1/overrides" "usr/share/lintian/overrides/$1"
+    printf '%s (%s) stable; urgency=medium\n\n  * /usr/share/doc/cairn/CHANGELOG.md.gz says what is new.\n\n -- The Cairn authors <maintainers@cairn.invalid>  %s\n' \
+        "$1" "$version" "$(LC_ALL=C date -u -R --date="@$SOURCE_DATE_EPOCH")" | gzip -9n >"$root/usr/share/doc/$1/changelog.gz"
+}
+manual() { # manual PAGE
+    mkdir -p "$root/usr/share/man/man${1##*.}"
+    gzip -9n <"docs/man/$1" >"$root/usr/share/man/man${1##*.}/$1.gz"
+}
 finish() { # finish FILE: checksums, times, package
     (cd "$root" && find . -type f ! -path './DEBIAN/*' -printf '%P\n' | LC_ALL=C sort | xargs -r md5sum) >"$root/DEBIAN/md5sums"
     find "$root" -newermt "@$SOURCE_DATE_EPOCH" -print0 | xargs -0 -r touch -h --date="@$SOURCE_DATE_EPOCH"
@@ -59,8 +70,8 @@ finish() { # finish FILE: checksums, times, package
 
 root=$work/cairn
 install -D -m 0755 "$program" "$root/usr/bin/cairn"
-$strip --strip-unneeded "$root/usr/bin/cairn"
-mkdir -p "$root/lib/systemd/system" "$root/usr/share/man/man1" "$root/etc/cairn" "$root/usr/share/bash-completion/completions" \
+$strip --strip-unneeded --remove-section=.comment "$root/usr/bin/cairn"
+mkdir -p "$root/lib/systemd/system" "$root/etc/cairn" "$root/usr/share/bash-completion/completions" \
     "$root/usr/share/zsh/vendor-completions" "$root/usr/share/fish/vendor_completions.d"
 for u in cairn.service cairn@.service cairn-backup.service; do
     unit $u >"$root/lib/systemd/system/$u"
@@ -75,11 +86,11 @@ for role in metrics logs dashboards; do
 done
 put 0644 docs/backup.md usr/share/doc/cairn/backup.md
 put 0644 README.md usr/share/doc/cairn/README.md
-put 0644 LICENSE usr/share/doc/cairn/copyright
-gzip -9n <CHANGELOG.md >"$root/usr/share/doc/cairn/changelog.gz"
-for page in docs/man/*.1; do
-    [ -e "$page" ] && gzip -9n <"$page" >"$root/usr/share/man/man1/$(basename "$page").gz"
-done
+papers cairn
+gzip -9n <CHANGELOG.md >"$root/usr/share/doc/cairn/CHANGELOG.md.gz"
+manual cairn.1
+manual cairn-backup.1
+ln -s cairn-backup.1.gz "$root/usr/share/man/man1/cairn-restore.1.gz"
 "${runner[@]}" "$program" completion bash >"$root/usr/share/bash-completion/completions/cairn"
 "${runner[@]}" "$program" completion zsh >"$root/usr/share/zsh/vendor-completions/_cairn"
 "${runner[@]}" "$program" completion fish >"$root/usr/share/fish/vendor_completions.d/cairn.fish"
@@ -88,7 +99,7 @@ control cairn "$arch" "$(depends)" "Description: metrics, logs and dashboards in
  logs, and serves dashboards of both. It reads the configuration files of
  Prometheus, Loki, Promtail and Grafana and speaks their APIs."
 printf '/etc/default/cairn\n/etc/default/cairn-backup\n' >"$root/DEBIAN/conffiles"
-for script in postinst prerm postrm; do
+for script in preinst postinst prerm postrm; do
     install -m 0755 "deploy/packages/cairn/$script" "$root/DEBIAN/$script"
 done
 finish "cairn_${version}_$arch.deb"
@@ -101,7 +112,8 @@ done
 put 0755 deploy/packages/cairn-compat/cairn-compat usr/sbin/cairn-compat
 put 0644 deploy/packages/cairn-compat/logrotate etc/logrotate.d/flask-app
 put 0644 deploy/systemd/cairn-compat.tmpfiles usr/lib/tmpfiles.d/cairn-compat.conf
-put 0644 LICENSE usr/share/doc/cairn-compat/copyright
+papers cairn-compat
+manual cairn-compat.8
 control cairn-compat all "cairn (>= $version), logrotate" "Conflicts: prometheus, loki, promtail, grafana
 Description: Cairn under the unit names of Prometheus, Loki, Promtail and Grafana
  Units prometheus, loki, promtail, grafana-server and flask-app that run one
