@@ -29,10 +29,33 @@ for deb in "$work"/one/*.deb; do
     check "$(basename "$deb") unpacks" dpkg-deb -x "$deb" "$root"
 done
 check "the program runs from the package" sh -c "'$root/usr/bin/cairn' version"
-for file in usr/share/man/man1/cairn.1.gz usr/share/bash-completion/completions/cairn usr/lib/sysusers.d/cairn.conf \
-    usr/sbin/cairn-compat etc/logrotate.d/flask-app; do
+for file in usr/share/man/man1/cairn-restore.1.gz usr/share/man/man8/cairn-compat.8.gz usr/lib/sysusers.d/cairn.conf usr/sbin/cairn-compat \
+    etc/logrotate.d/flask-app; do
     check "$file is there" test -s "$root/$file"
 done
+completes() { # completes WANTED WORD...: what bash offers for the last word
+    local wanted=$1
+    shift
+    (
+        # shellcheck disable=SC1091
+        . "$root/usr/share/bash-completion/completions/cairn"
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+        _cairn
+        echo "${COMPREPLY[*]}"
+        [ "${COMPREPLY[*]}" = "$wanted" ]
+    )
+}
+check "bash completes commands" completes backup cairn ba
+check "bash completes a command's flags" completes "--keep= --key-file=" "$root/usr/bin/cairn" backup --ke
+check "and leaves files to itself" completes "" "$root/usr/bin/cairn" check prom
+for page in "$root"/usr/share/man/man?/*.gz; do
+    check "$(basename "$page") renders without a warning" sh -c "command -v man >/dev/null || exit 0
+        said=\$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -E UTF-8 -l -Tutf8 -Z '$page' 2>&1 >/dev/null); echo \"\$said\"; [ -z \"\$said\" ]"
+done
+if command -v lintian >/dev/null; then
+    check "lintian finds no error and no warning" sh -c "cd '$work/one' && ! lintian --allow-root --tag-display-limit 0 *.deb | grep '^[EW]:'"
+fi
+check "the first password stays out of the journal" tests/deploy/password.py
 score() { # score UNIT: at most 1.5
     systemd-analyze security --offline=true "$1" | sed -nE 's/.*exposure level for .*: ([0-9.]+) .*/\1/p' |
         awk '{found = 1; print "score", $1; exit $1 > 1.5} END {exit !found}'
@@ -48,7 +71,7 @@ for unit in cairn-backup.timer cairn-metrics.socket cairn-logs.socket cairn-dash
     check "$unit: systemd-analyze verify" sh -c "cp '$root/lib/systemd/system/$unit' '$work/' &&
         SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no '$work/$unit'"
 done
-for script in deploy/packages/*/postinst deploy/packages/*/prerm deploy/packages/*/postrm deploy/packages/cairn-compat/cairn-compat; do
+for script in deploy/packages/*/preinst deploy/packages/*/postinst deploy/packages/*/prerm deploy/packages/*/postrm deploy/packages/cairn-compat/cairn-compat; do
     check "$script" sh -n "$script"
     if command -v shellcheck >/dev/null; then
         check "$script: shellcheck" shellcheck "$script"
@@ -72,6 +95,8 @@ check "serve --check names the wrong key" says 'prometheus.yml:.*scrape_confgs' 
 check "serve --check names the wrong setting" says 'grafana.ini:2:.*http_port' --dashboards-config="$work/grafana.ini"
 check "serve --check names the wrong flag" says 'did you mean --demo' --dmo
 check "the cost table is the one that cost.py computes" deploy/terraform/cost.py --check docs/deploy.md
+check "the figures that docs/deploy.md says to watch are in the program" sh -c "grep -oE '\`(cairn|prometheus|promtail)_[a-z_]+' docs/deploy.md | tr -d '\`' |
+    sort -u >'$work/figures' && test -s '$work/figures' && while read -r name; do grep -rqw \"\$name\" src || { echo \"\$name\"; exit 1; }; done <'$work/figures'"
 check "deploy/terraform" sh -c "tests/deploy/terraform.sh >'$work/terraform' 2>&1; status=\$?; cat '$work/terraform'; exit \$status"
 grep '^skipped: ' "$work/terraform"
 echo "$passed passed, $failed failed"
