@@ -236,6 +236,11 @@ def moto(cases, folder, python):
 
 
 def sessions(cases, folder, _):
+    folder = f"{folder}/sessions"  # with data of its own: a backup holds the lock of what it copies
+    os.makedirs(f"{folder}/data/logs/blocks")
+    for i in range(10):
+        with open(f"{folder}/data/logs/blocks/{i}", "wb") as f:
+            f.write(os.urandom(1 << 12 << i % 10))
     seaweed(cases, folder)
     python = aws_python()
     if python:
