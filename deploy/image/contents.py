@@ -151,7 +151,7 @@ def packages(libs):
 def stripped(program, arch, work):
     """The program without symbols, the bytes that the Debian package has too."""
     out = os.path.join(work, f"cairn-{arch}")
-    run("strip" if arch == native() else MACHINES[arch][2] + "strip", "--strip-unneeded", "-o", out, program)
+    run("strip" if arch == native() else MACHINES[arch][2] + "strip", "--strip-unneeded", "--remove-section=.comment", "-o", out, program)
     return read(out)
 
 

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 
 import contents
+import notices
 import oci
 import sbom
 from contents import Refused
@@ -87,7 +88,7 @@ def base_layer(libs, arch, when):
         tree.file(place, contents.read(lib.path), mode=0o755)
     tree.folder("usr/lib64")
     pkgs = contents.packages(libs) + contents.packages_named(DATA_PACKAGES, contents.native())
-    for path, data in contents.notices(pkgs).items():
+    for path, data in {**contents.notices(pkgs), notices.PATH: notices.web()}.items():
         tree.file(path, data)
     for pkg in pkgs:
         tree.file(f"var/lib/dpkg/status.d/{pkg.name}", status(pkg))

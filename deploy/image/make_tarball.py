@@ -10,6 +10,7 @@ import os
 import tempfile
 
 import contents
+import notices
 import oci
 import sbom
 from contents import TOP, Refused
@@ -24,7 +25,7 @@ def fill(tree, top, program, arch):
         tree.file(f"{top}/{place}", contents.read(lib.path), mode=0o755)
     with tempfile.TemporaryDirectory() as work:
         tree.file(f"{top}/lib/cairn-program", contents.stripped(program, arch, work), mode=0o755)
-    for path, data in contents.notices(contents.packages(libs)).items():
+    for path, data in {**contents.notices(contents.packages(libs)), notices.PATH: notices.web()}.items():
         tree.file(f"{top}/{path.removeprefix('usr/')}", data)
     tree.file(f"{top}/share/doc/cairn/sbom.cdx.json", sbom.encoded(sbom.bill(program)))
     for name in ("README.md", "CHANGELOG.md"):

@@ -4,7 +4,7 @@
 #
 # Usage: deploy/packages/make_deb.sh [PROGRAM] [ARCH] [OUT]     defaults build/cairn, this machine's, build/packages; the program of
 #        another architecture is run by qemu over the libraries of deploy/packages/sysroot.sh
-set -eu
+set -eu -o pipefail
 cd "$(dirname "$0")/../.."
 program=${1:-build/cairn} arch=${2:-$(dpkg --print-architecture)} out=${3:-build/packages}
 version=$(sed -nE 's/^project\(cairn VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
@@ -87,6 +87,7 @@ done
 put 0644 docs/backup.md usr/share/doc/cairn/backup.md
 put 0644 README.md usr/share/doc/cairn/README.md
 papers cairn
+deploy/image/notices.py | gzip -9n >"$root/usr/share/doc/cairn/web-app-licences.gz"
 gzip -9n <CHANGELOG.md >"$root/usr/share/doc/cairn/CHANGELOG.md.gz"
 manual cairn.1
 manual cairn-backup.1

@@ -33,6 +33,7 @@ for file in usr/share/man/man1/cairn-restore.1.gz usr/share/man/man8/cairn-compa
     etc/logrotate.d/flask-app; do
     check "$file is there" test -s "$root/$file"
 done
+check "the licences of the web app's packages go along" sh -c "gzip -dc '$root/usr/share/doc/cairn/web-app-licences.gz' | grep -q '^react [0-9.]*: MIT'"
 completes() { # completes WANTED WORD...: what bash offers for the last word
     local wanted=$1
     shift
