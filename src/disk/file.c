@@ -316,48 +316,57 @@ void file_map_passed(const struct file_map *m, size_t from, size_t to)
     }
 }
 
-/* Not every file system has files without a name. */
-static int scratch_open(const char *dir)
+/* Maps the open file and closes it. */
+static enum err map_written(const char *path, int fd, size_t size_bytes, void **ret_p, struct err_info *info)
 {
-    char path[4096];
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR) ||
-        snprintf(path, sizeof(path), "%s/.scratch-XXXXXX", dir) >= (int)sizeof(path)) {
-        return fd;
-    }
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0) {
-        (void)unlink(path);
-    }
-    return fd;
-}
-
-/* Open, reserve, map; *ret_fd is to be closed in any case. */
-static void *scratch_map(const char *dir, size_t size_bytes, int *ret_fd)
-{
-    *ret_fd = fault_here() ? -1 : scratch_open(dir);
-    if (*ret_fd < 0 || fault_here() || fallocate(*ret_fd, 0, 0, (off_t)size_bytes) != 0) {
-        return MAP_FAILED;
-    }
-    return mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *ret_fd, 0);
-}
-
-enum err file_map_scratch(const char *dir, size_t size_bytes, void **ret_p, struct err_info *reterr_info)
-{
-    int fd = -1;
-    enum err e = ERR_OK;
-    void *p = scratch_map(dir, size_bytes, &fd);
-    if (p == MAP_FAILED) {
-        e = err_set_errno(reterr_info, errno, "cannot make a scratch file of %zu bytes in %s", size_bytes,
-                          dir);
-    } else {
+    void *p = fault_here() ? MAP_FAILED : mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    enum err e = p == MAP_FAILED ? err_set_errno(info, errno, "cannot map %s", path) : ERR_OK;
+    file_close(fd);
+    if (e == ERR_OK) {
         *ret_p = p;
     }
-    file_close(fd);
     return e;
 }
 
-void file_unmap_scratch(void *p, size_t size_bytes)
+enum err file_map_new(const char *path, size_t size_bytes, void **ret_p, struct err_info *reterr_info)
+{
+    int fd = fault_here() ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return err_set_errno(reterr_info, errno, "cannot make %s", path);
+    }
+    if (fault_here() || fallocate(fd, 0, 0, (off_t)size_bytes) != 0) {
+        enum err e = err_set_errno(reterr_info, errno, "cannot reserve %zu bytes for %s", size_bytes, path);
+        file_close(fd);
+        (void)unlink(path);
+        return e;
+    }
+    enum err e = map_written(path, fd, size_bytes, ret_p, reterr_info);
+    if (e != ERR_OK) {
+        (void)unlink(path);
+    }
+    return e;
+}
+
+enum err file_map_old(const char *path, size_t size_bytes, void **ret_p, struct err_info *reterr_info)
+{
+    uint64_t there = 0;
+    int fd = fault_here() ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return err_set_errno(reterr_info, errno, "cannot open %s", path);
+    }
+    enum err e = file_size(fd, &there, reterr_info);
+    if (e == ERR_OK && there < size_bytes) {
+        e = err_set(reterr_info, ERR_CORRUPT, "%s is shorter than it was: %llu bytes of %zu", path,
+                    (unsigned long long)there, size_bytes);
+    }
+    if (e != ERR_OK) {
+        file_close(fd);
+        return e;
+    }
+    return map_written(path, fd, size_bytes, ret_p, reterr_info);
+}
+
+void file_unmap_written(void *p, size_t size_bytes)
 {
     munmap(p, size_bytes);
 }

@@ -54,12 +54,16 @@ void file_unmap(struct file_map *m);
 /* The bytes [from, to) have been read and are not wanted again: their pages leave the process' memory, and
  * would come back when they were. */
 void file_map_passed(const struct file_map *m, size_t from, size_t to);
-/* size_bytes of zeroed, writable memory that a nameless file in the folder stands behind, with its room on
- * the disk reserved: not the process's own memory, and gone with it. Errors: NO_SPACE, UNSUPPORTED (the file
+/* Writable memory that a file stands behind, not the process's own: the kernel writes its pages out and drops
+ * them when memory is short. What is written is in the file for other processes at once, on the disk once
+ * the file is synced. A new file is size_bytes of zeros with their room reserved, and must not exist; an old
+ * one has at least size_bytes. Errors: EXISTS, NOT_FOUND, CORRUPT (shorter), NO_SPACE, UNSUPPORTED (the file
  * system cannot reserve), IO. */
-MUST_USE enum err file_map_scratch(const char *dir, size_t size_bytes, void **ret_p,
-                                   struct err_info *reterr_info);
-void file_unmap_scratch(void *p, size_t size_bytes);
+MUST_USE enum err file_map_new(const char *path, size_t size_bytes, void **ret_p,
+                               struct err_info *reterr_info);
+MUST_USE enum err file_map_old(const char *path, size_t size_bytes, void **ret_p,
+                               struct err_info *reterr_info);
+void file_unmap_written(void *p, size_t size_bytes);
 
 /* mkdir -p, mode 0750; durable when it returns. */
 MUST_USE enum err dir_make(const char *path, struct err_info *reterr_info);

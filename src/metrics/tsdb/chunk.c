@@ -1,22 +1,51 @@
 /* Sealed chunks. */
 #include "metrics/tsdb/chunk.h"
 
+#include <stddef.h>
+
 #include "base/mem.h"
+#include "codec/crc32c.h"
 #include "metrics/tsdb/limits.h"
 #include "metrics/tsdb/values.h"
 
 struct chunk *chunk_new(struct chunk_pool *pool, uint32_t times_bytes, uint32_t value_bytes)
 {
     struct chunk_segment *segment = NULL;
-    size_t n = sizeof(struct chunk) + times_bytes + value_bytes;
-    struct chunk *c = pool ? chunk_pool_alloc(pool, n, &segment) : NULL;
-    c = c ? c : mem_alloc(n);
+    struct chunk header = {.times_bytes = times_bytes, .value_bytes = value_bytes, .clock = CLOCK_NONE};
+    size_t n = chunk_bytes(&header);
+    struct chunk *c = pool ? chunk_pool_alloc(pool, &header, sizeof(header), n, &segment) : NULL;
     if (c) {
-        *c = (struct chunk){
-            .segment = segment, .times_bytes = times_bytes, .value_bytes = value_bytes, .clock = CLOCK_NONE};
+        c->segment = segment;
+        return c;
+    }
+    c = mem_alloc(n);
+    if (c) {
+        *c = header;
         atomic_init(&c->refs, 1);
     }
     return c;
+}
+
+static uint32_t checksum(const struct chunk *c)
+{
+    size_t from = offsetof(struct chunk, count);
+    return crc32c(0, (const char *)c + from, chunk_bytes(c) - from);
+}
+
+void chunk_name(struct chunk *c, uint32_t tenant, unsigned partition, uint32_t slot)
+{
+    c->tenant = tenant;
+    c->partition = (uint8_t)partition;
+    c->slot = slot;
+    c->crc = checksum(c);
+    c->state = CHUNK_NAMED;
+}
+
+bool chunk_whole(const struct chunk *c, size_t left)
+{
+    return left >= sizeof(*c) && (uint64_t)c->times_bytes + c->value_bytes <= left - sizeof(*c) &&
+           (c->state == CHUNK_NEW || c->state == CHUNK_GONE ||
+            (c->state == CHUNK_NAMED && c->crc == checksum(c)));
 }
 
 struct chunk *chunk_ref(struct chunk *c)

@@ -4,6 +4,7 @@
 #ifndef CAIRN_METRICS_TSDB_CHUNK_H
 #define CAIRN_METRICS_TSDB_CHUNK_H
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
@@ -13,18 +14,35 @@
 
 #define CLOCK_NONE UINT32_MAX
 
+/* In a segment (chunk_pool.h) it is also what a file keeps: from `state` on as docs/formats/metrics-chunks.md
+ * draws it, and what stands before means nothing there. */
 struct chunk {
     struct chunk *older;           /* list of the series; followed under the head's lock only */
     struct chunk_segment *segment; /* whose references are the chunk's; NULL: on the heap */
-    atomic_uint refs;              /* of one on the heap */
-    uint32_t clock;                /* number of the clock in the head, or CLOCK_NONE: own timestamps */
-    uint32_t first_tick;           /* absolute number of the first tick */
-    uint16_t count;
-    uint8_t mode; /* enum values_mode, or CHUNK_RICH */
-    uint8_t pad;
+    union {
+        atomic_uint refs; /* of one on the heap */
+        uint32_t crc;     /* of one in a segment that has a name: of all from count on */
+    };
+    uint8_t state;     /* enum chunk_state; under the head's lock */
+    uint8_t count;     /* samples */
+    uint8_t mode;      /* enum values_mode, or CHUNK_RICH */
+    uint8_t partition; /* of its series, as what follows: once it has a name */
+    uint32_t slot;
+    uint32_t tenant;
+    uint32_t clock;      /* number of the clock in the head, or CLOCK_NONE: own timestamps */
+    uint32_t first_tick; /* absolute number of the first tick */
     ts_ms min_ts, max_ts;
     uint32_t times_bytes, value_bytes;
     uint8_t data[]; /* times (when own), then values */
+};
+
+static_assert(sizeof(struct chunk) == 64, "as the files have it");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "as the files have it");
+
+enum chunk_state {
+    CHUNK_NEW = 0,
+    CHUNK_NAMED, /* its file says whose it is */
+    CHUNK_GONE   /* no series has it any more */
 };
 
 enum {
@@ -35,6 +53,10 @@ enum {
  */
 struct chunk *chunk_new(struct chunk_pool *pool, uint32_t times_bytes, uint32_t value_bytes);
 struct chunk *chunk_ref(struct chunk *c);
+/* Writes into a chunk of a segment whose it is, from when on its file alone is enough. */
+void chunk_name(struct chunk *c, uint32_t tenant, unsigned partition, uint32_t slot);
+/* The size it says is within `left`, and its checksum is right. */
+bool chunk_whole(const struct chunk *c, size_t left);
 void chunk_unref(struct chunk *c); /* accepts NULL */
 static inline size_t chunk_bytes(const struct chunk *c)
 {

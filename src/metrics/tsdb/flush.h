@@ -14,6 +14,13 @@ MUST_USE enum err flush_block_finish(struct tsdb *db, struct block_writer *w, ui
                                      struct block **ret_b, struct err_info *info);
 /* Series definitions of all heads into their file; the log may then be trimmed. */
 MUST_USE enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info);
+/* The same into a new file, without a copy; `sides` with exemplars and metadata. On an error the file may be
+ * there. Errors: IO, NO_SPACE, OOM. */
+MUST_USE enum err series_file_write(struct tsdb *db, const char *path, bool sides, struct err_info *info);
+/* Defines the series of the file. *ret_bad counts what is damaged; with only_whole nothing is then done, and
+ * with db NULL never. Errors: OOM; IO, NOT_FOUND (with *ret_bad 1). */
+MUST_USE enum err series_file_read(struct tsdb *db, const char *path, bool only_whole, unsigned *ret_bad,
+                                   struct err_info *info);
 void series_file_remove(const struct tsdb *db, uint64_t number);
 /* Damage is told and counted. Errors: OOM. */
 MUST_USE enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *info);

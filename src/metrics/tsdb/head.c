@@ -13,7 +13,8 @@ enum {
 
 static_assert(SLOTS_MAX < 1 << ENTRY_BITS, "a slot fits its entry");
 
-enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h)
+enum err head_new(struct tenant *t, uint32_t tenant_number, unsigned partition, struct chunk_pool *pool,
+                  struct head **ret_h)
 {
     struct head *h = mem_zalloc(sizeof(*h));
     if (!h || index_new(&h->index) != ERR_OK) {
@@ -21,6 +22,8 @@ enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h
         return ERR_OOM;
     }
     h->tenant = t;
+    h->tenant_number = tenant_number;
+    h->partition = partition;
     h->pool = pool;
     h->min_ts = INT64_MAX;
     h->max_ts = INT64_MIN;
@@ -189,12 +192,20 @@ static enum err slots_reserve(struct head *h, uint32_t slot)
     return ERR_OK;
 }
 
+static enum err clocks_reserve(struct head *h)
+{
+    return u64map_reserve(&h->clock_of) != ERR_OK ||
+                   vec_reserve((void **)&h->clocks, &h->clock_cap, h->clock_count + 1, sizeof(*h->clocks)) !=
+                       ERR_OK ||
+                   vec_reserve((void **)&h->free_clocks, &h->free_clock_cap, h->clock_count + 1,
+                               sizeof(uint32_t)) != ERR_OK
+               ? ERR_OOM
+               : ERR_OK;
+}
+
 static enum err clock_for(struct head *h, uint64_t target, uint32_t *ret_clock)
 {
-    if (u64map_reserve(&h->clock_of) != ERR_OK ||
-        vec_reserve((void **)&h->clocks, &h->clock_cap, h->clock_count + 1, sizeof(*h->clocks)) != ERR_OK ||
-        vec_reserve((void **)&h->free_clocks, &h->free_clock_cap, h->clock_count + 1, sizeof(uint32_t)) !=
-            ERR_OK) {
+    if (clocks_reserve(h) != ERR_OK) {
         return ERR_OOM;
     }
     uint32_t *place = u64map_place(&h->clock_of, target);
@@ -203,6 +214,26 @@ static enum err clock_for(struct head *h, uint64_t target, uint32_t *ret_clock)
         h->clocks[*place] = (struct ticks){.target = target};
     }
     *ret_clock = *place;
+    return ERR_OK;
+}
+
+enum err head_clock_restore(struct head *h, uint32_t number, const struct ticks *ticks)
+{
+    while (h->clock_count <= number) {
+        if (clocks_reserve(h) != ERR_OK) {
+            return ERR_OOM;
+        }
+        h->clocks[h->clock_count] = (struct ticks){0};
+        h->free_clocks[h->free_clock_count++] = (uint32_t)h->clock_count++;
+    }
+    for (size_t i = h->free_clock_count; i-- > 0;) {
+        if (h->free_clocks[i] == number) {
+            h->free_clocks[i] = h->free_clocks[--h->free_clock_count];
+            break;
+        }
+    }
+    *u64map_place(&h->clock_of, ticks->target) = number;
+    h->clocks[number] = *ticks;
     return ERR_OK;
 }
 
@@ -283,7 +314,8 @@ enum err head_create(struct head *h, struct labels ls, uint64_t hash, uint64_t t
         return ERR_OOM;
     }
     slot_occupy(h, slot);
-    *head_series(h, slot) = (struct series){.labels = packed, .clock = clock, .flags = SERIES_LIVE};
+    *head_series(h, slot) =
+        (struct series){.labels = packed, .clock = clock & ((1u << 26) - 1), .flags = SERIES_LIVE};
     *head_hash(h, slot) = hash;
     *head_order(h, slot) = 0;
     h->clocks[clock].series++;
@@ -299,6 +331,9 @@ void head_remove(struct head *h, uint32_t slot)
     table_remove(h, *head_hash(h, slot), slot);
     index_remove(h->index, s->labels, slot);
     h->clocks[s->clock].series--;
+    for (struct chunk *c = s->sealed; c; c = c->older) { /* its file must not give it to another */
+        c->state = CHUNK_GONE;
+    }
     series_done(h, s);
     h->series_count--;
     h->free_slots[h->free_count++] = slot; /* slot_take made room for all slots */

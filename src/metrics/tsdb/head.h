@@ -64,11 +64,12 @@ struct series {
     const struct packed_labels *labels;
     struct chunk *sealed; /* newest first */
     struct series_ext *ext;
-    uint8_t *tail;      /* an XOR stream: tail_bits, then a zero for each of tail_same */
-    ts_ms last_ts;      /* of the newest sample that was accepted in order; the tail ends there */
-    uint64_t last_bits; /* its identity */
-    uint32_t clock;     /* number in clocks */
-    uint32_t tail_tick; /* of the tail's first sample */
+    uint8_t *tail;           /* an XOR stream: tail_bits, then a zero for each of tail_same */
+    ts_ms last_ts;           /* of the newest sample that was accepted in order; the tail ends there */
+    uint64_t last_bits;      /* its identity */
+    uint32_t clock : 26;     /* number in clocks */
+    uint32_t generation : 6; /* of the head when the tail began (checkpoint.h) */
+    uint32_t tail_tick;      /* of the tail's first sample */
     uint16_t tail_bits;
     uint8_t tail_lead, tail_sig; /* of struct xor_state */
     uint8_t
@@ -79,12 +80,14 @@ struct series {
 };
 
 static_assert(sizeof(struct series) == 64, "a cache line");
+static_assert(SLOTS_MAX <= 1 << 26, "as many clocks as series");
 
 struct tenant;
 
 enum {
     SERIES_PAGE = 64,
-    TAIL_UNIT_BYTES = 8
+    TAIL_UNIT_BYTES = 8,
+    GENERATIONS = 64
 };
 
 /* What is seldom looked at stands apart. */
@@ -96,6 +99,10 @@ struct series_page {
 
 struct head {
     struct tenant *tenant;
+    uint32_t tenant_number;
+    unsigned partition;
+    uint8_t generation;      /* of tails and late samples that begin now, modulo GENERATIONS */
+    uint8_t late_generation; /* of the oldest late sample */
     struct chunk_pool *pool; /* where chunks are sealed to, and series and tails come from */
     struct index *index;
     struct tail_pool tails;
@@ -118,7 +125,8 @@ struct head {
 };
 
 /* The pool outlives the head. */
-MUST_USE enum err head_new(struct tenant *t, struct chunk_pool *pool, struct head **ret_h);
+MUST_USE enum err head_new(struct tenant *t, uint32_t tenant_number, unsigned partition,
+                           struct chunk_pool *pool, struct head **ret_h);
 void head_free(struct head *h); /* accepts NULL */
 /* Memory by purpose; what the allocator adds is guessed. */
 struct head_bytes {
@@ -170,6 +178,8 @@ MUST_USE enum err head_push_floats(struct head *h, struct series *s, const ts_ms
                                    const ts_ms *batch_ticks, const uint64_t *bits, size_t n);
 /* The identity of the sample at ts in chunks, tail and late samples. */
 bool head_sample_at(const struct head *h, const struct series *s, ts_ms ts, uint64_t *ret_identity);
+/* There is a sample at ts in the sealed chunks; values are not looked at. */
+bool head_sealed_at(const struct head *h, const struct series *s, ts_ms ts);
 /* Enters a sample older than the newest. Errors: OOM, EXISTS (there is one at ts), LIMIT. */
 MUST_USE enum err head_push_late(struct head *h, struct series *s, ts_ms ts, const struct sample_value *v,
                                  bool fresh);
@@ -183,6 +193,14 @@ MUST_USE enum err head_seal(struct head *h, struct series *s);
  * unreferenced then), else from the pool, which may be NULL, or the heap. NULL when there is no memory. */
 struct chunk *head_tail_copy(const struct head *h, const struct series *s, struct chunk_pool *pool,
                              struct arena *a);
+
+/* A clock as it was, before there are series (head_restore.c); `ticks` has the number it had, and its times,
+ * which the head takes from the heap. Errors: OOM. */
+MUST_USE enum err head_clock_restore(struct head *h, uint32_t number, const struct ticks *ticks);
+/* A sealed chunk of the series at the slot, newer than those it has; the reference is taken. */
+void head_chunk_restore(struct head *h, uint32_t slot, struct chunk *c);
+/* After the last one: what the series know of their newest samples. Errors: OOM. */
+MUST_USE enum err head_restored(struct head *h);
 
 /* All late samples there are belong to the flush that begins. */
 void head_keep_fresh(struct head *h);

@@ -114,7 +114,7 @@ static uint32_t tick_find(const struct ticks *k, ts_ms ts)
 static bool tick_push(struct ticks *k, ts_ms ts)
 {
     if (k->n == k->cap) {
-        uint32_t cap = k->cap ? k->cap + k->cap / 2 : 16;
+        uint32_t cap = k->cap < 16 ? 16 : k->cap + k->cap / 2;
         ts_ms *p = mem_realloc(k->ts, cap * sizeof(*p));
         if (!p) {
             return false; /* own timestamps then */
@@ -302,7 +302,9 @@ enum err head_push(struct head *h, struct series *s, ts_ms ts, const struct samp
     if (e != ERR_OK) {
         return e;
     }
-    s->tail_count++;
+    if (s->tail_count++ == 0) {
+        s->generation = h->generation & (GENERATIONS - 1u);
+    }
     s->last_ts = ts;
     s->last_bits = value_identity(v);
     s->flags |= SERIES_STARTED;
@@ -435,6 +437,35 @@ static bool chunk_sample_at(const struct head *h, const struct chunk *c, ts_ms t
     return false;
 }
 
+bool head_sealed_at(const struct head *h, const struct series *s, ts_ms ts)
+{
+    const struct chunk *c = s->sealed;
+    while (c && ts < c->min_ts) {
+        c = c->older;
+    }
+    if (!c || ts > c->max_ts) {
+        return false;
+    }
+    ts_ms own[CHUNK_SAMPLES_MAX];
+    const ts_ms *times = own;
+    if (c->clock != CLOCK_NONE) {
+        const struct ticks *k = &h->clocks[c->clock];
+        times = k->ts + (c->first_tick - k->first);
+    } else if (chunk_times(c, own) != ERR_OK) {
+        return false;
+    }
+    uint32_t lo = 0, hi = c->count - 1u; /* its times span ts */
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (times[mid] < ts) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return times[lo] == ts;
+}
+
 /* The first late sample at or after ts. */
 static uint32_t late_lower(const struct series_ext *x, ts_ms ts)
 {
@@ -520,7 +551,9 @@ enum err head_push_late(struct head *h, struct series *s, ts_ms ts, const struct
     memmove(x->late + at + 1, x->late + at, (x->late_count - at) * sizeof(*x->late));
     x->late[at] = late;
     x->late_count++;
-    h->late_count++;
+    if (h->late_count++ == 0) {
+        h->late_generation = h->generation;
+    }
     h->min_ts = ts < h->min_ts ? ts : h->min_ts;
     h->max_ts = ts > h->max_ts ? ts : h->max_ts;
     return ERR_OK;

@@ -15,7 +15,7 @@ static void suffix_place(struct chunk *out, const struct chunk *c, uint16_t skip
 {
     out->clock = c->clock;
     out->first_tick = c->clock == CLOCK_NONE ? 0 : c->first_tick + skip;
-    out->count = (uint16_t)(c->count - skip);
+    out->count = (uint8_t)(c->count - skip);
     out->min_ts = first;
     out->max_ts = c->max_ts;
 }
@@ -88,7 +88,18 @@ static struct chunk *chunk_suffix(const struct head *h, const struct chunk *c, t
     return out;
 }
 
-static void trim_sealed(struct head *h, struct series *s, ts_ms before)
+/* Its file may outlive it, and must not bring it back. */
+static void chunk_leave(struct head *h, struct chunk *c)
+{
+    h->chunk_bytes -= chunk_heap_bytes(c);
+    h->chunk_count--;
+    c->state = CHUNK_GONE;
+    chunk_unref(c);
+}
+
+/* A tail that was sealed gets its name with the next checkpoint, as newest; what comes here into the middle
+ * of the list at once. */
+static void trim_sealed(struct head *h, struct series *s, uint32_t slot, ts_ms before)
 {
     for (struct chunk **at = &s->sealed; *at;) {
         struct chunk *c = *at, *rest = NULL;
@@ -103,14 +114,15 @@ static void trim_sealed(struct head *h, struct series *s, ts_ms before)
                 continue;
             }
             rest->older = c->older;
+            if (rest->segment) {
+                chunk_name(rest, h->tenant_number, h->partition, slot);
+            }
             h->chunk_bytes += chunk_heap_bytes(rest);
             h->chunk_count++;
         }
         *at = rest ? rest : c->older;
         at = rest ? &rest->older : at;
-        h->chunk_bytes -= chunk_heap_bytes(c);
-        h->chunk_count--;
-        chunk_unref(c);
+        chunk_leave(h, c);
     }
 }
 
@@ -223,7 +235,7 @@ enum err head_trim(struct head *h, ts_ms before, ts_ms alive_from, size_t *ret_r
             continue;
         }
         trim_tail(h, s, before);
-        trim_sealed(h, s, before);
+        trim_sealed(h, s, i, before);
         trim_late(h, s, before);
         if (series_over(s, alive_from)) {
             head_remove(h, i);

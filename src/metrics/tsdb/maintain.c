@@ -3,6 +3,7 @@
 #include "metrics/tsdb/maintain.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "metrics/tsdb/checkpoint.h"
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/memory.h"
 
@@ -172,6 +173,7 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
     (void)mem_promise_rest(db->o.promise);
     enum err e = tsdb_ahead(db, reterr_info);
     e = e == ERR_OK ? flush_due(db, reterr_info) : e;
+    e = e == ERR_OK ? checkpoint_due(db, reterr_info) : e;
     /* Retention before merging: it may free what merging needs. */
     enum err r = tsdb_retain(db, e == ERR_OK ? reterr_info : NULL);
     e = e == ERR_OK ? r : e;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "metrics/tsdb/checkpoint.h"
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/record.h"
 #include "metrics/tsdb/replay_int.h"
@@ -218,6 +219,17 @@ static enum err put_aside(struct replay *r, unsigned partition, uint64_t offset,
     return w->bytes >= r->window_bytes ? window_full(r) : ERR_OK;
 }
 
+/* The checkpoint has what the record says. */
+static bool covered(const struct tsdb *db, unsigned partition, uint64_t offset, uint8_t version)
+{
+    const struct checkpoint *c = &db->checkpoint;
+    if (!c->found || record_is_whole(version) || version == RECORD_DONE) {
+        return false;
+    }
+    return version == RECORD_SIDE ? offset < c->side_from
+                                  : partition < PARTITIONS && offset < c->from[partition];
+}
+
 static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct str record)
 {
     struct replay *r = ctx;
@@ -226,6 +238,10 @@ static enum err on_record(void *ctx, unsigned partition, uint64_t offset, struct
         return ERR_CANCELED;
     }
     window_at(r, r->filled)->end = offset + 1;
+    if (covered(r->db, partition, offset, version)) {
+        return ERR_OK;
+    }
+    atomic_fetch_add_explicit(&r->db->records_replayed, 1, memory_order_relaxed);
     if (version == RECORD_SIDE || record_is_whole(version) || version == RECORD_DONE) {
         return passed_over(r, version == RECORD_SIDE ? side_replay(r->db, record)
                                                      : staging_replay(r->db, offset, record));
@@ -272,12 +288,12 @@ static enum err replay_all(struct replay *r, struct err_info *info)
 {
     struct tsdb *db = r->db;
     uint64_t bad = 0;
-    enum err e = ERR_OK;
-    if (db->store.series_file) {
+    enum err e = checkpoint_restore(db, info);
+    if (e == ERR_OK && !db->checkpoint.found && db->store.series_file) {
         e = series_file_load(db, db->store.series_file, info);
     }
     if (e == ERR_OK) {
-        e = ingest_log_replay(db->log, 0, on_record, r, &bad, info);
+        e = ingest_log_replay(db->log, checkpoint_log_least(&db->checkpoint), on_record, r, &bad, info);
         atomic_store(&db->wal_bad_segments, bad);
     }
     if (e != ERR_OK) {

@@ -81,7 +81,7 @@ static enum err sample(struct head *h, struct series *s, ts_ms ts, const struct 
     enum err e = ERR_OK;
     if (!(s->flags & SERIES_STARTED) || ts > s->last_ts) {
         e = head_push(h, s, ts, v, tick);
-    } else if (ts < s->last_ts) {
+    } else if (ts < s->last_ts && !head_sealed_at(h, s, ts)) {
         e = head_push_late(h, s, ts, v, false);
     }
     return e == ERR_EXISTS || e == ERR_LIMIT ? ERR_OK : e;
@@ -122,7 +122,7 @@ static enum err chain_apply(struct replay_group *g, uint32_t slot)
             r.ticks[r.n] = m->tick;
             r.bits[r.n++] = p->bits;
             e = r.n == RUN ? run_apply(g, s, &r) : ERR_OK;
-        } else if (m->ts < newest) {
+        } else if (m->ts < newest && !head_sealed_at(g->head, s, m->ts)) {
             struct sample_value v = {.bits = p->bits};
             e = run_apply(g, s, &r);
             e = e == ERR_OK ? sample(g->head, s, m->ts, &v, m->tick) : e;

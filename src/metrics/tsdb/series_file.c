@@ -114,13 +114,10 @@ static enum err copy_save(const char *path, struct err_info *info)
     return e;
 }
 
-enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info)
+enum err series_file_write(struct tsdb *db, const char *path, bool sides, struct err_info *info)
 {
-    char path[4096], dir[4096];
     struct buf record AUTO_BUF = {.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX};
     int fd = -1;
-    store_series_path(&db->store, number, path, sizeof(path));
-    (void)snprintf(dir, sizeof(dir), "%s/blocks", db->dir);
     enum err e = file_open(path, FILE_WRITE_NEW, &fd, info);
     if (e != ERR_OK) {
         return e;
@@ -129,9 +126,18 @@ enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *inf
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
         e = partition_save(&db->partitions[p], p, fd, &record, info);
     }
-    e = e == ERR_OK ? sides_save(db, fd, &record, info) : e;
+    e = e == ERR_OK && sides ? sides_save(db, fd, &record, info) : e;
     e = e == ERR_OK ? file_sync_data(fd, info) : e;
     file_close(fd);
+    return e;
+}
+
+enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info)
+{
+    char path[4096], dir[4096];
+    store_series_path(&db->store, number, path, sizeof(path));
+    (void)snprintf(dir, sizeof(dir), "%s/blocks", db->dir);
+    enum err e = series_file_write(db, path, true, info);
     e = e == ERR_OK ? copy_save(path, info) : e;
     e = e == ERR_OK ? dir_sync(dir, info) : e;
     if (e != ERR_OK) {
@@ -163,8 +169,8 @@ static enum err entries_read(struct tsdb *db, struct str content, unsigned *ret_
     return ERR_OK;
 }
 
-static enum err one_load(struct tsdb *db, const char *path, bool only_whole, unsigned *ret_bad,
-                         struct err_info *info)
+enum err series_file_read(struct tsdb *db, const char *path, bool only_whole, unsigned *ret_bad,
+                          struct err_info *info)
 {
     struct file_map map;
     enum err e = file_map(path, &map, info);
@@ -187,14 +193,14 @@ enum err series_file_load(struct tsdb *db, uint64_t number, struct err_info *inf
     unsigned bad = 0, copy_bad = 1;
     store_series_path(&db->store, number, path, sizeof(path));
     (void)snprintf(copy, sizeof(copy), "%s.copy", path);
-    enum err e = one_load(db, path, true, &bad, info);
+    enum err e = series_file_read(db, path, true, &bad, info);
     if (e == ERR_OOM || bad == 0) {
         return e;
     }
-    e = one_load(db, copy, true, &copy_bad, NULL);
+    e = series_file_read(db, copy, true, &copy_bad, NULL);
     if (copy_bad) {
-        e = one_load(db, path, false, &bad, NULL) == ERR_OOM ? ERR_OOM : e;
-        e = one_load(db, copy, false, &copy_bad, NULL) == ERR_OOM ? ERR_OOM : e;
+        e = series_file_read(db, path, false, &bad, NULL) == ERR_OOM ? ERR_OOM : e;
+        e = series_file_read(db, copy, false, &copy_bad, NULL) == ERR_OOM ? ERR_OOM : e;
     }
     db->store.blocks_bad++;
     LOG_EVENT(LVL_ERROR, "tsdb_series_file_damaged", F_C("file", path), F_U64("parts_damaged", bad),

@@ -61,10 +61,11 @@ enum err partition_head(struct partition *p, struct tenant *t, struct chunk_pool
         memset(p->heads + cap, 0, (p->head_cap - cap) * sizeof(struct head *));
     }
     if (!p->heads[t->number]) {
-        enum err e = head_new(t, pool, &p->heads[t->number]);
+        enum err e = head_new(t, t->number, p->number, pool, &p->heads[t->number]);
         if (e != ERR_OK) {
             return e;
         }
+        p->heads[t->number]->generation = p->generation;
     }
     p->head_count = p->head_count > t->number ? p->head_count : t->number + 1u;
     *ret_h = p->heads[t->number];

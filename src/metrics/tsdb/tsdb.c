@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "disk/file.h"
+#include "metrics/tsdb/checkpoint.h"
 #include "metrics/tsdb/flush.h"
 #include "metrics/tsdb/maintain.h"
 #include "metrics/tsdb/memory.h"
@@ -70,6 +71,15 @@ static void options_fill(struct tsdb_options *o, const struct tsdb_options *in)
     o->disk_reserve_bytes = in->disk_reserve_bytes ? in->disk_reserve_bytes : UINT64_C(256) << 20;
 }
 
+static char *chunk_dir(const char *dir)
+{
+    struct buf b AUTO_BUF = {0};
+    size_t n = 0;
+    buf_printf(&b, "%s/chunks", dir);
+    buf_char(&b, '\0');
+    return buf_take(&b, &n);
+}
+
 static struct tsdb *db_new(const struct tsdb_options *o)
 {
     struct tsdb *db = mem_aligned(64, sizeof(*db));
@@ -100,12 +110,14 @@ static struct tsdb *db_new(const struct tsdb_options *o)
     for (size_t i = 0; i < PARTITIONS; i++) {
         mutex_init(&db->partitions[i].writer);
         mutex_init(&db->partitions[i].lock);
+        db->partitions[i].number = (unsigned)i;
         db->partitions[i].record.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX;
     }
     db->dir = mem_dup(o->dir, strlen(o->dir));
-    chunk_pool_init(&db->pool, db->dir);
+    db->chunk_dir = chunk_dir(o->dir);
+    chunk_pool_init(&db->pool, db->chunk_dir);
     db->marks = mem_array(MARKS_MAX, sizeof(*db->marks));
-    if (!db->dir || !db->marks) {
+    if (!db->dir || !db->chunk_dir || !db->marks) {
         tsdb_close(db);
         return NULL;
     }
@@ -136,7 +148,7 @@ static enum err tenants_load(struct tsdb *db, struct err_info *info)
  * is damaged, the folder is a copy without it): its first new records would count as flushed else. */
 static uint64_t log_from(const struct tsdb *db)
 {
-    uint64_t from = 0;
+    uint64_t from = checkpoint_log_from(&db->checkpoint);
     for (unsigned p = 0; p < PARTITIONS; p++) {
         from = db->store.flushed_offset[p] > from ? db->store.flushed_offset[p] : from;
     }
@@ -156,6 +168,7 @@ static enum err load(struct tsdb *db, struct err_info *info)
         atomic_fetch_add(&db->series_created, s.series);
         e = staging_end(db, info);
     }
+    db->loaded = e == ERR_OK;
     mutex_unlock(&db->maintenance);
     atomic_fetch_add(&db->generation, 1);
     return e == ERR_OK && !atomic_load(&db->closing) ? maintain_start(db, info) : e;
@@ -198,6 +211,8 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
         e = dir_lock(db->dir, &db->lock_fd, info);
     }
     e = e == ERR_OK ? store_open(&db->store, db->dir, info) : e;
+    e = e == ERR_OK ? dir_make(db->chunk_dir, info) : e;
+    e = e == ERR_OK ? checkpoint_open(db, info) : e;
     e = e == ERR_OK ? tenants_load(db, info) : e;
     e = e == ERR_OK ? prom_blocks_open(db, info) : e;
     if (e == ERR_OK) {
@@ -226,6 +241,21 @@ enum err tsdb_open(const struct tsdb_options *o, struct tsdb **ret_db, struct er
     return ERR_OK;
 }
 
+/* The next start finds everything sealed. */
+static void checkpoint_last(struct tsdb *db)
+{
+    struct err_info info = {0};
+    mutex_lock(&db->maintenance);
+    bool whole = db->loaded && ingest_log_healthy(db->log, &info);
+    enum err e = whole ? checkpoint_make(db, true, &info) : ERR_OK;
+    mutex_unlock(&db->maintenance);
+    if (e != ERR_OK) {
+        LOG_EVENT(LVL_WARN, "tsdb_checkpoint_failed", F_C("dir", db->dir), F_ERR(e), F_C("why", info.message),
+                  F_C("instead", "the next start replays more of the log; nothing is lost"));
+    }
+    chunk_pool_keep(&db->pool);
+}
+
 void tsdb_close(struct tsdb *db)
 {
     if (!db) {
@@ -234,6 +264,7 @@ void tsdb_close(struct tsdb *db)
     atomic_store(&db->closing, true);
     thread_join(&db->loader);
     maintain_stop(db);
+    checkpoint_last(db);
     ingest_log_close(db->log);
     staging_done(&db->staging);
     store_done(&db->store);
@@ -253,6 +284,7 @@ void tsdb_close(struct tsdb *db)
         mutex_done(&p->lock);
         mutex_done(&p->writer);
     }
+    checkpoint_done(&db->checkpoint);
     chunk_pool_done(&db->pool);
     for (size_t i = 0; i < db->tenant_count; i++) {
         struct tenant *t = db->tenants[i];
@@ -267,6 +299,7 @@ void tsdb_close(struct tsdb *db)
     mutex_done(&db->memory.lock);
     dir_unlock(db->lock_fd);
     mem_free(db->prom_dir);
+    mem_free(db->chunk_dir);
     mem_free(db->dir);
     mem_free(db);
 }
@@ -376,6 +409,9 @@ void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity)
                                            .time_retentions = atomic_load(&db->time_retentions),
                                            .size_retentions = atomic_load(&db->size_retentions),
                                            .series_created = atomic_load(&db->series_created),
+                                           .checkpoints = atomic_load(&db->checkpoints),
+                                           .records_replayed = atomic_load(&db->records_replayed),
+                                           .chunks_restored = atomic_load(&db->chunks_restored),
                                            .replay_seconds = (double)db->replay_ns / (double)NS_PER_S};
 }
 

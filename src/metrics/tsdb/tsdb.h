@@ -1,7 +1,7 @@
 /* The metrics store: a WAL-backed head of recent samples in front of immutable blocks.
  *
- * Layout below `dir`: lock, wal/, blocks/, MANIFEST. Any thread may use sink and source at once; readers
- * never wait for writers of other partitions. */
+ * Layout below `dir`: lock, wal/, chunks/, blocks/, MANIFEST. Any thread may use sink and source at once;
+ * readers never wait for writers of other partitions. */
 #ifndef CAIRN_METRICS_TSDB_TSDB_H
 #define CAIRN_METRICS_TSDB_TSDB_H
 
@@ -53,7 +53,7 @@ uint64_t tsdb_memory_default_bytes(void);
 /* Locks the folder, loads the manifest and replays the WAL (or begins to). Errors: EXISTS (another process
  * has it), CORRUPT, IO, DENIED, OOM. */
 MUST_USE enum err tsdb_open(const struct tsdb_options *o, struct tsdb **ret_db, struct err_info *reterr_info);
-/* Flushes and unlocks. Accepts NULL. */
+/* Seals and syncs what is open, so that the next start replays nothing, and unlocks. Accepts NULL. */
 void tsdb_close(struct tsdb *db);
 
 struct metric_sink *tsdb_sink(struct tsdb *db);
@@ -78,7 +78,7 @@ struct tsdb_stats {
     /* head_bytes by purpose */
     uint64_t series_bytes, index_bytes, tail_bytes, clock_bytes, chunk_bytes, late_bytes;
     uint64_t log_bytes;                 /* memory of the log's buffers and of batches that wait for replay */
-    uint64_t chunk_file_bytes;          /* scratch files of sealed chunks: on disk, mapped */
+    uint64_t chunk_file_bytes;          /* files of sealed chunks: on disk, mapped */
     uint64_t exemplars, exemplar_bytes; /* kept, of all tenants */
     uint64_t exemplars_max;             /* of a tenant */
     uint64_t selection_bytes;           /* what selectors chose of blocks, remembered */
@@ -104,6 +104,9 @@ struct tsdb_activity {
     uint64_t time_retentions, size_retentions;
     uint64_t series_created; /* in the head, those that replay found included */
     double replay_seconds;
+    uint64_t checkpoints; /* made */
+    uint64_t records_replayed;
+    uint64_t chunks_restored; /* sealed chunks that the last start found in files, instead of replaying */
 };
 
 void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity);

@@ -52,8 +52,11 @@ struct partition {
     struct mutex lock;   /* guards the heads; never held across I/O */
     struct head **heads; /* by tenant number; NULL where it has no series here */
     size_t head_count, head_cap;
-    uint64_t end;      /* offset of the newest record placed, plus one */
-    struct buf record; /* scratch of the appender that holds the lock */
+    unsigned number;
+    uint8_t generation;          /* of the heads */
+    uint64_t begun[GENERATIONS]; /* the offset from which on a generation's samples are in the log */
+    uint64_t end;                /* offset of the newest record placed, plus one */
+    struct buf record;           /* scratch of the appender that holds the lock */
 } __attribute__((aligned(64)));
 
 /* All samples of records below `offset` are at most max_ts. */
@@ -79,6 +82,21 @@ struct staging {
     struct err_info failed;
     struct buf found; /* the same, of the log: touched by the replaying thread alone */
     uint64_t end;     /* offset behind the newest whole record; the same */
+};
+
+/* See checkpoint.h. */
+struct checkpoint {
+    bool found;                    /* the one on disk fits the store; not yet put into the heads */
+    uint64_t from[PARTITIONS];     /* offset where the log goes on behind it */
+    uint64_t side_from;            /* the same of what is kept beside the samples */
+    uint64_t series_file;          /* number of its definitions */
+    struct chunk_extent *segments; /* that it is made of */
+    size_t segment_count;
+    struct buf content; /* of the file, until it is put into the heads */
+    /* of the newest one */
+    uint64_t flushes, log_bytes,
+        series;      /* how many flushes and series there had been, how long the log was */
+    int64_t made_ns; /* monotonic; 0: none yet */
 };
 
 struct tsdb {
@@ -109,7 +127,10 @@ struct tsdb {
     struct mutex tenants_lock;
     struct tenant **tenants;
     size_t tenant_count, tenant_cap;
-    struct chunk_pool pool; /* of all heads */
+    char *chunk_dir;
+    struct chunk_pool pool;       /* of all heads */
+    struct checkpoint checkpoint; /* guarded by maintenance, as replay holds it */
+    bool loaded;                  /* replay is over; guarded by maintenance */
     struct memory_watch memory;
     struct selection_cache selections;
     struct match_cache match_cache; /* of all blocks */
@@ -119,6 +140,7 @@ struct tsdb {
     atomic_uint_fast64_t generation; /* of the past */
     atomic_uint_fast64_t appended, refused[SAMPLE_STATUS_COUNT];
     atomic_uint_fast64_t flushes, merges, block_failures, time_retentions, size_retentions, series_created;
+    atomic_uint_fast64_t checkpoints, chunks_restored, records_replayed;
     _Atomic int64_t replay_ns;
     atomic_uint_fast64_t wal_bad_segments;
     atomic_uint_fast64_t wal_orphans; /* samples without a series, senseless records */

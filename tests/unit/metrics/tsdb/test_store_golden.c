@@ -12,12 +12,14 @@
 #include "metrics/model/value.h"
 #include "metrics/tsdb/staging.h"
 #include "metrics/tsdb/tsdb_int.h"
+#include "store_copy.h"
 
 #define GOLDEN TEST_DATA "/store-v"
 #define T0 INT64_C(1600000000000)
 
 enum {
-    VERSIONS = 2,
+    VERSIONS = 3,
+    CHECKPOINTS_SINCE = 3,
     SERIES = 6,
     TICKS = 300, /* five hours: the first ones go to a block */
     STEP_MS = 60000,
@@ -258,29 +260,6 @@ static enum err store_print(const char *dir, struct buf *out, struct err_info *i
     return e == ERR_OK ? out->err : e;
 }
 
-static enum err folder_copy(const char *from, const char *to, const char *name, struct err_info *info)
-{
-    struct arena a AUTO_ARENA = {0};
-    const struct str *names = NULL;
-    size_t n = 0;
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/%s", to, name);
-    enum err e = dir_make(path, info);
-    (void)snprintf(path, sizeof(path), "%s/%s", from, name);
-    e = e == ERR_OK ? dir_list(path, &a, &names, &n, info) : e;
-    for (size_t i = 0; e == ERR_OK && i < n; i++) {
-        struct buf content AUTO_BUF = {0};
-        (void)snprintf(path, sizeof(path), "%s/%s/%.*s", from, name, STR_FMT(names[i]));
-        if (dir_is(path)) {
-            continue;
-        }
-        e = file_load(path, &content, info);
-        (void)snprintf(path, sizeof(path), "%s/%s/%.*s", to, name, STR_FMT(names[i]));
-        e = e == ERR_OK ? file_store(path, buf_view(&content), info) : e;
-    }
-    return e;
-}
-
 static void golden_copy(int version, const char *to)
 {
     char from[256], path[512];
@@ -291,9 +270,7 @@ static void golden_copy(int version, const char *to)
         (void)snprintf(path, sizeof(path), "%s/lock", from);
         CHECK_OK(file_remove(path, &info));
     }
-    CHECK_OK(folder_copy(from, to, ".", &info));
-    CHECK_OK(folder_copy(from, to, "blocks", &info));
-    CHECK_OK(folder_copy(from, to, "wal", &info));
+    CHECK_OK(store_copy(from, to, &info));
 }
 
 static void text_check(int version, struct str got)
@@ -334,6 +311,11 @@ TEST(a_store_written_now_is_read_as_the_frozen_ones)
         struct buf got AUTO_BUF = {0};
         (void)snprintf(dir, sizeof(dir), "%s/store-now-%d", test_dir(), version);
         CHECK_OK(golden_write(dir, version));
+        if (version < CHECKPOINTS_SINCE) {
+            char chunks[300];
+            (void)snprintf(chunks, sizeof(chunks), "%s/chunks", dir);
+            CHECK_OK(dir_remove(chunks, &info));
+        }
         CHECK_OK(store_print(dir, &got, &info));
         text_check(version, buf_view(&got));
     }
