@@ -1,6 +1,8 @@
+# Whoever stands in a group needs its rules from the first second.
 output "group_ids" {
   description = "Security group ids by name."
   value       = { for k, g in aws_security_group.this : k => g.id }
+  depends_on  = [aws_vpc_security_group_ingress_rule.this, aws_vpc_security_group_egress_rule.this]
 }
 
 output "matrix" {
