@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.parse
 
-from machine import ARCHIVE_PORT, BRIDGE, MIRROR_PORT, NETWORK, ROOT, SERVER, Machine, sh, write
+from machine import ARCHIVE_PORT, BRIDGE, MIRROR_PORT, NETWORK, NUMBER, ROOT, SERVER, Machine, sh, write
 from nodes import ARCH, HOSTS, packages_publish, quiet, ready, render
 
 REGION, ACCOUNT, ZONE = "eu-north-1", "123456789012", "cairn.internal"
@@ -75,7 +75,7 @@ class Aws:
     """aws.py in a namespace of its own. A context manager."""
 
     def __init__(self, work, policies):
-        self.folder, self.space = f"{work}/aws", "cairnboot-aws"
+        self.folder, self.space, self.link = f"{work}/aws", f"cairnboot{NUMBER}-aws", f"cb{NUMBER}-aws"
         os.makedirs(self.folder)
         authority(self.folder, "cairn")
         authority(self.folder, "amazon")
@@ -110,10 +110,9 @@ class Aws:
         return text(self.state["log"]).splitlines() if os.path.exists(self.state["log"]) else []
 
     def __enter__(self):
-        sh("ip", "netns", "del", self.space, check=False)
         sh("ip", "netns", "add", self.space)
-        sh("ip", "link", "add", "cb-aws", "type", "veth", "peer", "name", "eth0", "netns", self.space)
-        sh("ip", "link", "set", "cb-aws", "master", BRIDGE, "up")
+        sh("ip", "link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", self.space)
+        sh("ip", "link", "set", self.link, "master", BRIDGE, "up")
         for args in (["addr", "add", f"{AWS}/24", "dev", "eth0"], ["addr", "add", f"{METADATA}/32", "dev", "eth0"], ["link", "set", "eth0", "up"],
                      ["link", "set", "lo", "up"]):
             sh("ip", "-n", self.space, *args)
@@ -126,6 +125,7 @@ class Aws:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        sh("ip", "link", "del", self.link, check=False)
         sh("ip", "netns", "del", self.space, check=False)
 
 

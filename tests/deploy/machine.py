@@ -1,8 +1,11 @@
 """Machines for tests/deploy/boot.py: Debian 12 in a folder, booted by systemd-nspawn, each with an address of its own on a bridge. Needs
 root. A machine's disk is an overlay over one base that is made once; its upper part may be a small file system, to be filled.
 
-What a machine reaches: SERVER, where this process forwards Debian's archive (Archive) and serves packages over https (Mirror).
+What a machine reaches: SERVER, where this process forwards Debian's archive (Archive) and serves packages over https (Mirror). Runs may go on
+beside each other: each has a network of its own, and names that carry its number.
 """
+import contextlib
+import fcntl
 import http.server
 import os
 import shutil
@@ -13,10 +16,11 @@ import time
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NETWORK = "10.231.77"
+NUMBER = next(n for n in range(77, 255) if not os.path.exists(f"/sys/class/net/cairnboot{n}"))  # that no other run has taken
+NETWORK = f"10.231.{NUMBER}"
 SERVER = f"{NETWORK}.1"
 ARCHIVE_PORT, MIRROR_PORT = 3142, 8443
-BRIDGE = "cairnboot0"
+BRIDGE = f"cairnboot{NUMBER}"
 # What Debian's cloud image has and a minimal Debian lacks.
 BASE_PACKAGES = ["systemd-sysv", "dbus", "cloud-init", "apt-utils", "sudo", "udev"]
 
@@ -35,13 +39,33 @@ def write(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
+@contextlib.contextmanager
+def alone(path):
+    """Nobody else is in here with the same path."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def network_name(root, certificate):
+    """What a Debian in `root` knows of this run's network: the way to the archive, and whom to trust."""
+    write(f"{root}/etc/apt/apt.conf.d/90test", f'Acquire::http::Proxy "http://{SERVER}:{ARCHIVE_PORT}";\n')
+    shutil.copy(certificate, f"{root}/usr/local/share/ca-certificates/mirror.crt")
+    sh("chroot", root, "update-ca-certificates")
+
+
 def base_make(folder):
     """The base that every machine lies on; made once, used again while the list of its packages is the same."""
+    with alone(f"{folder}.lock"):
+        base_make_alone(folder)
+
+
+def base_make_alone(folder):
     stamp = f"{folder}/.made-of"
     if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == " ".join(BASE_PACKAGES):
         return
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(os.path.dirname(folder), exist_ok=True)
     mirror = os.environ.get("MIRROR", "http://deb.debian.org/debian")
     sh("debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", folder, mirror)
     write(f"{folder}/etc/apt/sources.list", f"deb {mirror} bookworm main\ndeb {mirror} bookworm-updates main\n"
@@ -49,7 +73,6 @@ def base_make(folder):
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     sh("chroot", folder, "apt-get", "-qq", "update", env=env)
     sh("chroot", folder, "apt-get", "-qq", "-y", "--no-install-recommends", "install", *BASE_PACKAGES, env=env)
-    write(f"{folder}/etc/apt/apt.conf.d/90test", f'Acquire::http::Proxy "http://{SERVER}:{ARCHIVE_PORT}";\n')
     write(f"{folder}/etc/cloud/cloud.cfg.d/99-test.cfg", "datasource_list: [NoCloud]\nnetwork: {config: disabled}\nlocale: C.UTF-8\n")
     write(f"{folder}/etc/machine-id", "")
     write(stamp, " ".join(BASE_PACKAGES))
@@ -110,7 +133,6 @@ class Network:
         self.work, self.servers = work, []
 
     def __enter__(self):
-        sh("ip", "link", "del", BRIDGE, check=False)
         sh("ip", "link", "add", "name", BRIDGE, "type", "bridge")
         sh("ip", "addr", "add", f"{SERVER}/24", "dev", BRIDGE)
         sh("ip", "link", "set", BRIDGE, "up")
@@ -138,7 +160,7 @@ class Machine:
     """One Debian. A context manager: made on entry, stopped and removed on exit. start() boots it."""
 
     def __init__(self, network, base, name, host, disk_mb=None):
-        self.name, self.address = f"cairnboot-{name}", f"{NETWORK}.{host}"
+        self.name, self.address, self.link = f"cairnboot{NUMBER}-{name}", f"{NETWORK}.{host}", f"cb{NUMBER}-{host}"
         self.network, self.base, self.disk_mb = network, base, disk_mb
         self.folder = f"{network.work}/{name}"
         self.root = f"{self.folder}/root"
@@ -156,14 +178,12 @@ class Machine:
         os.makedirs(f"{upper}/upper")
         os.makedirs(f"{upper}/work")
         sh("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={self.base},upperdir={upper}/upper,workdir={upper}/work", self.root)
-        link = f"cb-{self.name[-10:]}"
         sh("ip", "netns", "add", self.name)
-        sh("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        sh("ip", "link", "set", link, "master", BRIDGE, "up")
+        sh("ip", "link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        sh("ip", "link", "set", self.link, "master", BRIDGE, "up")
         for args in (["addr", "add", f"{self.address}/24", "dev", "eth0"], ["link", "set", "eth0", "up"], ["link", "set", "lo", "up"]):
             sh("ip", "-n", self.name, *args)
-        shutil.copy(self.network.cert, f"{self.root}/usr/local/share/ca-certificates/mirror.crt")
-        sh("chroot", self.root, "update-ca-certificates")
+        network_name(self.root, self.network.cert)
         write(f"{self.root}/etc/hostname", self.name + "\n")
         write(f"{self.root}/etc/cloud/cloud-init.disabled", "")
         write(f"{self.root}/etc/hosts", f"127.0.0.1 localhost {self.name}\n")
@@ -171,6 +191,7 @@ class Machine:
 
     def __exit__(self, *_):
         self.stop()
+        sh("ip", "link", "del", self.link, check=False)  # at once; with its namespace it would go some time later
         sh("ip", "netns", "del", self.name, check=False)
         for path in (self.root, f"{self.folder}/disk"):
             sh("umount", path, check=False)
