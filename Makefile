@@ -87,6 +87,6 @@ test-deploy: install-test build
 test-boot: install-boot deb
 	@tests/deploy/boot.sh
 
-# The same with a kernel of its own, in qemu; needs root and /dev/kvm.
+# One small instance on a kernel of its own, in qemu: swap, reboot, power cuts. Needs root; half an hour where KVM does not work.
 test-boot-qemu: install-vm deb
 	@tests/deploy/boot.sh kernel

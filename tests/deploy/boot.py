@@ -5,7 +5,7 @@
   single     one node from the rendered user data, run by the real cloud-init
   classic    four nodes from the rendered user data, booted in the wrong order
   hardened   the four of classic-hardened: behind its security groups, in reverse order, secrets from AWS (aws.py answers for it)
-  kernel     single in qemu, on a kernel of its own and 448 MB: swap, updates, a power cut; only when named
+  kernel     single in qemu, on a kernel of its own and 448 MB: swap, updates, a reboot, two power cuts; only when named
   failures   a full disk, a wrong checksum, a broken package, no archive: a message on the console, and another try at the next boot
 
 Usage: boot.py [NAME...]     PACKAGES names the folder of the packages (build/packages)

@@ -29,7 +29,7 @@ KVM = ["-machine", BOARD, "-accel", "kvm", "-cpu", {"amd64": "host,-arch-capabil
 EMULATED = ["-machine", BOARD, "-accel", "tcg,thread=multi", "-cpu", {"amd64": "max,la57=off", "arm64": "max,pauth-impdef=on"}[ARCH]]
 EMULATED_KERNEL = "quiet mitigations=off tsc=reliable systemd.default_timeout_start_sec=900"
 SLOW = 10  # an emulated processor, on a machine that has other work
-# As in Debian's images for EC2, and a kernel.
+# As in Debian's images for EC2, which are no older than the last update, and a kernel.
 KERNEL_PACKAGES = [f"linux-image-cloud-{ARCH}", "openssh-server", "initramfs-tools", "curl", "unattended-upgrades"]
 # `interval` promises what was acknowledged 200 ms before the power went. An emulated processor gets longer; Linux alone would wait half a minute
 # before it writes to the disk.
@@ -55,12 +55,13 @@ def accelerated(tree):
 
 def tree_make(base):
     """A folder with the base, a kernel and an ssh server; made once."""
-    tree, stamp = f"{os.path.dirname(base)}/kernel", " ".join(KERNEL_PACKAGES)
+    tree, stamp = f"{os.path.dirname(base)}/kernel", " ".join([*KERNEL_PACKAGES, "upgraded"])
     if not os.path.exists(f"{tree}/.made-of") or open(f"{tree}/.made-of", encoding="utf-8").read() != stamp:
         shutil.rmtree(tree, ignore_errors=True)
         sh("cp", "-a", base, tree)
         env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         sh("chroot", tree, "apt-get", "-qq", "update", env=env)
+        sh("chroot", tree, "apt-get", "-qq", "-y", "upgrade", env=env)
         sh("chroot", tree, "apt-get", "-qq", "-y", "--no-install-recommends", "install", *KERNEL_PACKAGES, env=env)
         sh("chroot", tree, "systemctl", "enable", "systemd-networkd")
         write(f"{tree}/.made-of", stamp)
