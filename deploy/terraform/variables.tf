@@ -85,7 +85,7 @@ variable "narrow_flows" {
 }
 
 variable "debian_mirror" {
-  description = "Debian mirror that the instances use in place of the image's, such as one in a bucket behind the S3 endpoint; null: the image's."
+  description = "Debian mirror that the instances use in place of the image's, such as one in a bucket behind the S3 endpoint; security updates come from its sister with -security at the end of the address. Null: the image's."
   type        = string
   default     = null
   validation {

@@ -215,7 +215,8 @@ def updates(c, m):
 
 
 def scenario_single(c, network, base):
-    data = render(network.work, packages_publish(), PLAIN)["user_data"]
+    mirror = f'{PLAIN[1]}\ndebian_mirror = "http://deb.debian.org/debian"'
+    data = render(network.work, packages_publish(), [PLAIN[0], mirror])["user_data"]
     with Machine(network, base, "single", 20) as m:
         m.user_data(data["all"])
         started = time.monotonic()
@@ -237,6 +238,9 @@ def scenario_single(c, network, base):
                 re.search(r"^(600|640) cairn", m.out("stat", "-c", "%a %U", "/var/lib/grafana/initial-admin-password")),
                 m.out("find", "/var/lib/grafana", "/var/lib/cairn", "-name", "*admin*"))
         c.check("no unit has failed", quiet(m))
+        c.check("Debian comes from the mirror that was named, security updates too", re.search(
+            r"^(deb http://deb.debian.org/debian bookworm\S* main\n){2}deb http://deb.debian.org/debian-security bookworm-security main$",
+            m.out("cat", "/etc/apt/sources.list")), m.out("cat", "/etc/apt/sources.list"))
         updates(c, m)
         files = m.out("sh", "-c", "sha256sum /etc/prometheus/prometheus.yml /etc/loki/config.yml /etc/grafana/grafana.ini /etc/default/cairn /etc/fstab")
         m.run("rm", "/var/lib/cairn-bootstrap/done")
