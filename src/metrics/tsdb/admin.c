@@ -28,6 +28,19 @@ static enum err tombstone_add(struct tsdb *db, struct tombstone *t, struct err_i
     return e;
 }
 
+/* Nothing as old as `newest` is in the heads alone afterwards. */
+static enum err blocks_first(struct tsdb *db, ts_ms newest, struct err_info *info)
+{
+    struct tsdb_stats s;
+    ts_ms flushed = db->store.flushed_before;
+    tsdb_stats(db, &s);
+    if (newest < flushed && newest < s.min_time) {
+        return ERR_OK;
+    }
+    ts_ms bound = newest < INT64_MAX ? newest + 1 : newest;
+    return tsdb_flush(db, bound > flushed ? bound : flushed, info);
+}
+
 enum err tsdb_delete(struct tsdb *db, struct query_ctx *q, const struct matcher *matchers,
                      size_t matcher_count, ts_ms start_ms, ts_ms end_ms, struct err_info *reterr_info)
 {
@@ -42,12 +55,14 @@ enum err tsdb_delete(struct tsdb *db, struct query_ctx *q, const struct matcher 
                        TOMBSTONE_MATCHERS_MAX);
     }
     mutex_lock(&db->maintenance);
-    /* Only what is there now: samples that are yet to come stay. */
     ts_ms newest = atomic_load_explicit(&tenant->max_ts, memory_order_relaxed);
     end_ms = end_ms < newest ? end_ms : newest;
     if (start_ms <= end_ms) {
-        e = tombstone_new(tenant->name, matchers, matcher_count, start_ms, end_ms, ++db->store.number, &t,
-                          reterr_info);
+        /* Only what is there now: it goes to a block, and what is yet to come is in the heads. */
+        e = blocks_first(db, end_ms, reterr_info);
+        e = e ? e
+              : tombstone_new(tenant->name, matchers, matcher_count, start_ms, end_ms, ++db->store.number, &t,
+                              reterr_info);
         e = e ? e : tombstone_add(db, t, reterr_info);
         tombstone_unref(t);
         atomic_fetch_add(&db->generation, 1);

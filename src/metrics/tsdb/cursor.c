@@ -140,6 +140,7 @@ static int picked_cmp(const void *a, const void *b)
 static enum err masks_choose(struct metric_cursor *c, const struct store_set *set)
 {
     c->mask_count = 0;
+    c->flushed_before = set->flushed_before;
     c->masks = arena_array(&c->part, set->tombstone_count + 1, sizeof(*c->masks));
     if (!c->masks) {
         return arena_err(&c->part);
@@ -165,14 +166,15 @@ static bool masked(const struct metric_cursor *c, const struct picked *s)
 }
 
 /* Takes the samples out of a run (`rank` as its) that a tombstone covers. A block that was written after the
- * tombstone has none of those it speaks of: what is there came later, by an import. */
+ * tombstone has none of those it speaks of: what is there came later. Nor have the heads below what is
+ * flushed, for a deletion writes a block first; only stores from before it did have older tombstones. */
 static size_t mask(const struct metric_cursor *c, const struct picked *s, uint64_t rank, struct point *p,
                    size_t n)
 {
     for (size_t i = 0; i < c->mask_count; i++) {
         const struct tombstone *t = c->masks[i];
-        if ((rank != UINT64_MAX && rank > t->number) ||
-            !matchers_match(t->matchers, t->matcher_count, s->labels)) {
+        bool later = rank == UINT64_MAX ? t->end_ms < c->flushed_before : rank > t->number;
+        if (later || !matchers_match(t->matchers, t->matcher_count, s->labels)) {
             continue;
         }
         size_t kept = 0;

@@ -78,6 +78,7 @@ struct metric_cursor {
     struct shared_clock clock;
     uint64_t *bits; /* a decoded run on its way */
     size_t bits_cap;
+    ts_ms flushed_before;     /* as of the set the masks are of */
     struct tombstone **masks; /* those of the present set that concern the tenant and the span */
     size_t mask_count;
     struct chunk **held; /* in mem_alloc memory */

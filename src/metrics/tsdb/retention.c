@@ -8,13 +8,10 @@
 
 /* -- age and size ---------------------------------------------------------------------------------------- */
 
-/* A tombstone has done its work when every block that it concerns was written after it, and no head has
- * samples that old: late ones wait there below what is flushed. */
-static bool tombstone_needed(struct tsdb *db, const struct store_set *set, ts_ms heads_from,
-                             const struct tombstone *t)
+/* A tombstone has done its work when every block that it concerns was written after it. */
+static bool tombstone_needed(struct tsdb *db, const struct store_set *set, const struct tombstone *t)
 {
-    if (t->end_ms >= db->store.flushed_before || t->end_ms >= heads_from ||
-        prom_blocks_concern(db, t->tenant, t->start_ms, t->end_ms)) {
+    if (t->end_ms >= db->store.flushed_before || prom_blocks_concern(db, t->tenant, t->start_ms, t->end_ms)) {
         return true;
     }
     for (size_t i = 0; i < set->block_count; i++) {
@@ -24,13 +21,6 @@ static bool tombstone_needed(struct tsdb *db, const struct store_set *set, ts_ms
         }
     }
     return false;
-}
-
-static ts_ms heads_min(struct tsdb *db)
-{
-    struct tsdb_stats s;
-    tsdb_stats(db, &s);
-    return s.min_time;
 }
 
 static enum err retention_now(struct tsdb *db, const struct store_set *set, ts_ms *ret_now)
@@ -77,9 +67,8 @@ enum err tsdb_retain(struct tsdb *db, struct err_info *info)
             by_time |= !over;
         }
     }
-    ts_ms heads_from = set->tombstone_count ? heads_min(db) : INT64_MAX;
     for (size_t i = 0; e == ERR_OK && i < set->tombstone_count; i++) {
-        if (tombstone_needed(db, set, heads_from, set->tombstones[i])) {
+        if (tombstone_needed(db, set, set->tombstones[i])) {
             kept[kept_count++] = set->tombstones[i];
         }
     }

@@ -210,6 +210,7 @@ enum err store_change(struct store *s, struct block *const *gone, size_t gone_co
     for (size_t i = 0; i < kept_count; i++) {
         set->tombstones[set->tombstone_count++] = tombstone_ref(kept[i]);
     }
+    set->flushed_before = s->flushed_before;
     enum err e = store_manifest_save(s, set, info);
     if (e != ERR_OK) {
         store_set_unref(set);

@@ -25,6 +25,7 @@ struct store_set {
     size_t block_count;
     struct tombstone **tombstones;
     size_t tombstone_count;
+    ts_ms flushed_before; /* the store's, as of this set */
 };
 
 struct store {

@@ -321,5 +321,8 @@ enum err store_open(struct store *s, const char *dir, struct err_info *info)
     enum err e = dir_make(path, info);
     e = e == ERR_OK ? names_list(s, &a, &names, &n, info) : e;
     e = e == ERR_OK ? set_open(s, names, n, info) : e;
+    if (e == ERR_OK) {
+        s->set->flushed_before = s->flushed_before;
+    }
     return e == ERR_OK ? sweep(s, names, n, info) : e;
 }

@@ -59,8 +59,9 @@ void tsdb_close(struct tsdb *db);
 struct metric_sink *tsdb_sink(struct tsdb *db);
 struct metric_source *tsdb_source(struct tsdb *db);
 
-/* Marks the samples of matching series in [start_ms, end_ms] as deleted; queries stop seeing them at once,
- * compaction drops them. Durable when it returns. */
+/* Marks the samples that matching series have in [start_ms, end_ms] now as deleted, after the heads were
+ * written to a block: what comes later for the same time stays. Queries stop seeing them at once, compaction
+ * drops them. Durable when it returns. */
 MUST_USE enum err tsdb_delete(struct tsdb *db, struct query_ctx *q, const struct matcher *matchers,
                               size_t matcher_count, ts_ms start_ms, ts_ms end_ms,
                               struct err_info *reterr_info);

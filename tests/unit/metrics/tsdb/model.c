@@ -125,7 +125,7 @@ static enum sample_status model_append(struct model_series *s, ts_ms max, ts_ms 
     return SAMPLE_STORED;
 }
 
-/* A sample that was taken again or anew where something had been deleted. */
+/* A sample that was taken again where it had been deleted; one that is new there is there. */
 static void model_note(struct model *m, size_t series, ts_ms ts)
 {
     struct model_series *s = &m->series[series];
@@ -135,7 +135,7 @@ static void model_note(struct model *m, size_t series, ts_ms ts)
             continue;
         }
         for (size_t k = s->n; k-- > 0 && s->samples[k].ts >= ts;) {
-            if (s->samples[k].ts == ts) {
+            if (s->samples[k].ts == ts && s->samples[k].state == MODEL_GONE) {
                 s->samples[k].state = MODEL_MAYBE;
             }
         }
@@ -160,6 +160,8 @@ bool model_delete(struct model *m, struct tsdb *db)
         return false;
     }
     m->stones[m->stone_count++] = (struct model_stone){target, start, end};
+    m->flushed = true; /* what there is goes to a block before it is deleted */
+    m->refs_good = false;
     for (size_t i = 0; i < MODEL_METRICS; i++) {
         struct model_series *s = &m->series[target * MODEL_METRICS + i];
         for (size_t k = 0; k < s->n; k++) {

@@ -63,6 +63,22 @@ static size_t count(struct tsdb *db, const char *metric)
     return n;
 }
 
+/* One sample of m{host="a"}; its status. */
+static uint8_t one(struct tsdb *db, ts_ms ts, double value)
+{
+    struct label l[] = {{STR("__name__"), STR("m")}, {STR("host"), STR("a")}};
+    struct sink_series s = {.labels = {l, 2}};
+    struct sink_sample m = {.ts = ts, .value = value};
+    struct sink_batch b = {.tenant = QUERY_TENANT_DEFAULT,
+                           .series = &s,
+                           .series_count = 1,
+                           .samples = &m,
+                           .sample_count = 1,
+                           .allow_late = true};
+    struct sink_result r;
+    return tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, NULL) == ERR_OK ? m.status : SAMPLE_STATUS_COUNT;
+}
+
 TEST(a_delete_takes_what_is_there_and_nothing_that_comes)
 {
     char dir[256];
@@ -141,6 +157,32 @@ TEST(a_snapshot_of_late_samples_does_not_bring_the_log_back)
     tsdb_close(db);
 }
 
+TEST(a_delete_leaves_what_comes_later_for_the_same_time)
+{
+    char dir[256];
+    struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
+    struct err_info info = {0};
+    struct matcher m;
+    (void)snprintf(dir, sizeof(dir), "%s/delete-again", test_dir());
+    struct tsdb *db = open_db(dir);
+    CHECK(db);
+    CHECK_OK(fill(db, "m", "a", T0));
+    CHECK_OK(fill(db, "newer", "a", T0 + 100000));
+    CHECK_OK(matcher_init(&m, MATCH_EQ, STR("__name__"), STR("m"), &info));
+    CHECK_OK(tsdb_delete(db, &q, &m, 1, INT64_MIN, INT64_MAX, &info));
+    CHECK_EQ(count(db, "m"), 0);
+    CHECK_EQ(one(db, T0 + 500, 7), SAMPLE_STORED);   /* late, where there was nothing */
+    CHECK_EQ(one(db, T0 + 50000, 8), SAMPLE_STORED); /* its newest, older than another series' */
+    CHECK_OK(fill(db, "m", "new", T0));              /* a new series */
+    CHECK_EQ(count(db, "m"), SAMPLES + 2);
+    tsdb_close(db);
+    db = open_db(dir);
+    CHECK(db);
+    CHECK_EQ(count(db, "m"), SAMPLES + 2);
+    tsdb_close(db);
+    matcher_done(&m);
+}
+
 TEST(a_snapshot_opens_as_a_store_with_everything)
 {
     char dir[256], copy[300];
@@ -193,22 +235,6 @@ TEST(a_restored_snapshot_keeps_what_is_written_after_it)
     CHECK(db);
     CHECK_EQ(count(db, "m"), 40 * SAMPLES);
     tsdb_close(db);
-}
-
-/* One sample of m{host="a"}; its status. */
-static uint8_t one(struct tsdb *db, ts_ms ts, double value)
-{
-    struct label l[] = {{STR("__name__"), STR("m")}, {STR("host"), STR("a")}};
-    struct sink_series s = {.labels = {l, 2}};
-    struct sink_sample m = {.ts = ts, .value = value};
-    struct sink_batch b = {.tenant = QUERY_TENANT_DEFAULT,
-                           .series = &s,
-                           .series_count = 1,
-                           .samples = &m,
-                           .sample_count = 1,
-                           .allow_late = true};
-    struct sink_result r;
-    return tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, NULL) == ERR_OK ? m.status : SAMPLE_STATUS_COUNT;
 }
 
 TEST(a_snapshot_leaves_samples_judged_as_before)
