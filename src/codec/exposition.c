@@ -110,6 +110,16 @@ static struct str cut_name(struct line *l)
     return str_of(from, (size_t)(l->p - from));
 }
 
+/* A name without colons. */
+static struct str cut_label_name(struct line *l)
+{
+    const char *from = l->p;
+    while (l->p < l->end && *l->p != ':' && (l->p == from ? name_start(*l->p) : name_char(*l->p))) {
+        l->p++;
+    }
+    return str_of(from, (size_t)(l->p - from));
+}
+
 /* Moves behind a quoted string that begins at p. */
 static bool skip_quoted(struct line *l)
 {
@@ -141,7 +151,7 @@ static enum err skip_braces(struct line *l)
             }
             quoted_name = true;
         } else {
-            if (cut_name(l).n == 0) {
+            if (cut_label_name(l).n == 0) {
                 return bad(l, "label name");
             }
             quoted_name = false;

@@ -156,15 +156,6 @@ static struct str series_text(const struct family *f, const char *suffix, const 
     return b.err ? (struct str){0} : arena_str(f->a, buf_view(&b));
 }
 
-static double normal(double v)
-{
-    const uint64_t nan_bits = UINT64_C(0x7ff8000000000001);
-    if (isnan(v)) {
-        memcpy(&v, &nan_bits, sizeof(v));
-    }
-    return v;
-}
-
 /* -- exemplars ------------------------------------------------------------------------------------------- */
 
 static bool read_time(struct str message, ts_ms *ret_ts)
@@ -215,10 +206,8 @@ static enum err read_exemplar(const struct family *f, struct str message, struct
 static enum err push_sample(struct family *f, const char *suffix, const char *extra, double number,
                             double value, struct str exemplar)
 {
-    struct exposition_item item = {.raw = series_text(f, suffix, extra, number),
-                                   .value = normal(value),
-                                   .has_ts = f->has_ts,
-                                   .ts = f->ts};
+    struct exposition_item item = {
+        .raw = series_text(f, suffix, extra, number), .value = value, .has_ts = f->has_ts, .ts = f->ts};
     if (!item.raw.p) {
         return no_memory(f);
     }
@@ -257,27 +246,28 @@ static bool read_pair(struct str message, double *first, double *second)
     return !r.bad;
 }
 
+/* Count and sum come before the quantiles, as Prometheus reads them. */
 static enum err read_summary(struct family *f, struct str message)
 {
     struct reader r = reader_of(message);
     struct proto_field field;
     double count = 0, sum = 0;
-    enum err e = ERR_OK;
+    while (proto_next(&r, &field)) {
+        count = field.number == 1 ? (double)field.num : count;
+        sum = field.number == 2 ? proto_f64(&field) : sum;
+    }
+    enum err e = r.bad ? malformed(f, "summary") : push_sample(f, "_count", NULL, 0, count, (struct str){0});
+    e = e ? e : push_sample(f, "_sum", NULL, 0, sum, (struct str){0});
+    r = reader_of(message);
     while (!e && proto_next(&r, &field)) {
         double quantile = 0, value = 0;
-        if (field.number == 1) {
-            count = (double)field.num;
-        } else if (field.number == 2) {
-            sum = proto_f64(&field);
-        } else if (field.number == 3 && field.wire == PROTO_BYTES) {
+        if (field.number == 3 && field.wire == PROTO_BYTES) {
             e = read_pair(field.bytes, &quantile, &value)
                     ? push_sample(f, "", "quantile", quantile, value, (struct str){0})
                     : malformed(f, "quantile");
         }
     }
-    e = e || !r.bad ? e : malformed(f, "summary");
-    e = e ? e : push_sample(f, "_count", NULL, 0, count, (struct str){0});
-    return e ? e : push_sample(f, "_sum", NULL, 0, sum, (struct str){0});
+    return e;
 }
 
 /* -- histograms ------------------------------------------------------------------------------------------ */
@@ -386,7 +376,7 @@ static bool read_histogram_field(const struct family *f, struct raw_histogram *h
         h->h.count_int = field->num;
         return true;
     case 2:
-        h->h.sum = normal(proto_f64(field));
+        h->h.sum = proto_f64(field);
         return true;
     case 3:
         h->buckets++;

@@ -155,7 +155,7 @@ static enum err check_names(const struct body_reader *r, struct labels ls, struc
         return ERR_OK;
     }
     struct buf text AUTO_BUF = {.size_bytes_max = 400};
-    labels_format(&text, ls);
+    labels_format_loki(&text, ls);
     return err_set(info, ERR_INVALID, "invalid metric name or label names: %.*s", STR_FMT(buf_view(&text)));
 }
 
@@ -292,7 +292,11 @@ static bool admit(struct body_reader *r, struct cached_series *s, bool repeated,
     r->counts.added++;
     r->counts.duplicates += repeated;
     r->counts.unsent += repeated || !fits;
-    if (repeated || !fits) {
+    if (repeated) {
+        return false;
+    }
+    s->flags |= CACHED_UNSENT;
+    if (!fits) {
         return false;
     }
     if (limit && r->counts.added - r->counts.unsent > limit) {
@@ -304,6 +308,7 @@ static bool admit(struct body_reader *r, struct cached_series *s, bool repeated,
         s->flags &= (uint8_t)~CACHED_TRACKED;
         return false;
     }
+    s->flags &= (uint8_t)~CACHED_UNSENT;
     if (!(s->flags & CACHED_COUNTED) && !r->counts.hit_sample_limit && !r->counts.hit_bucket_limit) {
         s->flags |= CACHED_COUNTED;
         r->counts.series_added++;

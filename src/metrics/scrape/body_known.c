@@ -60,8 +60,8 @@ static inline void take(struct body_reader *r, struct cached_series *s, double v
         return;
     }
     r->counts.added++;
-    if (UNLIKELY(!(s->flags & CACHED_TRACKED))) {
-        s->flags |= CACHED_TRACKED;
+    if (UNLIKELY((s->flags & (CACHED_TRACKED | CACHED_UNSENT)) != CACHED_TRACKED)) {
+        s->flags = (uint8_t)((s->flags | CACHED_TRACKED) & ~CACHED_UNSENT);
     }
     scrape_batch_add_known(r->batch, s, value);
 }

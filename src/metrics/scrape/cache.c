@@ -221,7 +221,7 @@ void scrape_cache_rollback(struct scrape_cache *c)
     c->fresh.count = 0;
     for (size_t i = 0; i < c->cap; i++) {
         struct cached_series *s = c->slots[i];
-        if (s && s->seen == c->scrape) {
+        if (s && s->seen == c->scrape && (s->flags & CACHED_UNSENT)) {
             s->seen = s->before;
         }
     }

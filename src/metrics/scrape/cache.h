@@ -19,7 +19,8 @@ enum cached_flags {
     CACHED_TRACKED = 1 << 1,  /* goes stale when it is missing */
     CACHED_LE = 1 << 2,       /* le was normalised */
     CACHED_QUANTILE = 1 << 3, /* quantile was */
-    CACHED_COUNTED = 1 << 4   /* as a series that a scrape added */
+    CACHED_COUNTED = 1 << 4,  /* as a series that a scrape added */
+    CACHED_UNSENT = 1 << 5    /* its last sample was beyond a limit */
 };
 
 struct cached_series {
@@ -104,7 +105,7 @@ MUST_USE enum err scrape_cache_add(struct scrape_cache *c, struct str text,
                                    struct cached_series **ret_series);
 /* Marks it as seen by this scrape; false when it was already. Once settled. */
 bool scrape_cache_see(struct scrape_cache *c, struct cached_series *s);
-/* A scrape that failed saw nothing. */
+/* A scrape that failed: it saw what it had sent before, which is not stale yet, as in Prometheus. */
 void scrape_cache_rollback(struct scrape_cache *c);
 /* Forgets what this scrape did not see; for scrapes that succeeded. Series may move. */
 void scrape_cache_trim(struct scrape_cache *c);

@@ -17,11 +17,69 @@ static const char *status_text(int status)
     static const struct {
         int status;
         const char *text;
-    } rows[] = {{301, "Moved Permanently"},     {302, "Found"},           {400, "Bad Request"},
-                {401, "Unauthorized"},          {403, "Forbidden"},       {404, "Not Found"},
-                {405, "Method Not Allowed"},    {406, "Not Acceptable"},  {429, "Too Many Requests"},
-                {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-                {503, "Service Unavailable"},   {504, "Gateway Timeout"}};
+    } rows[] = {
+        {100, "Continue"},
+        {101, "Switching Protocols"},
+        {102, "Processing"},
+        {103, "Early Hints"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {203, "Non-Authoritative Information"},
+        {204, "No Content"},
+        {205, "Reset Content"},
+        {206, "Partial Content"},
+        {207, "Multi-Status"},
+        {208, "Already Reported"},
+        {226, "IM Used"},
+        {300, "Multiple Choices"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {305, "Use Proxy"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {402, "Payment Required"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {407, "Proxy Authentication Required"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Request Entity Too Large"},
+        {414, "Request URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Requested Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {418, "I'm a teapot"},
+        {421, "Misdirected Request"},
+        {422, "Unprocessable Entity"},
+        {423, "Locked"},
+        {424, "Failed Dependency"},
+        {425, "Too Early"},
+        {426, "Upgrade Required"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {451, "Unavailable For Legal Reasons"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {506, "Variant Also Negotiates"},
+        {507, "Insufficient Storage"},
+        {508, "Loop Detected"},
+        {510, "Not Extended"},
+        {511, "Network Authentication Required"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (rows[i].status == status) {
             return rows[i].text;
@@ -230,7 +288,8 @@ static void finish(struct scrape_target *t, struct body_reader *r, enum err e, s
     struct err_info failure = {0};
     bool up = e == ERR_OK;
     enum err sent = scrape_body_mark_stale(r);
-    double body_size = up ? (double)t->answer.body.n : t->answer_err == ERR_LIMIT ? -1 : 0;
+    bool whole = !t->answer_err && t->answer.status == 200; /* whatever is in it */
+    double body_size = whole ? (double)t->answer.body.n : t->answer_err == ERR_LIMIT ? -1 : 0;
     sent = sent ? sent : add_reports(t, r, up, seconds, body_size);
     sent = sent ? sent : append(t, r, r->batch->has_timestamps, &failure);
     if (sent) {

@@ -13,17 +13,34 @@ static const char *const report_names[REPORT_COUNT] = {
     [REPORT_BODY_SIZE] = "scrape_body_size_bytes",
 };
 
+/* Prometheus makes room for exported_X beside each label X of a target, in the order of names: a label of the
+ * target's own that has such a name is lost then, unless it comes behind X. */
+static enum err report_labels(struct arena *a, struct labels ls, struct labels *ret_labels)
+{
+    struct str prefix = STR("exported_"), *lost = arena_array(a, ls.n + 1, sizeof(*lost));
+    size_t n = 0;
+    for (size_t i = 0; lost && i < ls.n; i++) {
+        struct str name = ls.l[i].name;
+        struct str of = str_starts(name, prefix) ? str_slice(name, prefix.n, name.n) : (struct str){0};
+        if (of.n && labels_get(ls, of).n && str_cmp(of, name) > 0) {
+            lost[n++] = name;
+        }
+    }
+    return lost ? labels_drop(a, ls, lost, n, ret_labels) : arena_err(a);
+}
+
 static enum err fill(struct scrape_target *t, const struct target_spec *spec)
 {
     struct arena *a = &t->memory;
     enum err e = labels_dup(a, spec->labels, &t->labels);
     t->url = arena_str(a, spec->url);
     t->unix_socket = arena_str(a, spec->unix_socket);
-    if (e || !t->url.p || !t->unix_socket.p) {
+    struct labels report = {0};
+    if (e || !t->url.p || !t->unix_socket.p || report_labels(a, t->labels, &report)) {
         return ERR_OOM;
     }
     for (size_t i = 0; i < REPORT_COUNT && !e; i++) {
-        e = labels_with(a, t->labels, LABEL_METRIC_NAME, str_c(report_names[i]), &t->report[i]);
+        e = labels_with(a, report, LABEL_METRIC_NAME, str_c(report_names[i]), &t->report[i]);
         t->report_hash[i] = e ? 0 : labels_hash(t->report[i]);
     }
     return e;

@@ -102,8 +102,8 @@ TEST(a_summary)
     proto_nested_end(&f, quantile);
     proto_nested_end(&f, summary);
     proto_nested_end(&f, metric);
-    CHECK_STR(read_all(&a, &f, false, false, &e), "TYPE s.x summary\n{\"s.x\",quantile=\"1.0\"} 4\n"
-                                                  "{\"s.x_count\"} 3\n{\"s.x_sum\"} 6\n");
+    CHECK_STR(read_all(&a, &f, false, false, &e), "TYPE s.x summary\n{\"s.x_count\"} 3\n{\"s.x_sum\"} 6\n"
+                                                  "{\"s.x\",quantile=\"1.0\"} 4\n");
     CHECK_OK(e);
 }
 

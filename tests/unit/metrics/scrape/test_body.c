@@ -131,8 +131,10 @@ TEST(a_failed_scrape_leaves_only_markers_and_the_next_one_recovers)
     struct fixture f;
     CHECK(fixture_init(&f, ""));
     (void)scrape(&f, EXPOSITION_TEXT, "a 1\nb 1\n", ERR_OK);
+    /* What was read before the scrape failed is not stale yet: Prometheus says so at the next one. */
     CHECK_STR(scrape(&f, EXPOSITION_TEXT, "a 2\nb{ 2\n", ERR_INVALID),
-              "a{instance=\"i\", job=\"j\"} stale\nb{instance=\"i\", job=\"j\"} stale\n");
+              "b{instance=\"i\", job=\"j\"} stale\n");
+    CHECK_STR(scrape(&f, EXPOSITION_TEXT, "b{", ERR_INVALID), "a{instance=\"i\", job=\"j\"} stale\n");
     CHECK_STR(scrape(&f, EXPOSITION_TEXT, "b{", ERR_INVALID), "");
     CHECK_STR(scrape(&f, EXPOSITION_TEXT, "a 3\n", ERR_OK), "a{instance=\"i\", job=\"j\"} 3\n");
     CHECK_EQ(f.reader.counts.series_added, 0);
@@ -226,6 +228,19 @@ TEST(a_series_exposed_twice_keeps_its_first_value)
     CHECK_EQ(f.reader.counts.duplicates, 1);
     CHECK_EQ(f.reader.counts.added, 2);
     CHECK_EQ(f.reader.counts.series_added, 1);
+    fixture_done(&f);
+}
+
+TEST(beyond_the_sample_limit_series_go_stale_and_others_do_not)
+{
+    struct fixture f;
+    CHECK(fixture_init(&f, "sample_limit: 2"));
+    (void)scrape(&f, EXPOSITION_TEXT, "b 1\nc 1\n", ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        CHECK_STR(scrape(&f, EXPOSITION_TEXT, "a 2\nb 2\nc 2\n", ERR_LIMIT),
+                  i == 0 ? "c{instance=\"i\", job=\"j\"} stale\n" : "");
+    }
+    CHECK_STR(scrape(&f, EXPOSITION_TEXT, "", ERR_OK), "b{instance=\"i\", job=\"j\"} stale\n");
     fixture_done(&f);
 }
 
