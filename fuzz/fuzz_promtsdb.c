@@ -150,7 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_segment(rest);
         break;
     case 4:
-        (void)(prom_head_file_read(rest, "file", head_chunk, NULL, &report) == ERR_OK);
+        (void)(prom_head_file_read(rest, rest.n & 1, "file", head_chunk, NULL, &report) == ERR_OK);
         break;
     case 5:
         if (prom_stones_parse(rest, &stones, NULL) == ERR_OK) {

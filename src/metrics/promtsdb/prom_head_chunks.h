@@ -17,6 +17,7 @@ struct prom_head_chunk {
 struct prom_head_report {
     uint64_t files, chunks, bytes;
     uint64_t bad;    /* files that end early */
+    bool torn;       /* the last file ends in the midst of a chunk: Prometheus was killed */
     char where[256]; /* the first; empty: none */
 };
 
@@ -26,8 +27,8 @@ typedef enum err prom_head_chunk_fn(void *ctx, const struct prom_head_chunk *c);
  * Errors: IO, OOM, those of fn. */
 MUST_USE enum err prom_head_chunks_read(const char *dir, prom_head_chunk_fn *fn, void *ctx,
                                         struct prom_head_report *report, struct err_info *info);
-/* The same of one file's bytes. */
-MUST_USE enum err prom_head_file_read(struct str data, const char *name, prom_head_chunk_fn *fn, void *ctx,
-                                      struct prom_head_report *report);
+/* The same of one file's bytes; `last` when none follows. */
+MUST_USE enum err prom_head_file_read(struct str data, bool last, const char *name, prom_head_chunk_fn *fn,
+                                      void *ctx, struct prom_head_report *report);
 
 #endif

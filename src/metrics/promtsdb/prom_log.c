@@ -69,8 +69,8 @@ static enum fragment_end fragment_next(struct segment *s, struct fragment *ret_f
         return FRAGMENT_TORN;
     }
     size_t length = prom_be16(h + 1);
-    if (length > PROM_WAL_PAGE_BYTES - PROM_WAL_HEADER_BYTES) {
-        return FRAGMENT_BAD;
+    if (s->at % PROM_WAL_PAGE_BYTES + PROM_WAL_HEADER_BYTES + length > PROM_WAL_PAGE_BYTES) {
+        return FRAGMENT_BAD; /* a fragment never leaves its page */
     }
     if (s->n - s->at - PROM_WAL_HEADER_BYTES < length) {
         return FRAGMENT_TORN;

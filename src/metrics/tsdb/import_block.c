@@ -125,14 +125,34 @@ static enum err samples_join(struct importing *im, const struct prom_samples *pa
     return import_order(a, ret_s);
 }
 
+/* The sample before is gone: what was known of a reset against it says nothing any more. */
+static enum err hint_forget(struct arena *a, const struct histogram **h)
+{
+    if ((*h)->reset_hint != HRESET_NO) {
+        return ERR_OK;
+    }
+    struct histogram *own = arena_alloc(a, sizeof(*own));
+    if (!own) {
+        return arena_err(a);
+    }
+    *own = **h;
+    own->reset_hint = HRESET_UNKNOWN;
+    *h = own;
+    return ERR_OK;
+}
+
 /* Takes out what tombstones cover. */
-static void samples_cut(struct importing *im, uint32_t id, struct prom_samples *s)
+static enum err samples_cut(struct importing *im, uint32_t id, struct prom_samples *s)
 {
     struct prom_stones stones = prom_stones_of(&im->from->stones, id);
     size_t kept = 0;
     for (size_t i = 0; stones.n && i < s->n; i++) {
         if (prom_stones_cover(&stones, s->ts[i])) {
             continue;
+        }
+        if (i > kept && s->histograms && s->histograms[i] &&
+            hint_forget(&im->batch.a, &s->histograms[i]) != ERR_OK) {
+            return arena_err(&im->batch.a);
         }
         s->ts[kept] = s->ts[i];
         s->values[kept] = s->values[i];
@@ -148,6 +168,7 @@ static void samples_cut(struct importing *im, uint32_t id, struct prom_samples *
         im->done->samples_deleted += s->n - kept;
         s->n = kept;
     }
+    return ERR_OK;
 }
 
 static enum err series_import(struct importing *im, uint32_t id, struct err_info *info)
@@ -161,10 +182,10 @@ static enum err series_import(struct importing *im, uint32_t id, struct err_info
     e = e == ERR_OK && !parts ? arena_err(a) : e;
     e = e == ERR_OK ? chunks_decode(im, &s, parts, &n) : e;
     e = e == ERR_OK ? samples_join(im, parts, n, &samples) : e;
+    e = e == ERR_OK ? samples_cut(im, id, &samples) : e;
     if (e != ERR_OK) {
         return err_set(info, e, "no memory for a series of block %s", im->from->meta.ulid);
     }
-    samples_cut(im, id, &samples);
     return samples.n ? import_batch_add(&im->batch, s.labels, samples, info) : ERR_OK;
 }
 

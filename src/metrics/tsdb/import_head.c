@@ -162,7 +162,7 @@ static enum err groups_import(struct head_import *im, struct err_info *info)
         e = e == ERR_OK ? group_write(im, info) : e;
         head_forget(im);
         if (im->o->progress) {
-            im->o->progress(im->o->ctx, im->done->series, im->partition_of.count);
+            im->o->progress(im->o->ctx, im->done->series, im->ref_count);
         }
     }
     return e;
@@ -251,7 +251,8 @@ enum err tsdb_import_head(struct tsdb *db, const struct tsdb_import *o, const ch
         e = head_import(im, str_c(key), reterr_info);
     }
     mutex_unlock(&db->maintenance);
-    u64map_done(&im->partition_of);
+    u64map_done(&im->ref_of);
+    mem_free(im->refs);
     arena_done(&im->a);
     arena_done(&im->side);
     mem_free(im);

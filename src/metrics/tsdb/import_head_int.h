@@ -23,6 +23,18 @@ struct head_series { /* of one label set; several refs may be its */
     ts_ms last_ts;  /* of these */
 };
 
+struct head_ref { /* a series as the log numbers it */
+    ts_ms mapped_until; /* newest sample of its mapped chunks; INT64_MIN: it has none */
+    uint8_t partition;
+    uint8_t mapped_kind; /* enum head_kind of that sample */
+};
+
+enum head_kind {
+    HEAD_FLOAT,
+    HEAD_HISTOGRAM,
+    HEAD_FLOAT_HISTOGRAM
+};
+
 enum {
     HEAD_EXEMPLARS_WAIT = 256 /* handed to the sink at once */
 };
@@ -35,7 +47,10 @@ struct head_import {
     struct tsdb_imported *done;
     struct import_block to;
     /* Found by the first reading, which only counts. */
-    struct u64map partition_of; /* ref -> partition */
+    struct u64map ref_of; /* ref -> place in refs */
+    struct head_ref *refs;
+    size_t ref_count, ref_cap;
+    bool chunks_whole; /* no mapped chunk is damaged: where they are, they count and not the log */
     uint64_t cost[PARTITIONS];  /* bytes of memory that the samples will take */
     uint64_t orphans;           /* samples of series that no record defines */
     /* Of the present group of partitions. */

@@ -1,12 +1,14 @@
 /* Log and head chunks of a Prometheus, read by series.
  *
- * The log has every sample since the head was cut; the mapped chunks of the head have most of them a second
- * time and are looked at where the log has lost something. As in a replay by Prometheus, samples that the log
- * has out of order are not of the series (they were refused), but those of its log of late samples are. */
+ * The log has what was sent since the head was cut; the mapped chunks of the head have what became of most of
+ * it. As in a replay by Prometheus, these count as far as they reach and the log from there on, samples that
+ * the log has out of order are not of the series (they were refused), but those of its log of late samples
+ * are. When a mapped chunk is damaged, the log counts and the chunks fill what it has lost. */
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "metrics/model/histogram_ops.h"
+#include "metrics/model/value.h"
 #include "metrics/promtsdb/prom_format.h"
 #include "metrics/tsdb/import_head_int.h"
 
@@ -24,17 +26,30 @@ static enum err log_read(struct head_import *im, const struct prom_log_visitor *
 
 /* -- counting -------------------------------------------------------------------------------------------- */
 
+static struct head_ref *numbered(const struct head_import *im, uint64_t ref)
+{
+    uint32_t i = u64map_get(&im->ref_of, ref);
+    return i == UINT32_MAX ? NULL : &im->refs[i];
+}
+
 static enum err count_series(void *ctx, uint64_t ref, struct labels ls)
 {
     struct head_import *im = ctx;
     if (ls.n == 0) {
         return ERR_OK;
     }
-    if (u64map_reserve(&im->partition_of) != ERR_OK) {
-        return ERR_OOM;
+    struct head_ref *r = numbered(im, ref);
+    if (!r) {
+        if (u64map_reserve(&im->ref_of) != ERR_OK ||
+            vec_reserve((void **)&im->refs, &im->ref_cap, im->ref_count + 1, sizeof(*im->refs)) != ERR_OK) {
+            return ERR_OOM;
+        }
+        *u64map_place(&im->ref_of, ref) = (uint32_t)im->ref_count;
+        r = &im->refs[im->ref_count++];
+        r->mapped_until = INT64_MIN;
+        r->mapped_kind = HEAD_FLOAT;
     }
-    *u64map_place(&im->partition_of, ref) =
-        (uint32_t)(series_target(im->o->tenant, ls, labels_hash(ls)) % PARTITIONS);
+    r->partition = (uint8_t)(series_target(im->o->tenant, ls, labels_hash(ls)) % PARTITIONS);
     return ERR_OK;
 }
 
@@ -42,11 +57,11 @@ static enum err count_series(void *ctx, uint64_t ref, struct labels ls)
 static enum err count_late(void *ctx, const struct prom_log_sample *s)
 {
     struct head_import *im = ctx;
-    uint32_t p = u64map_get(&im->partition_of, s->ref);
-    if (p == UINT32_MAX) {
+    const struct head_ref *r = numbered(im, s->ref);
+    if (!r) {
         im->orphans++;
     } else {
-        im->cost[p] += SAMPLE_COST + (s->h ? histogram_copy_bytes(s->h) : 0);
+        im->cost[r->partition] += SAMPLE_COST + (s->h ? histogram_copy_bytes(s->h) : 0);
     }
     return ERR_OK;
 }
@@ -57,12 +72,24 @@ static enum err count_sample(void *ctx, const struct prom_log_sample *s)
     return s->ts < im->from ? ERR_OK : count_late(ctx, s);
 }
 
+static enum head_kind kind_of(unsigned encoding)
+{
+    return encoding == PROM_ENC_HISTOGRAM || encoding == PROM_ENC_HISTOGRAM_ST ? HEAD_HISTOGRAM
+           : encoding == PROM_ENC_FLOAT_HISTOGRAM || encoding == PROM_ENC_FLOAT_HISTOGRAM_ST
+               ? HEAD_FLOAT_HISTOGRAM
+               : HEAD_FLOAT;
+}
+
 static enum err count_chunk(void *ctx, const struct prom_head_chunk *c)
 {
     struct head_import *im = ctx;
-    uint32_t p = u64map_get(&im->partition_of, c->ref), n = 0;
-    if (p != UINT32_MAX && c->out_of_order && prom_chunk_count(c->encoding, c->data, &n) == ERR_OK) {
-        im->cost[p] += (uint64_t)n * SAMPLE_COST;
+    struct head_ref *r = numbered(im, c->ref);
+    uint32_t n = 0;
+    if (r && c->out_of_order && prom_chunk_count(c->encoding, c->data, &n) == ERR_OK) {
+        im->cost[r->partition] += (uint64_t)n * SAMPLE_COST;
+    } else if (r && !c->out_of_order && c->max_ts >= im->from && c->max_ts > r->mapped_until) {
+        r->mapped_until = c->max_ts;
+        r->mapped_kind = (uint8_t)kind_of(c->encoding);
     }
     return ERR_OK;
 }
@@ -88,6 +115,7 @@ enum err head_count(struct head_import *im, struct err_info *info)
     e = e == ERR_OK ? prom_head_chunks_read(path, count_chunk, im, &chunks, info) : e;
     damage(im, log.bad, log.where);
     damage(im, chunks.bad, chunks.where);
+    im->chunks_whole = chunks.bad == 0;
     if (im->orphans) {
         import_damage(im->done, "%llu samples of the log are of series it does not define",
                       (unsigned long long)im->orphans);
@@ -99,8 +127,8 @@ enum err head_count(struct head_import *im, struct err_info *info)
 
 static bool in_group(const struct head_import *im, uint64_t ref)
 {
-    uint32_t p = u64map_get(&im->partition_of, ref);
-    return p != UINT32_MAX && p >= im->first && p <= im->last;
+    const struct head_ref *r = numbered(im, ref);
+    return r && r->partition >= im->first && r->partition <= im->last;
 }
 
 static struct head_series *series_of(struct head_import *im, uint64_t ref)
@@ -169,15 +197,32 @@ static enum err sample_add(struct head_import *im, struct head_series *s, const 
     return ERR_OK;
 }
 
+/* What the sample before the log's next one is. */
+static enum head_kind kind_before(const struct head_import *im, const struct head_series *s,
+                                  const struct head_ref *r)
+{
+    const struct histogram *h = s->n ? s->samples[s->n - 1].h : NULL;
+    return !s->n && im->chunks_whole ? r->mapped_kind
+           : !h                      ? HEAD_FLOAT
+           : h->is_float             ? HEAD_FLOAT_HISTOGRAM
+                                     : HEAD_HISTOGRAM;
+}
+
+/* After a histogram the end of a series is marked in the log by a float; in a series it is a histogram. */
 static enum err read_sample(void *ctx, const struct prom_log_sample *in)
 {
     struct head_import *im = ctx;
     struct head_series *s = in->ts < im->from ? NULL : series_of(im, in->ref);
-    if (!s || in->ts <= s->last_ts) {
+    const struct head_ref *r = numbered(im, in->ref);
+    if (!s || !r || in->ts <= s->last_ts || (im->chunks_whole && in->ts <= r->mapped_until)) {
         return ERR_OK;
     }
+    enum head_kind before = kind_before(im, s, r);
+    const struct histogram end = {.is_float = before == HEAD_FLOAT_HISTOGRAM, .sum = in->value};
+    struct prom_log_sample one = *in;
+    one.h = in->h ? in->h : is_stale_nan(in->value) && before != HEAD_FLOAT ? &end : NULL;
     s->last_ts = in->ts;
-    enum err e = sample_add(im, s, in);
+    enum err e = sample_add(im, s, &one);
     s->ordered = s->n;
     return e;
 }
@@ -228,17 +273,19 @@ static enum err chunk_add(struct head_import *im, struct head_series *s, const s
     return e;
 }
 
+/* Whether the log has all of a chunk in order. */
+static bool in_log(const struct head_import *im, const struct head_series *s, const struct prom_head_chunk *c)
+{
+    uint32_t n = 0;
+    return !im->chunks_whole && c->min_ts >= im->from &&
+           prom_chunk_count(c->encoding, c->data, &n) == ERR_OK && ordered_in(s, c->min_ts, c->max_ts) >= n;
+}
+
 static enum err read_chunk(void *ctx, const struct prom_head_chunk *c)
 {
     struct head_import *im = ctx;
     struct head_series *s = c->max_ts < im->from && !c->out_of_order ? NULL : series_of(im, c->ref);
-    uint32_t n = 0;
-    if (!s ||
-        (!c->out_of_order && c->min_ts >= im->from && prom_chunk_count(c->encoding, c->data, &n) == ERR_OK &&
-         ordered_in(s, c->min_ts, c->max_ts) >= n)) {
-        return ERR_OK;
-    }
-    return chunk_add(im, s, c);
+    return !s || (!c->out_of_order && in_log(im, s, c)) ? ERR_OK : chunk_add(im, s, c);
 }
 
 static enum err read_stone(void *ctx, uint64_t ref, ts_ms min_ts, ts_ms max_ts)

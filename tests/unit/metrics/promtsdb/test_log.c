@@ -2,10 +2,12 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "codec/crc32c.h"
 #include "disk/file.h"
 #include "fixture.h"
 #include "harness.h"
 #include "metrics/promtsdb/prom_chunk_read.h"
+#include "metrics/promtsdb/prom_format.h"
 #include "metrics/promtsdb/prom_head_chunks.h"
 #include "metrics/promtsdb/prom_log.h"
 
@@ -168,12 +170,13 @@ TEST(head_chunks_whole_and_damaged)
         struct chunks_seen s = {0};
         memset(&report, 0, sizeof(report));
         b.p[i] = (char)(b.p[i] ^ 0x08);
-        CHECK_OK(prom_head_file_read(buf_view(&b), "file", see_chunk, &s, &report));
+        CHECK_OK(prom_head_file_read(buf_view(&b), false, "file", see_chunk, &s, &report));
         b.p[i] = (char)(b.p[i] ^ 0x08);
         CHECK(s.wrong == 0 && s.chunks <= all.chunks);
         CHECK_EQ(report.bad, i >= 5 && i < 8 ? 0 : 1); /* three bytes of the header say nothing */
         memset(&report, 0, sizeof(report));
-        CHECK_OK(prom_head_file_read(str_of(b.p, i), "file", see_chunk, &s, &report));
+        CHECK_OK(prom_head_file_read(str_of(b.p, i), true, "file", see_chunk, &s, &report));
+        CHECK_EQ(report.bad, i > 0 && i < 8 ? 1 : 0); /* where a crash cut the last file is no damage */
     }
 }
 
@@ -189,4 +192,30 @@ static enum err read_all(void *ctx)
 TEST(no_memory_to_read_a_log)
 {
     test_fail_each(FAULT_ALLOC, read_all, NULL);
+}
+
+/* The length of the second fragment is wrong: it would reach into the next page. */
+TEST(a_fragment_that_leaves_its_page_is_damage_and_no_torn_end)
+{
+    static char data[2 * PROM_WAL_PAGE_BYTES];
+    struct log_seen seen = {0};
+    struct prom_log_visitor v = visitor(&seen);
+    struct prom_log_report report = {0};
+    const size_t first = PROM_WAL_PAGE_BYTES - 2 * PROM_WAL_HEADER_BYTES - 10;
+    memset(data, 0, sizeof(data));
+    for (size_t at = 0, n = first; at < PROM_WAL_PAGE_BYTES; at += PROM_WAL_HEADER_BYTES + n, n = 2000) {
+        size_t length = at ? 2000 : first;
+        data[at] = PROM_WAL_FULL;
+        data[at + 1] = (char)(length >> 8);
+        data[at + 2] = (char)length;
+        data[at + PROM_WAL_HEADER_BYTES] = 100; /* a kind of record that later versions may have */
+        uint32_t crc = crc32c(0, data + at + PROM_WAL_HEADER_BYTES, length);
+        for (unsigned i = 0; i < 4; i++) {
+            data[at + 3 + i] = (char)(crc >> (24 - 8 * i));
+        }
+    }
+    CHECK_OK(prom_segment_read(str_of(data, PROM_WAL_PAGE_BYTES), true, "log", &v, &report));
+    CHECK_EQ(report.records, 1);
+    CHECK_EQ(report.bad, 1);
+    CHECK(!report.torn);
 }
