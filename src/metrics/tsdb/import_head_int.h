@@ -23,7 +23,7 @@ struct head_series { /* of one label set; several refs may be its */
     ts_ms last_ts;  /* of these */
 };
 
-struct head_ref { /* a series as the log numbers it */
+struct head_ref {       /* a series as the log numbers it */
     ts_ms mapped_until; /* newest sample of its mapped chunks; INT64_MIN: it has none */
     uint8_t partition;
     uint8_t mapped_kind; /* enum head_kind of that sample */
@@ -50,9 +50,9 @@ struct head_import {
     struct u64map ref_of; /* ref -> place in refs */
     struct head_ref *refs;
     size_t ref_count, ref_cap;
-    bool chunks_whole; /* no mapped chunk is damaged: where they are, they count and not the log */
-    uint64_t cost[PARTITIONS];  /* bytes of memory that the samples will take */
-    uint64_t orphans;           /* samples of series that no record defines */
+    bool chunks_whole;         /* no mapped chunk is damaged: where they are, they count and not the log */
+    uint64_t cost[PARTITIONS]; /* bytes of memory that the samples will take */
+    uint64_t orphans;          /* samples of series that no record defines */
     /* Of the present group of partitions. */
     unsigned first, last;
     struct arena a;                          /* labels, histograms */
