@@ -267,11 +267,12 @@ static enum err fill(struct job *j, struct wire_write *w)
     return e;
 }
 
+/* Series are remembered when they come again: many that are new never do. */
 static void tell_cache(const struct job *j, struct series_cache *cache, uint64_t epoch)
 {
     series_ref *refs = arena_array(j->a, j->batch.series_count + 1, sizeof(*refs));
     for (size_t i = 0; refs && i < j->batch.series_count; i++) {
-        refs[i] = j->series[i].labels.n ? j->series[i].ref : 0;
+        refs[i] = j->series[i].labels.n && !j->series[i].made ? j->series[i].ref : 0;
     }
     if (refs) {
         series_cache_put(cache, j->keys, refs, j->batch.series_count, epoch);

@@ -19,6 +19,7 @@ struct sink_series {
         labels;     /* borrowed for the call; sorted, valid (labels_normalise); may be empty beside a ref */
     uint64_t hash;  /* labels_hash(labels), or 0 when the caller has not computed it */
     series_ref ref; /* in: cached or 0; out: the reference to cache */
+    bool made;      /* out: the store had no such series before; untouched else */
 };
 
 enum sample_status {

@@ -282,6 +282,7 @@ static enum err series_make(struct appender *a, struct head *h, uint32_t index,
     atomic_fetch_add_explicit(&a->tenant->series, 1, memory_order_relaxed);
     memory_series_made(a->db, s->labels);
     a->result->new_series++;
+    s->made = true;
     a->slot_of[index] = slot;
     *ret_status = SAMPLE_STORED;
     return ERR_OK;
