@@ -62,9 +62,9 @@ struct making {
     struct checkpoint c;
     struct buf heads;
     bool seal_all;
-    bool new_series;    /* definitions are written, too */
-    bool logged;        /* late samples, */
-    uint64_t logged_to; /* at this offset the last */
+    uint64_t series_file; /* of definitions, that is written, too; 0: none */
+    bool logged;          /* late samples, */
+    uint64_t logged_to;   /* at this offset the last */
 };
 
 /* What holds the log of a partition back. */
@@ -281,7 +281,10 @@ static void content_write(struct making *m)
         write_varint(b, m->c.from[p]);
     }
     write_varint(b, m->c.side_from);
-    write_varint(b, m->c.series_file);
+    write_varint(b, m->c.series_file_count);
+    for (size_t i = 0; i < m->c.series_file_count; i++) {
+        write_varint(b, m->c.series_files[i]);
+    }
     tenants_write(m->db, b);
     write_varint(b, m->c.segment_count);
     for (size_t i = 0; i < m->c.segment_count; i++) {
@@ -312,15 +315,20 @@ static enum err definitions_write(struct making *m, struct err_info *info)
 {
     char path[4096];
     const struct checkpoint *before = &m->db->checkpoint;
-    m->new_series = !before->series_file || before->series != m->c.series || before->flushes != m->c.flushes;
-    m->c.series_file = before->series_file;
-    if (!m->new_series) {
+    bool all = before->series_file_count == 0 || before->series_file_count == CHECKPOINT_SERIES_FILES_MAX ||
+               before->flushes != m->c.flushes; /* a flush lets series go */
+    if (!all) {
+        m->c.series_file_count = before->series_file_count;
+        memcpy(m->c.series_files, before->series_files, sizeof(before->series_files));
+    }
+    if (!all && before->series == m->c.series) {
         return ERR_OK;
     }
-    m->c.series_file = ++m->db->store.number;
-    checkpoint_series_path(m->db, m->c.series_file, path, sizeof(path));
+    m->series_file = ++m->db->store.number;
+    m->c.series_files[m->c.series_file_count++] = m->series_file;
+    checkpoint_series_path(m->db, m->series_file, path, sizeof(path));
     (void)(file_remove(path, NULL) == ERR_OK); /* of a store that lost its manifest */
-    return series_file_write(m->db, path, false, info);
+    return series_file_write(m->db, path, all ? SERIES_FILE_ALL : SERIES_FILE_FRESH, info);
 }
 
 static enum err write_all(struct making *m, struct err_info *info)
@@ -363,16 +371,19 @@ enum err checkpoint_make(struct tsdb *db, bool seal_all, struct err_info *info)
     m.c.content = (struct buf){0};
     m.c.made_ns = now->made_ns = clock_mono_ns(db->o.clock);
     if (e == ERR_OK) {
-        if (m.new_series && now->series_file) {
-            series_remove(db, now->series_file);
+        for (size_t i = 0; i < now->series_file_count; i++) {
+            if (now->series_files[i] != m.c.series_files[i]) {
+                series_remove(db, now->series_files[i]);
+            }
         }
         checkpoint_done(now);
         *now = m.c;
         atomic_fetch_add(&db->checkpoints, 1);
         return ERR_OK;
     }
-    if (m.new_series) {
-        series_remove(db, m.c.series_file);
+    if (m.series_file) { /* what is marked as kept is not: all are written the next time */
+        series_remove(db, m.series_file);
+        now->flushes = UINT64_MAX;
     }
     checkpoint_done(&m.c);
     return e == ERR_UNSUPPORTED ? ERR_OK : e; /* the one before is as good as ever */
@@ -383,7 +394,7 @@ enum err checkpoint_due(struct tsdb *db, struct err_info *info)
     const struct checkpoint *c = &db->checkpoint;
     uint64_t log = ingest_log_bytes(db->log), grown = log > c->log_bytes ? log - c->log_bytes : 0;
     int64_t age_ns = clock_mono_ns(db->o.clock) - c->made_ns;
-    bool due = !c->made_ns || age_ns >= EVERY_MS * NS_PER_MS || c->flushes != atomic_load(&db->flushes) ||
+    bool due = age_ns >= EVERY_MS * NS_PER_MS || c->flushes != atomic_load(&db->flushes) ||
                (grown > LOG_BYTES_MIN && grown > log / LOG_PART);
     return due && !atomic_load(&db->disk_full) ? checkpoint_make(db, false, info) : ERR_OK;
 }

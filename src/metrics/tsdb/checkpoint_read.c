@@ -27,6 +27,15 @@ static enum err passed_over(struct tsdb *db, bool damaged, const char *why)
     return ERR_OK;
 }
 
+static bool names_series_file(const struct checkpoint *c, uint64_t number)
+{
+    bool named = false;
+    for (size_t i = 0; i < c->series_file_count; i++) {
+        named = named || c->series_files[i] == number;
+    }
+    return named;
+}
+
 /* Removes what the checkpoint does not name. */
 static void sweep(struct tsdb *db)
 {
@@ -47,7 +56,7 @@ static void sweep(struct tsdb *db)
         uint64_t number = 0;
         if (str_ends(names[i], STR(".series")) &&
             str_to_u64(str_slice(names[i], 0, names[i].n - 7), &number) == ERR_OK &&
-            number != db->checkpoint.series_file) {
+            !names_series_file(&db->checkpoint, number)) {
             checkpoint_series_path(db, number, path, sizeof(path));
             (void)(file_remove(path, NULL) == ERR_OK);
         }
@@ -77,7 +86,11 @@ static bool offsets_read(struct reader *r, const struct store *s, struct checkpo
         c->from[p] = read_varint(r);
     }
     c->side_from = read_varint(r);
-    c->series_file = read_varint(r);
+    uint64_t files = read_varint(r);
+    r->bad = r->bad || files == 0 || files > CHECKPOINT_SERIES_FILES_MAX;
+    for (c->series_file_count = 0; !r->bad && c->series_file_count < files; c->series_file_count++) {
+        c->series_files[c->series_file_count] = read_varint(r);
+    }
     return same;
 }
 
@@ -141,7 +154,9 @@ enum err checkpoint_open(struct tsdb *db, struct err_info *info)
         return err_set(info, e, "no memory for %s", path);
     }
     c->found = e == ERR_OK;
-    db->store.number = c->series_file > db->store.number ? c->series_file : db->store.number;
+    for (size_t i = 0; i < c->series_file_count; i++) {
+        db->store.number = c->series_files[i] > db->store.number ? c->series_files[i] : db->store.number;
+    }
     return e == ERR_OK ? e : passed_over(db, true, err_text(e));
 }
 
@@ -309,17 +324,23 @@ static bool segment_check(const struct tsdb *db, const struct saved *s, const st
     return good;
 }
 
-static bool all_check(struct tsdb *db, const struct saved *s)
+static bool series_check(const struct tsdb *db, uint64_t number)
 {
     char path[4096];
     unsigned bad = 0;
-    checkpoint_series_path(db, db->checkpoint.series_file, path, sizeof(path));
-    if (series_file_read(NULL, path, true, &bad, NULL) != ERR_OK || bad) {
-        return false;
-    }
+    checkpoint_series_path(db, number, path, sizeof(path));
+    return series_file_read(NULL, path, true, &bad, NULL) == ERR_OK && bad == 0;
+}
+
+static bool all_check(const struct tsdb *db, const struct saved *s)
+{
+    const struct checkpoint *c = &db->checkpoint;
     bool good = true;
-    for (size_t i = 0; good && i < db->checkpoint.segment_count; i++) {
-        good = segment_check(db, s, &db->checkpoint.segments[i]);
+    for (size_t i = 0; good && i < c->series_file_count; i++) {
+        good = series_check(db, c->series_files[i]);
+    }
+    for (size_t i = 0; good && i < c->segment_count; i++) {
+        good = segment_check(db, s, &c->segments[i]);
     }
     return good;
 }
@@ -390,16 +411,32 @@ static enum err sides_restore(struct tsdb *db, struct reader *r)
     return e;
 }
 
+static void series_kept(struct tsdb *db)
+{
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        for (size_t i = 0; i < db->partitions[p].head_count; i++) {
+            struct head *h = db->partitions[p].heads[i];
+            for (uint32_t k = 0; h && k < h->slot_count; k++) {
+                head_series(h, k)->flags |= head_series(h, k)->flags & SERIES_LIVE ? SERIES_KEPT : 0;
+            }
+        }
+    }
+}
+
 static enum err definitions_restore(struct tsdb *db)
 {
     char path[4096];
     unsigned bad = 0;
+    enum err e = ERR_OK;
     uint32_t created[TENANTS_MAX];
     for (size_t i = 0; i < db->tenant_count; i++) {
         created[i] = (uint32_t)atomic_load_explicit(&db->tenants[i]->created, memory_order_relaxed);
     }
-    checkpoint_series_path(db, db->checkpoint.series_file, path, sizeof(path));
-    enum err e = series_file_read(db, path, true, &bad, NULL);
+    for (size_t i = 0; e == ERR_OK && i < db->checkpoint.series_file_count; i++) {
+        checkpoint_series_path(db, db->checkpoint.series_files[i], path, sizeof(path));
+        e = series_file_read(db, path, true, &bad, NULL);
+    }
+    series_kept(db);
     for (size_t i = 0; i < db->tenant_count; i++) {
         atomic_store_explicit(&db->tenants[i]->created, created[i], memory_order_relaxed);
     }

@@ -14,9 +14,15 @@ MUST_USE enum err flush_block_finish(struct tsdb *db, struct block_writer *w, ui
                                      struct block **ret_b, struct err_info *info);
 /* Series definitions of all heads into their file; the log may then be trimmed. */
 MUST_USE enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *info);
-/* The same into a new file, without a copy; `sides` with exemplars and metadata. On an error the file may be
- * there. Errors: IO, NO_SPACE, OOM. */
-MUST_USE enum err series_file_write(struct tsdb *db, const char *path, bool sides, struct err_info *info);
+enum series_file_for {
+    SERIES_FILE_MANIFEST, /* all series, exemplars and metadata */
+    SERIES_FILE_ALL,      /* for a checkpoint: all series, which are kept (SERIES_KEPT) from now on */
+    SERIES_FILE_FRESH     /* the same of those that were not */
+};
+
+/* The same into a new file, without a copy. On an error the file may be there. Errors: IO, NO_SPACE, OOM. */
+MUST_USE enum err series_file_write(struct tsdb *db, const char *path, enum series_file_for purpose,
+                                    struct err_info *info);
 /* Defines the series of the file. *ret_bad counts what is damaged; with only_whole nothing is then done, and
  * with db NULL never. Errors: OOM; IO, NOT_FOUND (with *ret_bad 1). */
 MUST_USE enum err series_file_read(struct tsdb *db, const char *path, bool only_whole, unsigned *ret_bad,

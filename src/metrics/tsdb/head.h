@@ -55,6 +55,7 @@ enum series_flags {
     SERIES_OWN_TIMES = 8, /* the tail's timestamps are in ext */
     SERIES_DEFINED = 16,  /* its definition is in the record being written */
     SERIES_RICH = 32,     /* the tail's samples are in ext->rich */
+    SERIES_KEPT = 128,    /* its definition is in a file of the checkpoint (checkpoint.h) */
     SERIES_TAKEN = 64,    /* has its sample of the column that is being written (append_column.c) */
 };
 

@@ -12,11 +12,12 @@ enum {
     CHUNK_SEGMENT_BYTES_MIN =
         1 << 20, /* the first; later ones double, so that a small store takes little disk */
     CHUNK_SEGMENT_BYTES_MAX = 16 << 20,
-    HEAD_SLAB_BYTES_MIN = 64 << 10, /* of series and tails: the first; later ones double */
-    HEAD_SLAB_BYTES_MAX = 2 << 20,  /* a huge page */
-    LABELS_MAX = 256,               /* of a series */
-    LABEL_BYTES_MAX = 1 << 16,      /* of a name or a value */
-    SLOTS_MAX = 1 << 26,            /* series of one tenant in one partition */
+    HEAD_SLAB_BYTES_MIN = 64 << 10,   /* of series and tails: the first; later ones double */
+    HEAD_SLAB_BYTES_MAX = 2 << 20,    /* a huge page */
+    CHECKPOINT_SERIES_FILES_MAX = 16, /* then all definitions are written anew */
+    LABELS_MAX = 256,                 /* of a series */
+    LABEL_BYTES_MAX = 1 << 16,        /* of a name or a value */
+    SLOTS_MAX = 1 << 26,              /* series of one tenant in one partition */
     TENANTS_MAX = 1024,
     TENANT_BYTES_MAX = 150,
     LATE_SAMPLES_MAX = 1 << 16,    /* unordered samples of one series that wait for a flush */

@@ -22,15 +22,17 @@ enum {
     ENTRY_BYTES = 12
 };
 
-static void head_define(const struct head *h, struct buf *b)
+/* For a checkpoint the series are marked as kept; those that were not (`fresh`), or all. */
+static void head_define(const struct head *h, enum series_file_for purpose, struct buf *b)
 {
     struct record_writer w;
     struct label labels[2][LABELS_MAX]; /* the writer looks back at the set before */
     size_t defined = 0;
     record_begin(&w, b, h->tenant->name);
     for (uint32_t i = 0; i < h->slot_count; i++) {
-        const struct series *s = head_series(h, i);
-        if (s->flags & SERIES_LOGGED) {
+        struct series *s = head_series(h, i);
+        if ((s->flags & SERIES_LOGGED) && !(purpose == SERIES_FILE_FRESH && (s->flags & SERIES_KEPT))) {
+            s->flags |= purpose == SERIES_FILE_MANIFEST ? 0 : SERIES_KEPT;
             struct label *out = labels[defined++ % 2];
             index_labels(h->index, s->labels, out);
             record_define(&w, i, (struct labels){out, s->labels->n});
@@ -52,7 +54,7 @@ static enum err entry_write(int fd, unsigned partition, const struct buf *record
     return e == ERR_OK ? file_write(fd, record->p, record->n, info) : e;
 }
 
-static enum err partition_save(struct partition *p, unsigned number, int fd, struct buf *record,
+static enum err partition_save(struct partition *p, enum series_file_for purpose, int fd, struct buf *record,
                                struct err_info *info)
 {
     enum err e = ERR_OK;
@@ -61,13 +63,13 @@ static enum err partition_save(struct partition *p, unsigned number, int fd, str
         bool more = i < p->head_count;
         const struct head *h = more ? p->heads[i] : NULL;
         if (h) {
-            head_define(h, record);
+            head_define(h, purpose, record);
         }
         mutex_unlock(&p->lock);
         if (!more) {
             break;
         }
-        e = h ? entry_write(fd, number, record, info) : ERR_OK;
+        e = h ? entry_write(fd, p->number, record, info) : ERR_OK;
     }
     return e;
 }
@@ -114,7 +116,8 @@ static enum err copy_save(const char *path, struct err_info *info)
     return e;
 }
 
-enum err series_file_write(struct tsdb *db, const char *path, bool sides, struct err_info *info)
+enum err series_file_write(struct tsdb *db, const char *path, enum series_file_for purpose,
+                           struct err_info *info)
 {
     struct buf record AUTO_BUF = {.size_bytes_max = INGEST_LOG_RECORD_BYTES_MAX};
     int fd = -1;
@@ -124,9 +127,9 @@ enum err series_file_write(struct tsdb *db, const char *path, bool sides, struct
     }
     e = file_write(fd, SERIES_MAGIC, MAGIC_BYTES, info);
     for (unsigned p = 0; e == ERR_OK && p < PARTITIONS; p++) {
-        e = partition_save(&db->partitions[p], p, fd, &record, info);
+        e = partition_save(&db->partitions[p], purpose, fd, &record, info);
     }
-    e = e == ERR_OK && sides ? sides_save(db, fd, &record, info) : e;
+    e = e == ERR_OK && purpose == SERIES_FILE_MANIFEST ? sides_save(db, fd, &record, info) : e;
     e = e == ERR_OK ? file_sync_data(fd, info) : e;
     file_close(fd);
     return e;
@@ -137,7 +140,7 @@ enum err series_file_save(struct tsdb *db, uint64_t number, struct err_info *inf
     char path[4096], dir[4096];
     store_series_path(&db->store, number, path, sizeof(path));
     (void)snprintf(dir, sizeof(dir), "%s/blocks", db->dir);
-    enum err e = series_file_write(db, path, true, info);
+    enum err e = series_file_write(db, path, SERIES_FILE_MANIFEST, info);
     e = e == ERR_OK ? copy_save(path, info) : e;
     e = e == ERR_OK ? dir_sync(dir, info) : e;
     if (e != ERR_OK) {

@@ -169,6 +169,7 @@ static enum err load(struct tsdb *db, struct err_info *info)
         e = staging_end(db, info);
     }
     db->loaded = e == ERR_OK;
+    db->checkpoint.made_ns = clock_mono_ns(db->o.clock);
     mutex_unlock(&db->maintenance);
     atomic_fetch_add(&db->generation, 1);
     return e == ERR_OK && !atomic_load(&db->closing) ? maintain_start(db, info) : e;

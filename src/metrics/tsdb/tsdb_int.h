@@ -86,10 +86,12 @@ struct staging {
 
 /* See checkpoint.h. */
 struct checkpoint {
-    bool found;                    /* the one on disk fits the store; not yet put into the heads */
-    uint64_t from[PARTITIONS];     /* offset where the log goes on behind it */
-    uint64_t side_from;            /* the same of what is kept beside the samples */
-    uint64_t series_file;          /* number of its definitions */
+    bool found;                /* the one on disk fits the store; not yet put into the heads */
+    uint64_t from[PARTITIONS]; /* offset where the log goes on behind it */
+    uint64_t side_from;        /* the same of what is kept beside the samples */
+    /* numbers of the files of its definitions: all there were, and then those that were new */
+    uint64_t series_files[CHECKPOINT_SERIES_FILES_MAX];
+    size_t series_file_count;
     struct chunk_extent *segments; /* that it is made of */
     size_t segment_count;
     struct buf content; /* of the file, until it is put into the heads */
