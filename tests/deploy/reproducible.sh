@@ -9,12 +9,13 @@ trap 'rm -rf "$work"' EXIT
 native=$(dpkg --print-architecture)
 arches=$native
 [ "$native" = arm64 ] || arches="$native arm64"
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+commit=$(git rev-parse HEAD)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$commit")
 export SOURCE_DATE_EPOCH CCACHE_DISABLE=1
 
 build() { # build PLACE
     local arch programs=""
-    git clone -q . "$1" || return 1 # what is committed: the release names its commit
+    git clone -q . "$1" && git -C "$1" checkout -q --detach "$commit" || return 1 # what is committed: the release names its commit
     mkdir -p "$1/build"
     cp -a ui/node_modules "$1/ui/" && touch "$1/ui/node_modules/.cairn-install" && (cd "$1" && tools/build_ui.sh) || return 1
     for arch in $arches; do
