@@ -127,6 +127,18 @@ static void say(const struct tsdb_bulk_stats *s)
     }
 }
 
+/* Seconds read as milliseconds are January of 1970. */
+static void warn_of_unit(enum exposition_format format, const struct tsdb_bulk_stats *s)
+{
+    static const ts_ms YEAR_MS = INT64_C(365) * 86400 * MS_PER_S;
+    if (format == EXPOSITION_TEXT && s->samples && s->min_ts > YEAR_MS / 365 && s->max_ts < YEAR_MS) {
+        (void)fprintf(
+            stderr,
+            "cairn import: the samples lie in 1970: timestamps of this format are milliseconds; a dump "
+            "in seconds is one of OpenMetrics\n");
+    }
+}
+
 /* Blocks leave the store by their age beside its newest sample. */
 static void warn_of_retention(struct tsdb *db, const struct tsdb_bulk_stats *s)
 {
@@ -175,6 +187,7 @@ static int run(const struct import_flags *f, enum exposition_format format, cons
     if (e == ERR_OK) {
         say(&stats);
         warn_of_retention(im.db, &stats);
+        warn_of_unit(format, &stats);
     } else {
         status = fail(&info, 1);
         if (im.bulk) {

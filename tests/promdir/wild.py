@@ -159,7 +159,8 @@ def litter(rng, data):
 
 def dumped(folder, kind="dump"):
     out = subprocess.run([PROMTOOL, "tsdb", kind, folder], capture_output=True, text=True, timeout=120)
-    return out.returncode, sorted(out.stdout.splitlines()), out.stderr
+    # 2.42 leaves the end of a series of histograms a float when it reads its log again, 3.14 does not.
+    return out.returncode, sorted(out.stdout.replace("{count:0, sum:NaN}", "NaN").splitlines()), out.stderr
 
 
 def export_and_back(cases, work, imported, wanted, asking, program, origin, late):

@@ -1,6 +1,8 @@
 /* Lines into samples. A series is known again by its text, so that labels are parsed once per load. */
 #include "metrics/dump/dump_read.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "base/strmap.h"
 #include "metrics/dump/dump_input.h"
@@ -168,13 +170,60 @@ static enum err comment_check(const struct dump *d, size_t from, struct err_info
                : ERR_OK;
 }
 
+/* -- what a line is that cannot be read ------------------------------------------------------------------ */
+
+/* Files of other kinds, by their first bytes. */
+static const char *kind_of_file(struct str line)
+{
+    static const struct {
+        struct str head;
+        const char *what;
+    } kinds[] = {
+        {STR_INIT("\xfd"
+                  "7zXZ"),
+         "it is compressed by xz, and gzip and zstd are read: xz -dc FILE, piped into an import of \"-\""},
+        {STR_INIT("BZh"), "it is compressed by bzip2, and gzip and zstd are read: bzip2 -dc FILE, piped into "
+                          "an import of \"-\""},
+        {STR_INIT("PK\x03\x04"), "it is a zip archive: unzip -p FILE, piped into an import of \"-\""},
+        {STR_INIT("\xff\xfe"), "it is UTF-16: iconv -f UTF-16 -t UTF-8 FILE, piped into an import of \"-\""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (str_starts(line, kinds[i].head)) {
+            return kinds[i].what;
+        }
+    }
+    return NULL;
+}
+
+/* Adds to the message what cures a line that the eye takes for a good one. */
+static enum err explain(const struct dump *d, size_t from, enum err e, struct err_info *info)
+{
+    struct str rest = str_slice(d->parser.text, from, d->parser.text.n);
+    struct str line = str_cut(&rest, '\n');
+    const char *cure = d->parser.line <= 1 ? kind_of_file(line)
+                       : d->parser.format == EXPOSITION_TEXT || line.n
+                           ? NULL
+                           : "an empty line, which OpenMetrics has not: take it out";
+    if (!cure && line.n && line.p[line.n - 1] == '\r') {
+        cure = "the lines end with CR LF: tr -d '\\r' <FILE, piped into an import of \"-\"";
+    }
+    if (cure && info && e == ERR_INVALID) {
+        char what[300];
+        unsigned at = info->line, col = info->col;
+        (void)snprintf(what, sizeof(what), "%.299s", info->message);
+        return err_set_at(info, e, at, col, "%s (%s)", what, cure);
+    }
+    return e;
+}
+
 static enum err window_read(struct dump *d, struct err_info *info)
 {
     enum err e = ERR_OK;
+    size_t from = 0;
     while (e == ERR_OK && d->parser.pos < d->parser.text.n) {
         enum exposition_event event = EXPOSITION_END;
         struct exposition_item item;
-        size_t from = d->parser.pos;
+        from = d->parser.pos;
         e = exposition_next(&d->parser, &d->scratch, &event, &item, info);
         if (e != ERR_OK || event == EXPOSITION_END) {
             break;
@@ -183,7 +232,7 @@ static enum err window_read(struct dump *d, struct err_info *info)
             : event == EXPOSITION_COMMENT ? comment_check(d, from, info)
                                           : metadata_note(d, event, &item, info);
     }
-    return e;
+    return e == ERR_OK ? e : explain(d, from, e, info);
 }
 
 static enum err lines_read(struct dump *d, struct dump_input *in, struct err_info *info)
