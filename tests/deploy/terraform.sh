@@ -83,6 +83,11 @@ done
 cat "$work/topologies.json" "$work/hardened.json" >"$work/test.json"
 cd "$OLDPWD" || exit 1
 check "the user data are read from the test's outputs" python3 tests/deploy/user_data.py "$work/test.json" "$work/user_data"
+if python=$(tests/lib/aws_venv.sh 2>/dev/null); then
+    check "AWS' library and moto take every resource" "$python" tests/deploy/apply.py "$work/test.json"
+else
+    skip "the resources in moto: it cannot be had from PyPI"
+fi
 check "the user data's own calls of AWS, signed and verified" sh -c "python3 tests/deploy/signing.py '$work/user_data' >'$work/signing' 2>&1; status=\$?; cat '$work/signing'; exit \$status"
 grep '^skipped: ' "$work/signing" && skipped=$((skipped + 1))
 for data in "$work"/user_data/*.yml; do

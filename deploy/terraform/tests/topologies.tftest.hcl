@@ -1,5 +1,15 @@
 # The module against a provider that knows the schema and does nothing. What the two topologies make.
-mock_provider "aws" {}
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { region = "eu-north-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+}
 
 variables {
   allowed_ssh_cidr = "203.0.113.7/32"
