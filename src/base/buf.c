@@ -64,10 +64,10 @@ bool buf_reserve(struct buf *b, size_t more)
     return true;
 }
 
+/* NULL also when nothing is asked of an empty one. */
 char *buf_tail(struct buf *b, size_t more)
 {
-    return buf_reserve(b, more) && b->p ? b->p + b->n
-                                        : NULL; /* nothing was asked of an empty one: no place */
+    return buf_reserve(b, more) && b->p ? b->p + b->n : NULL;
 }
 
 void buf_append(struct buf *b, const void *p, size_t n)

@@ -82,34 +82,12 @@ void left_add(struct file_input *in, const struct position *at)
     }
 }
 
-/* Was the plain number of this path changed since it was written with the identity? */
-static bool superseded(const struct positions *p, const struct position *list, size_t n, struct str path)
-{
-    int64_t plain;
-    struct str text = positions_text(p, path);
-    bool written = false;
-    if (!text.p || str_to_i64(text, &plain)) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (list[i].plain && str_eq(list[i].path, path)) {
-            if (list[i].offset == (uint64_t)plain) {
-                return false;
-            }
-            written = true;
-        }
-    }
-    return written;
-}
-
 void left_load(struct file_input *in, const struct positions *p)
 {
     size_t n;
     const struct position *list = positions_list(p, &n);
     for (size_t i = 0; i < n; i++) {
-        if (!superseded(p, list, n, list[i].path)) {
-            left_add(in, &list[i]);
-        }
+        left_add(in, &list[i]);
     }
 }
 
@@ -129,9 +107,14 @@ static struct left_file *left_find(struct tail *t)
 
 static void claim(struct tail *t, struct left_file *f)
 {
+    const struct file_input *in = t->in;
     tail_seek(t, &f->at);
     mutex_lock(&t->in->lock);
-    f->claimed = true;
+    for (size_t i = 0; i < in->left_count;
+         i++) { /* a damaged positions file may say two things of one file */
+        struct left_file *o = &in->left[i];
+        o->claimed |= o->at.ino == f->at.ino && o->at.dev == f->at.dev && str_eq(o->at.job, f->at.job);
+    }
     mutex_unlock(&t->in->lock);
 }
 

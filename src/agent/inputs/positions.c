@@ -1,48 +1,20 @@
-/* Reading and writing of the positions file. */
-#include "agent/inputs/positions.h"
+/* Reading and writing of the positions file. What a damaged one says is doubted: positions_doubt.c. */
+#include "agent/inputs/positions_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/arena.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/strmap.h"
 #include "codec/json.h"
 #include "codec/yaml.h"
 #include "disk/file.h"
 
 enum {
     GRACE_MS = 3600 * 1000
-};
-
-struct plain {
-    struct str key, text;
-    bool put; /* in the round at hand */
-};
-
-struct positions {
-    char *path;
-    bool read_only;
-    struct arena arena; /* what was loaded */
-    struct plain *plain;
-    size_t plain_count;
-    struct strmap by_key; /* of plain */
-    struct position *list;
-    size_t list_count, list_cap;
-    int64_t opened_ns;
-    /* The round: */
-    struct arena round;
-    struct plain *keys;
-    size_t key_count, key_cap;
-    struct strmap key_index; /* index + 1 into keys */
-    struct buf comments;
-    enum err err;
-    uint64_t written_hash;
 };
 
 /* -- reading ----------------------------------------------------------------------------------------------
@@ -141,7 +113,11 @@ static enum err load(struct positions *p, const char *path, struct err_info *inf
     }
     e = yaml_parse(&p->arena, text, name.p, &root, info);
     e = e ? e : read_plain(p, root, info);
-    return e ? e : read_comments(p, text);
+    if (e) {
+        return e;
+    }
+    p->doubtful = !positions_whole(text) || (text.n && yaml_is_null(root));
+    return read_comments(p, text);
 }
 
 static void forget_loaded(struct positions *p)
@@ -153,17 +129,42 @@ static void forget_loaded(struct positions *p)
     arena_done(&p->arena);
 }
 
+/* A file that was damaged and can be read all the same. */
+static enum err load_before(struct positions *p, const char *path, const char *backup)
+{
+    struct positions before = {.path = NULL};
+    struct err_info why = {0};
+    arena_init(&before.arena, 0, NULL);
+    enum err e = load(&before, backup, &why);
+    if (e != ERR_OK) {
+        forget_loaded(&before);
+    }
+    LOG_EVENT(LVL_WARN, "positions_file_damaged", F_C("file", path),
+              F_C("predecessor", e == ERR_OK ? backup : "there is none that can be read"),
+              F_C("action", "of two numbers for a file that counts which fits it: lines may be sent again"),
+              F_C("cure", "none is needed; if you changed the file by hand, remove its lines that begin with "
+                          "#cairn and start again"));
+    e = e == ERR_OOM ? e : positions_doubt(p, &before);
+    strmap_done(&before.by_key);
+    arena_done(&before.arena);
+    return e;
+}
+
 /* The file, else its predecessor. */
 static enum err load_any(struct positions *p, const struct positions_options *o, struct err_info *info)
 {
     char backup[4096];
     struct err_info why = {0};
     enum err e = load(p, o->path, info);
+    (void)snprintf(backup, sizeof(backup), "%s.bak", o->path);
+    if (e == ERR_OK && p->doubtful) {
+        e = load_before(p, o->path, backup);
+        return e ? err_set(info, e, "out of memory") : e;
+    }
     if (e != ERR_INVALID && e != ERR_LIMIT) {
         return e == ERR_NOT_FOUND ? ERR_OK : e;
     }
     forget_loaded(p);
-    (void)snprintf(backup, sizeof(backup), "%s.bak", o->path);
     if (load(p, backup, &why) == ERR_OK) {
         LOG_EVENT(LVL_WARN, "positions_file_unreadable", F_C("file", o->path), F_C("reason", info->message),
                   F_C("used_instead", backup));
@@ -191,6 +192,7 @@ enum err positions_open(const struct positions_options *o, struct positions **re
     arena_init(&p->arena, 0, NULL);
     arena_init(&p->round, 0, NULL);
     enum err e = p->path ? load_any(p, o, &info) : ERR_OOM;
+    e = e ? e : positions_settle(p);
     if (e) {
         positions_close(p);
         if (reterr_info) {
@@ -350,7 +352,7 @@ static void render(struct positions *p, struct buf *out)
     if (p->key_count) {
         qsort(p->keys, p->key_count, sizeof(*p->keys), by_key);
     }
-    buf_c(out, "positions:\n");
+    buf_c(out, POSITIONS_FIRST_LINE "positions:\n");
     for (size_t i = 0; i < p->key_count; i++) {
         if (!p->keys[i].put) {
             continue;
@@ -366,17 +368,24 @@ static void render(struct positions *p, struct buf *out)
         buf_char(out, '\n');
     }
     buf_str(out, buf_view(&p->comments));
+    uint64_t sum = hash_str(buf_view(out));
+    buf_printf(out, POSITIONS_SUM "%" PRIu64 "\n", sum);
 }
 
 static enum err store(struct positions *p, struct str content, struct err_info *info)
 {
     char backup[4096];
     (void)snprintf(backup, sizeof(backup), "%s.bak", p->path);
-    if (file_exists(p->path) && file_remove(backup, NULL) == ERR_OK) {
+    bool first = !file_exists(p->path);
+    if (!first && file_remove(backup, NULL) == ERR_OK) {
         enum err e = file_link(p->path, backup, NULL);
         (void)e; /* a file system without links has no predecessor */
     }
-    return file_store(p->path, content, info);
+    enum err e = file_store(p->path, content, info);
+    if (e == ERR_OK && first) { /* a predecessor from the first moment: the same once more */
+        (void)(file_store(backup, content, NULL) == ERR_OK);
+    }
+    return e;
 }
 
 enum err positions_commit(struct positions *p, struct err_info *reterr_info)

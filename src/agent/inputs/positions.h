@@ -1,12 +1,15 @@
 /* The positions file: Promtail's YAML, so that one can come from Promtail and go back, and in comments behind
- * it what Promtail has no place for: which file a position was taken in.
+ * it what Promtail has no place for: which file a position was taken in, and a hash of all before it.
  *
+ *     #cairn-begin
  *     positions:
  *       /var/log/app.log: "123"
  *     #cairn {"job":"app","path":"/var/log/app.log","dev":1,"ino":2,"offset":123,...}
+ *     #cairn-sum 11146229398283193123
  *
  * One file, replaced whole, so both halves are always of the same moment. Promtail drops the comments when it
- * writes; then the plain numbers are used as Promtail would use them.
+ * writes; then the plain numbers are used as Promtail would use them. One that is damaged gives way to its
+ * predecessor (NAME.bak), or is read with doubt (positions_doubt.c).
  *
  * Loaded once, written by one thread: positions_begin, puts, positions_commit. */
 #ifndef CAIRN_AGENT_INPUTS_POSITIONS_H
@@ -46,7 +49,8 @@ void positions_close(struct positions *p); /* accepts NULL; writes nothing */
 
 /* As loaded; immutable, any thread. The text of a key ("123", a cursor); p == NULL when absent. */
 struct str positions_text(const struct positions *p, struct str key);
-/* The identified positions. Where a plain one and the plain text differ somebody changed the number since. */
+/* The identified positions that count: where a plain one and the plain text differ somebody changed the
+ * number since. */
 const struct position *positions_list(const struct positions *p, size_t *ret_n);
 
 /* Writing. Failure is sticky until the commit. */

@@ -10,159 +10,16 @@
 #include "codec/compress.h"
 #include "disk/file.h"
 #include "harness.h"
-
-enum {
-    DEADLINE_MS = 20000, /* bounds a failure only */
-    HELD_MAX = 256
-};
-
-/* What the input delivered; it may hold receipts back, as a client does that cannot send. */
-struct world {
-    char dir[256], positions_path[300];
-    struct mutex lock;
-    struct cond arrived;
-    struct buf lines; /* each with a newline */
-    size_t count;
-    bool hold;
-    struct receipt *held[HELD_MAX];
-    size_t held_count;
-    struct file_target targets[2];
-    struct file_job job;
-    struct positions *positions;
-    struct file_input *in;
-    char pattern[300], exclude[300];
-};
-
-static void put(void *ctx, struct entry *e)
-{
-    struct world *w = ctx;
-    mutex_lock(&w->lock);
-    buf_str(&w->lines, e->line);
-    buf_char(&w->lines, '\n');
-    w->count++;
-    bool again = w->held_count && w->held[w->held_count - 1] == e->receipt;
-    if (w->hold && !again && w->held_count < HELD_MAX) {
-        receipt_ref(e->receipt);
-        w->held[w->held_count++] = e->receipt;
-    }
-    cond_broadcast(&w->arrived);
-    mutex_unlock(&w->lock);
-}
-
-static void world_init(struct world *w, const char *name, const char *pattern)
-{
-    *w = (struct world){0};
-    (void)snprintf(w->dir, sizeof(w->dir), "%s/%s", test_dir(), name);
-    (void)snprintf(w->positions_path, sizeof(w->positions_path), "%s/positions", w->dir);
-    (void)snprintf(w->pattern, sizeof(w->pattern), "%s/%s", w->dir, pattern);
-    mutex_init(&w->lock);
-    cond_init(&w->arrived);
-    enum err e = dir_make(w->dir, NULL);
-    if (e) {
-        test_fail(__FILE__, __LINE__, w->dir);
-    }
-    w->targets[0] = (struct file_target){.path = str_c(w->pattern)};
-    w->job =
-        (struct file_job){.name = STR("test"), .targets = w->targets, .target_count = 1, .sink = {put, w}};
-}
-
-static bool world_start(struct world *w)
-{
-    struct positions_options p = {.path = w->positions_path};
-    struct file_input_options o;
-    file_input_options_default(&o);
-    o.jobs = &w->job;
-    o.job_count = 1;
-    o.rotate_wait_ms = 50;
-    if (positions_open(&p, &w->positions, NULL)) {
-        return false;
-    }
-    o.positions = w->positions;
-    return file_input_new(&o, &w->in, NULL) == ERR_OK;
-}
-
-static bool world_save(struct world *w)
-{
-    positions_begin(w->positions);
-    file_input_report(w->in, w->positions);
-    return positions_commit(w->positions, NULL) == ERR_OK;
-}
-
-static void world_release(struct world *w, bool ok)
-{
-    for (size_t i = 0; i < w->held_count; i++) {
-        if (!ok) {
-            receipt_fail(w->held[i]);
-        }
-        receipt_unref(w->held[i]);
-    }
-    w->held_count = 0;
-}
-
-static void world_stop(struct world *w)
-{
-    file_input_stop(w->in);
-    world_release(w, false);
-    file_input_free(w->in);
-    positions_close(w->positions);
-    w->in = NULL;
-    w->positions = NULL;
-}
-
-static void world_done(struct world *w)
-{
-    if (w->in) {
-        world_stop(w);
-    }
-    buf_done(&w->lines);
-    cond_done(&w->arrived);
-    mutex_done(&w->lock);
-}
-
-/* Waits until `n` lines have arrived in all. */
-static bool world_wait(struct world *w, size_t n)
-{
-    int64_t deadline = clock_mono_ns(clock_real()) + DEADLINE_MS * NS_PER_MS;
-    mutex_lock(&w->lock);
-    while (w->count < n && cond_wait_until(&w->arrived, &w->lock, deadline)) {
-        /* look again */
-    }
-    bool ok = w->count == n;
-    mutex_unlock(&w->lock);
-    return ok;
-}
-
-/* Appends to a file of the world, which is opened anew. */
-static void append(struct world *w, const char *name, struct str text)
-{
-    char path[512];
-    int fd;
-    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, name);
-    if (file_open(path, FILE_WRITE_APPEND, &fd, NULL) || file_write(fd, text.p, text.n, NULL)) {
-        test_fail(__FILE__, __LINE__, path);
-        return;
-    }
-    file_close(fd);
-}
-
-static void move(struct world *w, const char *from, const char *to)
-{
-    char a[512], b[512];
-    (void)snprintf(a, sizeof(a), "%s/%s", w->dir, from);
-    (void)snprintf(b, sizeof(b), "%s/%s", w->dir, to);
-    if (rename(a, b) != 0) {
-        test_fail(__FILE__, __LINE__, a);
-    }
-}
+#include "world.h"
 
 TEST(lines_arrive_whole_and_unfinished_ones_wait)
 {
     struct world w;
     world_init(&w, "whole", "*.log");
-    append(&w, "a.log", STR("one\n\ntwo\r\nthr"));
+    world_append(&w, "a.log", STR("one\n\ntwo\r\nthr"));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 3));
-    append(&w, "a.log", STR("ee\nfour\n"));
+    world_append(&w, "a.log", STR("ee\nfour\n"));
     CHECK(world_wait(&w, 5));
     CHECK_STR(buf_view(&w.lines), "one\n\ntwo\r\nthree\nfour\n");
     world_done(&w);
@@ -172,13 +29,13 @@ TEST(a_renamed_file_is_read_to_its_end_even_without_a_newline)
 {
     struct world w;
     world_init(&w, "rename", "*.log");
-    append(&w, "a.log", STR("1\n"));
+    world_append(&w, "a.log", STR("1\n"));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 1));
-    move(&w, "a.log", "a.log.1");
-    append(&w, "a.log.1", STR("2\nlast"));
+    world_move(&w, "a.log", "a.log.1");
+    world_append(&w, "a.log.1", STR("2\nlast"));
     CHECK(world_wait(&w, 3));
-    append(&w, "a.log", STR("4\n"));
+    world_append(&w, "a.log", STR("4\n"));
     CHECK(world_wait(&w, 4));
     CHECK_STR(buf_view(&w.lines), "1\n2\nlast\n4\n");
     world_done(&w);
@@ -188,14 +45,14 @@ TEST(a_renamed_file_that_still_matches_is_not_read_twice)
 {
     struct world w;
     world_init(&w, "twice", "a.log*");
-    append(&w, "a.log", STR("1\n2\n"));
+    world_append(&w, "a.log", STR("1\n2\n"));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 2));
-    move(&w, "a.log", "a.log.1");
-    append(&w, "a.log", STR("3\n"));
+    world_move(&w, "a.log", "a.log.1");
+    world_append(&w, "a.log", STR("3\n"));
     CHECK(world_wait(&w, 3));
-    append(&w, "a.log.1", STR("late\n"));
-    append(&w, "a.log", STR("4\n"));
+    world_append(&w, "a.log.1", STR("late\n"));
+    world_append(&w, "a.log", STR("4\n"));
     CHECK(world_wait(&w, 5));
     world_done(&w);
 }
@@ -205,7 +62,7 @@ TEST(a_file_cut_and_grown_again_is_noticed_by_its_content)
     struct world w;
     char path[512];
     world_init(&w, "cut", "*.log");
-    append(&w, "a.log", STR("old 1\nold 2\n"));
+    world_append(&w, "a.log", STR("old 1\nold 2\n"));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 2));
     (void)snprintf(path, sizeof(path), "%s/a.log", w.dir);
@@ -225,7 +82,7 @@ TEST(positions_move_only_past_what_is_settled)
     char key[512];
     world_init(&w, "settled", "*.log");
     w.hold = true;
-    append(&w, "a.log", STR("1\n2\n"));
+    world_append(&w, "a.log", STR("1\n2\n"));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 2));
     CHECK(world_save(&w));
@@ -238,7 +95,7 @@ TEST(positions_move_only_past_what_is_settled)
     file_input_stop(w.in);
     CHECK(world_save(&w));
     world_stop(&w);
-    append(&w, "a.log", STR("3\n"));
+    world_append(&w, "a.log", STR("3\n"));
     CHECK(world_start(&w));
     CHECK_STR(positions_text(w.positions, str_c(key)), "4");
     CHECK(world_wait(&w, 5));
@@ -250,18 +107,18 @@ TEST(files_rotated_while_nobody_looked_are_found_again)
 {
     struct world w;
     world_init(&w, "down", "*.log");
-    append(&w, "a.log", STR("1\n"));
+    world_append(&w, "a.log", STR("1\n"));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 1));
     file_input_stop(w.in);
     CHECK(world_save(&w));
     world_stop(&w);
-    append(&w, "a.log", STR("2\n"));
-    move(&w, "a.log", "a.log.1");
-    append(&w, "a.log", STR("3\n"));
-    move(&w, "a.log.1", "a.log.2");
-    move(&w, "a.log", "a.log.1");
-    append(&w, "a.log", STR("4\n"));
+    world_append(&w, "a.log", STR("2\n"));
+    world_move(&w, "a.log", "a.log.1");
+    world_append(&w, "a.log", STR("3\n"));
+    world_move(&w, "a.log.1", "a.log.2");
+    world_move(&w, "a.log", "a.log.1");
+    world_append(&w, "a.log", STR("4\n"));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 4));
     CHECK(str_find(buf_view(&w.lines), STR("2\n"), 0) != STR_NPOS);
@@ -275,8 +132,8 @@ TEST(promtails_number_is_honoured_and_one_past_the_end_means_from_the_start)
     struct world w;
     char text[700];
     world_init(&w, "promtail", "*.log");
-    append(&w, "a.log", STR("1\n2\n"));
-    append(&w, "b.log", STR("3\n"));
+    world_append(&w, "a.log", STR("1\n2\n"));
+    world_append(&w, "b.log", STR("3\n"));
     (void)snprintf(text, sizeof(text), "positions:\n  %s/a.log: \"2\"\n  %s/b.log: \"999\"\n", w.dir, w.dir);
     CHECK_OK(file_store(w.positions_path, str_c(text), NULL));
     CHECK(world_start(&w));
@@ -292,14 +149,14 @@ TEST(excluded_files_and_second_names_are_left_alone)
     world_init(&w, "exclude", "*.log");
     (void)snprintf(w.exclude, sizeof(w.exclude), "%s/b*", w.dir);
     w.targets[0].exclude = str_c(w.exclude);
-    append(&w, "a.log", STR("1\n"));
-    append(&w, "b.log", STR("no\n"));
+    world_append(&w, "a.log", STR("1\n"));
+    world_append(&w, "b.log", STR("no\n"));
     (void)snprintf(from, sizeof(from), "%s/a.log", w.dir);
     (void)snprintf(to, sizeof(to), "%s/link.log", w.dir);
     CHECK_EQ(symlink(from, to), 0);
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 1));
-    append(&w, "a.log", STR("2\n"));
+    world_append(&w, "a.log", STR("2\n"));
     CHECK(world_wait(&w, 2));
     CHECK_STR(buf_view(&w.lines), "1\n2\n");
     world_done(&w);
@@ -311,11 +168,11 @@ TEST(new_files_in_new_folders_are_found)
     char path[512];
     world_init(&w, "folders", "**/*.log");
     CHECK(world_start(&w));
-    append(&w, "a.log", STR("1\n"));
+    world_append(&w, "a.log", STR("1\n"));
     CHECK(world_wait(&w, 1));
     (void)snprintf(path, sizeof(path), "%s/x/y", w.dir);
     CHECK_OK(dir_make(path, NULL));
-    append(&w, "x/y/b.log", STR("2\n"));
+    world_append(&w, "x/y/b.log", STR("2\n"));
     CHECK(world_wait(&w, 2));
     world_done(&w);
 }
@@ -325,7 +182,7 @@ TEST(utf_16_is_decoded_before_lines_are_split)
     struct world w;
     world_init(&w, "utf16", "*.log");
     w.job.encoding = STR("utf-16");
-    append(&w, "a.log", (struct str){"\xfe\xff\0a\0\n\0\xe4\x0a\x0a\0\n\0c", 14});
+    world_append(&w, "a.log", (struct str){"\xfe\xff\0a\0\n\0\xe4\x0a\x0a\0\n\0c", 14});
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 2));
     CHECK_STR(buf_view(&w.lines), "a\n\xc3\xa4\xe0\xa8\x8a\n");
@@ -341,7 +198,7 @@ TEST(a_line_beyond_the_limit_comes_in_pieces)
         buf_c(&text, "wxyz");
     }
     buf_char(&text, '\n');
-    append(&w, "a.log", buf_view(&text));
+    world_append(&w, "a.log", buf_view(&text));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 2));
     CHECK_EQ(w.lines.n, text.n + 1);
@@ -355,10 +212,10 @@ TEST(a_compressed_file_that_is_still_being_written_is_read_to_its_end)
     world_init(&w, "writing", "*.gz");
     w.job.packing = FILE_GZIP;
     CHECK_OK(compress_bytes(COMPRESS_GZIP, 0, STR("1\n2\nlast"), &packed));
-    append(&w, "a.gz", STR(""));
+    world_append(&w, "a.gz", STR(""));
     CHECK(world_start(&w));
     for (size_t i = 0; i < packed.n; i++) { /* the input looks wherever it happens to */
-        append(&w, "a.gz", str_of(packed.p + i, 1));
+        world_append(&w, "a.gz", str_of(packed.p + i, 1));
     }
     CHECK(world_wait(&w, 3));
     world_done(&w);
@@ -372,7 +229,7 @@ TEST(compressed_files_are_read_once_and_counted_in_lines)
     world_init(&w, "packed", "*.gz");
     w.job.packing = FILE_GZIP;
     CHECK_OK(compress_bytes(COMPRESS_GZIP, 0, STR("1\n2\nlast"), &packed));
-    append(&w, "a.gz", buf_view(&packed));
+    world_append(&w, "a.gz", buf_view(&packed));
     CHECK(world_start(&w));
     CHECK(world_wait(&w, 3));
     file_input_stop(w.in);
@@ -381,7 +238,7 @@ TEST(compressed_files_are_read_once_and_counted_in_lines)
     CHECK(world_start(&w));
     (void)snprintf(key, sizeof(key), "%s/a.gz", w.dir);
     CHECK_STR(positions_text(w.positions, str_c(key)), "3");
-    append(&w, "b.gz", buf_view(&packed));
+    world_append(&w, "b.gz", buf_view(&packed));
     CHECK(world_wait(&w, 6)); /* only those of b.gz */
     world_done(&w);
 }

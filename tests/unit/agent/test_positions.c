@@ -129,3 +129,52 @@ TEST(a_damaged_file_gives_way_to_its_predecessor)
     CHECK_STR(positions_text(p, STR("/l")), "7");
     positions_close(p);
 }
+
+/* Nothing says of a cursor which of its bits are right. */
+TEST(a_damaged_cursor_gives_way_to_the_one_before)
+{
+    char path[512];
+    struct positions_options o = {.path = path_of(path, "cursor.yaml")};
+    struct positions *p = NULL;
+    struct buf content AUTO_BUF = {.size_bytes_max = 1 << 16};
+    CHECK_OK(positions_open(&o, &p, NULL));
+    for (int round = 1; round <= 2; round++) {
+        positions_begin(p);
+        positions_put_text(p, STR("cursor-j"), round == 1 ? STR("s=1;i=21") : STR("s=1;i=22"));
+        CHECK_OK(positions_commit(p, NULL));
+    }
+    positions_close(p);
+    CHECK_OK(file_load(path, &content, NULL));
+    size_t at = str_find(buf_view(&content), STR("i=22"), 0);
+    CHECK(at != STR_NPOS);
+    content.p[at + 2] ^= 8;
+    CHECK_OK(file_store(path, buf_view(&content), NULL));
+    CHECK_OK(positions_open(&o, &p, NULL));
+    CHECK_STR(positions_text(p, STR("cursor-j")), "s=1;i=21");
+    positions_close(p);
+}
+
+/* Somebody stopped the agent and wants a file from its start: the number alone is changed. */
+TEST(a_number_set_to_zero_by_hand_counts)
+{
+    char path[512];
+    struct positions_options o = {.path = path_of(path, "zero.yaml")};
+    struct positions *p = NULL;
+    struct buf content AUTO_BUF = {.size_bytes_max = 1 << 16};
+    struct position at = {.job = STR("a"), .path = STR("/l"), .offset = 9, .mark_len = 9, .mark_hash = 5};
+    CHECK_OK(positions_open(&o, &p, NULL));
+    positions_begin(p);
+    positions_put_file(p, &at, true);
+    CHECK_OK(positions_commit(p, NULL));
+    positions_close(p);
+    CHECK_OK(file_load(path, &content, NULL));
+    size_t digit = str_find(buf_view(&content), STR("\"9\""), 0);
+    CHECK(digit != STR_NPOS);
+    content.p[digit + 1] = '0';
+    CHECK_OK(file_store(path, buf_view(&content), NULL));
+    CHECK_OK(positions_open(&o, &p, NULL));
+    size_t n;
+    const struct position *list = positions_list(p, &n);
+    CHECK(n >= 1 && list[n - 1].offset == 0 && list[n - 1].mark_len == 0); /* the last that fits is taken */
+    positions_close(p);
+}
