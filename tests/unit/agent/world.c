@@ -27,8 +27,13 @@ static void put(void *ctx, struct entry *e)
 
 void world_init(struct world *w, const char *name, const char *pattern)
 {
+    world_init_in(w, test_dir(), name, pattern);
+}
+
+void world_init_in(struct world *w, const char *folder, const char *name, const char *pattern)
+{
     *w = (struct world){0};
-    (void)snprintf(w->dir, sizeof(w->dir), "%s/%s", test_dir(), name);
+    (void)snprintf(w->dir, sizeof(w->dir), "%s/%s", folder, name);
     (void)snprintf(w->positions_path, sizeof(w->positions_path), "%s/positions", w->dir);
     (void)snprintf(w->pattern, sizeof(w->pattern), "%s/%s", w->dir, pattern);
     mutex_init(&w->lock);

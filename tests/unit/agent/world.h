@@ -28,6 +28,8 @@ struct world {
 };
 
 void world_init(struct world *w, const char *name, const char *pattern);
+/* The same in a folder of the test's, for several worlds at once. */
+void world_init_in(struct world *w, const char *folder, const char *name, const char *pattern);
 bool world_start(struct world *w);
 bool world_save(struct world *w);
 void world_release(struct world *w, bool ok);
