@@ -1,6 +1,6 @@
 #!/bin/bash
 # A million series over two hours, as issue-sized figures: memory a series before and after every series was queried, then
-# `kill -9`, the time to the first accepted write, to everything queryable, CPU and peak memory of the restart.
+# `kill -9`, the time to the first accepted write, to everything queryable, CPU and peak memory of the restart; and the same after a stop.
 #
 # Usage: bench/million.sh [TARGETS] [SCRAPES]   (defaults 2000 and 480: 1,014,000 series, 15 s apart; a target is about 507 series)
 # Wants a quiet machine, some 8 GB of disk in the temporary folder and half an hour. CAIRN names another program, CAPTURE
@@ -97,3 +97,13 @@ after=$(status_kib VmHWM)
 row "peak RSS of the restart" "$after KiB"
 [ -n "${before:-}" ] && row "of the peak before" "$(awk -v a="$after" -v b="$before" 'BEGIN { printf "%.2f", a / b }')"
 row "series after the restart" "$(metric prometheus_tsdb_head_series | cut -d. -f1)"
+row "checkpoint and sealed chunks on disk" "$(du -sh "$data/chunks" | cut -f1)"
+since=$(now)
+{ kill -TERM $pid && wait $pid; } 2>/dev/null || true
+row "a stop takes" "$(echo "$(now) - $since" | bc) s"
+since=$(now)
+serve
+wait_ready
+row "start after a stop to everything queryable" "$(echo "$(now) - $since" | bc) s"
+row "CPU until then" "$(awk -v t="$(ticks)" -v hz="$hz" 'BEGIN { printf "%.1f s", t / hz }')"
+row "series after the stop" "$(metric prometheus_tsdb_head_series | cut -d. -f1)"
