@@ -134,10 +134,13 @@ static bool skip_quoted(struct line *l)
     return false;
 }
 
-/* Moves behind {...}; the content is checked, not decoded. */
-static enum err skip_braces(struct line *l)
+/* Moves behind {...}; the content is checked, not decoded. *ret_names: how many quoted metric names are in
+ * it.
+ */
+static enum err skip_braces(struct line *l, unsigned *ret_names)
 {
     bool quoted_name = false;
+    *ret_names = 0;
     l->p++;
     for (;;) {
         skip_blanks(l);
@@ -170,6 +173,8 @@ static enum err skip_braces(struct line *l)
             }
         } else if (!quoted_name) {
             return bad(l, "equal");
+        } else {
+            *ret_names += 1;
         }
         skip_blanks(l);
         if (l->p < l->end && *l->p == ',') {
@@ -180,15 +185,15 @@ static enum err skip_braces(struct line *l)
     }
 }
 
-/* Every NaN is the one there is; what is out of range becomes an infinity. */
+/* Every NaN is the one there is. LIMIT: out of range. */
 static enum err value_parse(struct str s, double *ret_value)
 {
     enum err e = num_f64_parse(s, ret_value);
-    if (e != ERR_INVALID && isnan(*ret_value)) {
+    if (e == ERR_OK && isnan(*ret_value)) {
         uint64_t bits = NAN_NORMAL_BITS;
         memcpy(ret_value, &bits, sizeof(bits));
     }
-    return e == ERR_LIMIT ? ERR_OK : e;
+    return e;
 }
 
 static enum err cut_value(struct line *l, double *ret_value)
@@ -204,12 +209,11 @@ static enum err cut_value(struct line *l, double *ret_value)
                               "unsupported character in float \"%.*s\"", STR_FMT(s));
         }
     }
-    enum err e = value_parse(s, ret_value);
-    if (e == ERR_INVALID) {
+    if (value_parse(s, ret_value) != ERR_OK) {
         l->p = from;
         return bad(l, "value");
     }
-    return e;
+    return ERR_OK;
 }
 
 bool exposition_value_take(const char **ret_p, const char *end, double *ret_value)
@@ -240,11 +244,11 @@ static enum err cut_timestamp(struct line *l, ts_ms *ret_ts)
     struct str s = str_of(from, (size_t)(l->p - from));
     if (l->parser->format == EXPOSITION_OPENMETRICS) {
         double seconds;
-        if (num_f64_parse(s, &seconds) || !isfinite(seconds) || fabs(seconds) > 9.2e15) {
+        if (num_f64_parse(s, &seconds) || !isfinite(seconds)) {
             l->p = from;
             return bad(l, "timestamp");
         }
-        *ret_ts = (ts_ms)(seconds * 1000);
+        *ret_ts = fabs(seconds) < 9.2e15 ? (ts_ms)(seconds * 1000) : INT64_MIN; /* as Go converts it */
         return ERR_OK;
     }
     int64_t ms;
@@ -278,9 +282,10 @@ static enum err cut_exemplar(struct line *l, struct exposition_item *item)
         return bad(l, "exemplar labels");
     }
     const char *from = l->p;
-    enum err e = skip_braces(l);
-    if (e) {
-        return e;
+    unsigned names = 0;
+    enum err e = skip_braces(l, &names);
+    if (e || names) {
+        return e ? e : bad(l, "exemplar labels");
     }
     item->exemplar_raw = str_of(from, (size_t)(l->p - from));
     item->has_exemplar = true;
@@ -326,11 +331,16 @@ static enum err take_series(struct line *l, struct exposition_item *item)
             l->p = before;
         }
     }
+    unsigned names = 0;
     if (l->p < l->end && *l->p == '{') {
-        enum err e = skip_braces(l);
+        enum err e = skip_braces(l, &names);
         if (e) {
             return e;
         }
+    }
+    if ((name.n > 0) + names != 1) {
+        return err_set_at(l->info, ERR_INVALID, l->parser->line, 0, "metric name %s while parsing line %u",
+                          names ? "already set" : "not set", l->parser->line);
     }
     item->raw = str_of(from, (size_t)(l->p - from));
     bool separated = skip_separator(l);
@@ -361,7 +371,8 @@ static enum err sample(struct line *l, struct exposition_item *item)
     if (l->parser->format == EXPOSITION_OPENMETRICS && l->p < l->end && *l->p == '#') {
         e = cut_exemplar(l, item);
     }
-    return e ? e : l->p == l->end ? ERR_OK : bad(l, "next entry after value");
+    bool trailing = l->parser->format == EXPOSITION_OPENMETRICS && l->p == l->end && l->p[-1] == ' ';
+    return e ? e : l->p == l->end && !trailing ? ERR_OK : bad(l, "next entry after value");
 }
 
 /* -- comments -------------------------------------------------------------------------------------------- */
@@ -420,10 +431,12 @@ static enum err keyword(struct line *l, struct arena *a, enum exposition_event e
         return e;
     }
     l->parser->family = item->metric;
-    (void)skip_separator(l);
+    if (l->p == l->end && l->parser->format == EXPOSITION_OPENMETRICS) {
+        return bad(l, "text after metric name");
+    }
+    l->p += is_blank(l); /* one; more belong to the text */
     struct str text = str_of(l->p, (size_t)(l->end - l->p));
     if (event == EXPOSITION_TYPE) {
-        text = l->parser->format == EXPOSITION_TEXT ? str_trim(text) : text;
         if (!known_type(l->parser->format, text)) {
             return err_set_at(l->info, ERR_INVALID, l->parser->line, 0, "invalid metric type \"%.*s\"",
                               STR_FMT(text));
@@ -482,8 +495,13 @@ static enum err comment(struct line *l, struct arena *a, enum exposition_event *
     for (size_t i = 0; separated && i < (open ? 3u : 2u); i++) {
         if (take_word(l, words[i].word)) {
             *ret_event = words[i].event;
-            return skip_separator(l) ? keyword(l, a, words[i].event, item)
-                                     : bad(l, "metric name after keyword");
+            if (skip_separator(l)) {
+                return keyword(l, a, words[i].event, item);
+            }
+            if (open) {
+                return bad(l, "metric name after keyword");
+            }
+            break; /* a comment that says nothing else */
         }
     }
     if (open) {

@@ -126,12 +126,12 @@ static bool add_label(struct buf *b, struct str message)
 static struct str series_text(const struct family *f, const char *suffix, const char *extra, double number)
 {
     struct buf b AUTO_BUF = {0};
-    bool plain = plain_name(f->name, true), any = false;
+    bool plain = plain_name(f->name, true), any = false, braces = !plain || f->labels.n || extra;
     if (plain) {
         buf_str(&b, f->name);
         buf_c(&b, suffix);
     }
-    buf_char(&b, '{');
+    buf_c(&b, braces ? "{" : "");
     if (!plain) {
         struct str name = arena_printf(f->a, "%.*s%s", STR_FMT(f->name), suffix);
         quote(&b, name);
@@ -152,7 +152,7 @@ static struct str series_text(const struct family *f, const char *suffix, const 
         }
         buf_c(&b, whole ? ".0\"" : "\"");
     }
-    buf_char(&b, '}');
+    buf_c(&b, braces ? "}" : "");
     return b.err ? (struct str){0} : arena_str(f->a, buf_view(&b));
 }
 
@@ -474,17 +474,14 @@ static enum err push_classic(struct family *f, const struct raw_histogram *h, st
     struct proto_field field;
     double count = h->h.is_float ? h->h.count_float : (double)h->h.count_int;
     bool infinite = false;
-    enum err e = ERR_OK;
+    enum err e = push_sample(f, "_count", NULL, 0, count, (struct str){0});
+    e = e ? e : push_sample(f, "_sum", NULL, 0, h->h.sum, (struct str){0});
     while (!e && proto_next(&r, &field)) {
         if (field.number == 3) {
             e = push_bucket(f, field.bytes, &infinite);
         }
     }
-    if (!e && !infinite) {
-        e = push_sample(f, "_bucket", "le", (double)INFINITY, count, (struct str){0});
-    }
-    e = e ? e : push_sample(f, "_count", NULL, 0, count, (struct str){0});
-    return e ? e : push_sample(f, "_sum", NULL, 0, h->h.sum, (struct str){0});
+    return e || infinite ? e : push_sample(f, "_bucket", "le", (double)INFINITY, count, (struct str){0});
 }
 
 static enum err read_histogram(struct family *f, struct str message)
@@ -572,11 +569,14 @@ static enum err read_family(struct family *f, struct str message)
             unit = field.bytes;
         }
     }
+    if (!r.bad && proto_count(message, 4) == 0) { /* a family without metrics says nothing */
+        return ERR_OK;
+    }
     if (r.bad || f->name.n == 0 || !str_utf8_valid(f->name) || !str_utf8_valid(help)) {
         return malformed(f, "name or help");
     }
     enum err e = push_text(f, EXPOSITION_TYPE, str_c(type_names[f->type]));
-    e = e || !help.n ? e : push_text(f, EXPOSITION_HELP, help);
+    e = e ? e : push_text(f, EXPOSITION_HELP, help.p ? help : STR("")); /* none takes away what there was */
     e = e || !unit.n ? e : push_text(f, EXPOSITION_UNIT, unit);
     r = reader_of(message);
     while (!e && proto_next(&r, &field)) {

@@ -79,12 +79,20 @@ TEST(text_exposition_as_prometheus_reads_it)
         parse(EXPOSITION_TEXT, "# HELP a b\\nc\n# TYPE a counter\na 1\na{x=\"1\",} 2 1000\n\n# hi\n  b{} 3")
             .samples,
         3);
-    static const char *const bad[] = {"a 1\r\n",      "a{x=1} 1\n",       "a\n",       "a 1 2 3\n",
-                                      "a{x=\"1} 1\n", "1a 1\n",           "a 0x1p3\n", "# TYPE a thing\n",
-                                      "a 1 -5\n",     "a{x=\"\xff\"} 1\n"};
+    static const char *const bad[] = {"a 1\r\n",       "a{x=1} 1\n",
+                                      "a\n",           "a 1 2 3\n",
+                                      "a{x=\"1} 1\n",  "1a 1\n",
+                                      "a 0x1p3\n",     "# TYPE a thing\n",
+                                      "a 1 -5\n",      "a{x=\"\xff\"} 1\n",
+                                      "a 1e999\n",     "a{b:c=\"d\"} 1\n",
+                                      "{b=\"c\"} 1\n", "{\"a\",\"b\"} 1\n",
+                                      "a{\"b\"} 1\n",  "# TYPE a  counter\n"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         CHECK_EQ(parse(EXPOSITION_TEXT, bad[i]).e, ERR_INVALID);
     }
+    CHECK_EQ(parse(EXPOSITION_TEXT, "# HELP\n# HELP a\n{\"a b\",c=\"d\"} 1\n").samples, 1);
+    CHECK_EQ(parse(EXPOSITION_OPENMETRICS, "# HELP a\na 1\n# EOF\n").e, ERR_INVALID);
+    CHECK_EQ(parse(EXPOSITION_OPENMETRICS, "a 1 \n# EOF\n").e, ERR_INVALID);
     CHECK_EQ(
         parse(EXPOSITION_OPENMETRICS, "# TYPE a counter\na_total 1 # {id=\"1\"} 0.5 1.5\n# EOF\n").samples,
         1);
