@@ -146,6 +146,7 @@ enum err scrape_batch_send(struct scrape_batch *b, const struct scrape_destinati
                              .exemplars = b->exemplars,
                              .exemplar_count = b->exemplar_count,
                              .epoch = to->epoch,
+                             .exemplars_need_series = true,
                              .allow_late = allow_late};
     if (!e && b->sample_count) {
         e = to->sink->ops->append(to->sink, &out, &result, info);

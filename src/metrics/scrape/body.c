@@ -270,6 +270,12 @@ static enum err read_native(struct body_reader *r, const struct wire_histogram *
     bool custom = !e && histogram_custom(h);
     int finest = m->native_min_bucket_factor > 0 ? schema_of_factor(m->native_min_bucket_factor)
                                                  : HISTOGRAM_SCHEMA_MAX;
+    if (!e && !custom && w->schema > HISTOGRAM_SCHEMA_MAX && finest >= HISTOGRAM_SCHEMA_MAX) {
+        e = err_set(info, ERR_INVALID, /* remote write reduces it; a scrape only when a factor is given */
+                    "histogram has an invalid schema, which must be between %d and %d for exponential "
+                    "buckets, or %d for custom buckets, got schema %d",
+                    HISTOGRAM_SCHEMA_MIN, HISTOGRAM_SCHEMA_MAX, HISTOGRAM_SCHEMA_CUSTOM, (int)w->schema);
+    }
     if (!e && !custom && h->schema > finest) {
         e = reduce_to(r->batch->a, &h, finest);
     }
@@ -309,9 +315,9 @@ static bool admit(struct body_reader *r, struct cached_series *s, bool repeated,
         return false;
     }
     s->flags &= (uint8_t)~CACHED_UNSENT;
-    if (!(s->flags & CACHED_COUNTED) && !r->counts.hit_sample_limit && !r->counts.hit_bucket_limit) {
-        s->flags |= CACHED_COUNTED;
-        r->counts.series_added++;
+    if (!(s->flags & CACHED_COUNTED)) {
+        s->flags |= ts == r->ts ? CACHED_COUNTED : CACHED_COUNTED | CACHED_JUST;
+        r->counts.series_added += !r->counts.hit_sample_limit && !r->counts.hit_bucket_limit;
     }
     return true;
 }
@@ -339,8 +345,12 @@ static enum err sample(struct body_reader *r, const struct exposition_item *item
     ts_ms ts = timed ? item->ts : r->ts;
     bool repeated = again && !timed;
     e = !item->histogram || repeated ? ERR_OK : read_native(r, item->histogram, &h, info);
-    if (e || !admit(r, s, repeated, h || !item->histogram, ts)) {
+    if (e) {
+        s->flags |= CACHED_UNSENT;
         return e;
+    }
+    if (!admit(r, s, repeated, h || !item->histogram, ts)) {
+        return ERR_OK;
     }
     bool track = !timed || r->job->track_timestamps_staleness;
     s->flags = track ? (uint8_t)(s->flags | CACHED_TRACKED) : (uint8_t)(s->flags & ~CACHED_TRACKED);

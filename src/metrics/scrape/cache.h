@@ -20,7 +20,8 @@ enum cached_flags {
     CACHED_LE = 1 << 2,       /* le was normalised */
     CACHED_QUANTILE = 1 << 3, /* quantile was */
     CACHED_COUNTED = 1 << 4,  /* as a series that a scrape added */
-    CACHED_UNSENT = 1 << 5    /* its last sample was beyond a limit */
+    CACHED_UNSENT = 1 << 5,   /* its last sample was beyond a limit */
+    CACHED_JUST = 1 << 6      /* counted by this scrape, with a timestamp of its own */
 };
 
 struct cached_series {

@@ -114,8 +114,10 @@ static enum err format_of(const struct scrape_target *t, enum exposition_format 
     int fallback = t->run->snapshot->job->fallback_protocol;
     enum err e = exposition_format_of(t->answer.content_type, false, ret_format, info);
     if (e && fallback >= 0) {
-        *ret_format = fallback == SCRAPE_OM_1_0_0 || fallback == SCRAPE_OM_0_0_1 ? EXPOSITION_OPENMETRICS
-                                                                                 : EXPOSITION_TEXT;
+        bool open = fallback == SCRAPE_OM_1_0_0 || fallback == SCRAPE_OM_0_0_1;
+        *ret_format = fallback == SCRAPE_PROTO ? EXPOSITION_PROTO
+                      : open                   ? EXPOSITION_OPENMETRICS
+                                               : EXPOSITION_TEXT;
         return ERR_OK;
     }
     return e;
@@ -245,6 +247,37 @@ static enum err append(struct scrape_target *t, struct body_reader *r, bool allo
     return e;
 }
 
+/* A series whose samples were all refused was not added: it will be by one that is stored. */
+static void uncount_refused(const struct scrape_batch *b, struct scrape_counts *c)
+{
+    for (size_t i = 0; i < b->sample_count; i++) {
+        if (b->cached[i] && b->samples[i].status <= SAMPLE_DUPLICATE) {
+            b->cached[i]->flags &= (uint8_t)~CACHED_JUST;
+        }
+    }
+    for (size_t i = 0; i < b->sample_count; i++) {
+        struct cached_series *s = b->cached[i];
+        if (s && (s->flags & CACHED_JUST)) {
+            s->flags &= (uint8_t) ~(CACHED_JUST | CACHED_COUNTED);
+            c->series_added -= c->series_added > 0;
+        }
+    }
+}
+
+/* Samples with timestamps of their own are refused more often: they go ahead of the reports, which tell how
+ * many series they added. */
+static enum err append_timed(struct scrape_target *t, struct body_reader *r, struct err_info *info)
+{
+    enum err e = append(t, r, true, info);
+    if (!e) {
+        count_refusals(t, r->batch, &r->counts);
+        uncount_refused(r->batch, &r->counts);
+        r->counts.duplicates = r->counts.out_of_order = r->counts.out_of_bounds = 0; /* told */
+        *r->batch = (struct scrape_batch){.a = r->batch->a, .ts = r->batch->ts};
+    }
+    return e;
+}
+
 /* -- what is remembered ---------------------------------------------------------------------------------- */
 
 static void set_status(struct scrape_target *t, bool up, const char *error, double seconds)
@@ -272,7 +305,7 @@ static enum err read_answer(struct scrape_target *t, struct body_reader *r, stru
     enum exposition_format format = EXPOSITION_TEXT;
     struct str forced = t->run->snapshot->forced_error;
     enum err e = forced.n ? err_set(info, ERR_LIMIT, "%.*s", STR_FMT(forced)) : answer_error(t, info);
-    e = e ? e : format_of(t, &format, info);
+    e = e || t->answer.body.n == 0 ? e : format_of(t, &format, info); /* nothing has any format */
     if (e) {
         return e;
     }
@@ -290,6 +323,9 @@ static void finish(struct scrape_target *t, struct body_reader *r, enum err e, s
     enum err sent = scrape_body_mark_stale(r);
     bool whole = !t->answer_err && t->answer.status == 200; /* whatever is in it */
     double body_size = whole ? (double)t->answer.body.n : t->answer_err == ERR_LIMIT ? -1 : 0;
+    if (!sent && r->batch->has_timestamps && r->counts.series_added) {
+        sent = append_timed(t, r, &failure);
+    }
     sent = sent ? sent : add_reports(t, r, up, seconds, body_size);
     sent = sent ? sent : append(t, r, r->batch->has_timestamps, &failure);
     if (sent) {
@@ -301,7 +337,9 @@ static void finish(struct scrape_target *t, struct body_reader *r, enum err e, s
     }
     count_refusals(t, r->batch, &r->counts);
     if (up) {
-        scrape_cache_trim(&t->cache);
+        if (t->answer.body.n) { /* an exporter that says nothing once has the same series again */
+            scrape_cache_trim(&t->cache);
+        }
         mutex_lock(&t->status_lock);
         scrape_metadata_trim(&t->metadata, t->cache.page_reads, t->cache.page_repeats);
         mutex_unlock(&t->status_lock);
@@ -415,16 +453,16 @@ void scrape_start(struct scrape_target *t)
         {STR("Accept-Encoding"), STR("identity")},
     };
     uint64_t limit = job->d.limits.body_size_bytes;
-    const struct http_call call = {.url = t->url,
-                                   .headers = headers,
-                                   .header_count = ARRAY_LEN(headers) - job->compression,
-                                   .timeout_ms = t->run->timeout_ms,
-                                   .response_bytes_max =
-                                       limit ? (size_t)limit - 1 + (limit == 1) : SCRAPE_BODY_BYTES_MAX,
-                                   .config = job->http,
-                                   .unix_socket = t->unix_socket,
-                                   .accept_compressed = job->compression,
-                                   .follow_redirects = true};
+    const struct http_call call = {
+        .url = t->url,
+        .headers = headers,
+        .header_count = ARRAY_LEN(headers) - job->compression,
+        .timeout_ms = t->run->timeout_ms,
+        .response_bytes_max = limit ? (size_t)limit - 1 + (limit == 1) : SCRAPE_BODY_BYTES_MAX,
+        .config = job->http,
+        .unix_socket = t->unix_socket,
+        .accept_compressed = true, /* gzip is read also when it was not asked for */
+        .follow_redirects = true};
     struct err_info info = {0};
     struct http_answer none = {0};
     t->run_started_ns = clock_mono_ns(clock_real());
