@@ -164,7 +164,7 @@ class Virtual(Machine):
     def power_cut(self):
         self.kill()
         kept, lost = self.platter.power_cut()
-        print(f"kernel: of the writes to the disk {kept} are kept, {lost} after the last flush are lost", flush=True)
+        print(f"kernel: {kept} writes to the disk are kept, {lost >> 10} KiB after the last flush are lost", flush=True)
 
     def power_off(self):
         self.run("systemctl", "poweroff", check=False)

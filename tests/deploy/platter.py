@@ -26,21 +26,21 @@ class Platter:
                 "-blockdev", "driver=blklogwrites,file=platter,log=changes,node-name=disk"]
 
     def power_cut(self):
-        """Once qemu is dead. How many changes are kept, and how many are lost."""
+        """Once qemu is dead. How many changes are kept, and how many bytes of the log stand behind the last flush."""
         with open(self.log, "rb") as log:
             head = log.read(SUPER.size)
             magic, _, count, sector = SUPER.unpack(head) if len(head) == SUPER.size else (MAGIC, 1, 0, 512)
             if magic != MAGIC:
                 raise RuntimeError(f"{self.log} is not a log of changes")
-            entries, at, flushed = [], sector, 0
+            entries, at, flushed, end = [], sector, 0, sector
             for n in range(count):
                 log.seek(at)
                 first, sectors, flags, _ = ENTRY.unpack(log.read(ENTRY.size))
                 entries.append((at + sector, first * sector, sectors * sector, flags))
                 at += sector + (0 if flags & DISCARD else sectors * sector)
-                flushed = n + 1 if flags & FLUSH else flushed
-            written = [n for n, (_, _, size, flags) in enumerate(entries) if size and not flags & DISCARD]  # a disk may ignore a discard
-            kept = [n for n in written if n < flushed or entries[n][3] & FUA]
+                flushed, end = (n + 1, at) if flags & FLUSH else (flushed, end)
+            # A disk may ignore a discard. What came after the last flush is not all counted in the head.
+            kept = [n for n, (_, _, size, flags) in enumerate(entries) if size and not flags & DISCARD and (n < flushed or flags & FUA)]
             with open(self.before, "r+b") as image:
                 for n in kept:
                     source, target, size, _ = entries[n]
@@ -48,4 +48,4 @@ class Platter:
                     image.seek(target)
                     image.write(log.read(size).ljust(size, b"\0"))
         os.rename(self.before, self.path)
-        return len(kept), len(written) - len(kept)
+        return len(kept), max(0, os.path.getsize(self.log) - end)
