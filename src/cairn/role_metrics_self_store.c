@@ -1,9 +1,9 @@
 /* Self-metrics of what the store does, of the rules there are and of limits: read when they are asked for.
  *
  * Prometheus' names, where there is the same thing to count: a flush or a merge is its compaction, and the
- * head is truncated by a flush. Rules are not evaluated: their evaluations are none, and every iteration that
- * was due counts as missed. Nothing is sent to Alertmanagers, so its counters are absent; that none of those
- * is connected is told. */
+ * head is truncated by a flush; checkpoints are of sealed chunks (metrics/tsdb/checkpoint.h). Rules are not
+ * evaluated: their evaluations are none, and every iteration that was due counts as missed. Nothing is sent
+ * to Alertmanagers, so its counters are absent; that none of those is connected is told. */
 #include <cairn/metrics.h>
 
 #include "cairn/role_metrics_int.h"
@@ -28,6 +28,9 @@ ACTIVITY(emit_time_retentions, a.time_retentions)
 ACTIVITY(emit_size_retentions, a.size_retentions)
 ACTIVITY(emit_created, a.series_created)
 ACTIVITY(emit_replay, a.replay_seconds)
+ACTIVITY(emit_checkpoints, a.checkpoints)
+ACTIVITY(emit_restored, a.chunks_restored)
+ACTIVITY(emit_replayed, a.records_replayed)
 
 static void emit_removed(struct cairn_emit *emit, void *context)
 {
@@ -200,6 +203,18 @@ static const struct cairn_family_options families[] = {
      .name = "prometheus_tsdb_data_replay_duration_seconds",
      .help = "Time taken to replay the data on disk.",
      .collect = emit_replay},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_tsdb_checkpoint_creations_total",
+     .help = "Total number of checkpoints of sealed chunks made.",
+     .collect = emit_checkpoints},
+    {.type = CAIRN_GAUGE,
+     .name = "cairn_tsdb_restored_chunks",
+     .help = "Sealed chunks that the last start took from files instead of replaying their samples.",
+     .collect = emit_restored},
+    {.type = CAIRN_GAUGE,
+     .name = "cairn_tsdb_replayed_records",
+     .help = "Records of the log that the last start replayed.",
+     .collect = emit_replayed},
     {.type = CAIRN_GAUGE,
      .name = "prometheus_engine_query_log_enabled",
      .help = "State of the query log.",
