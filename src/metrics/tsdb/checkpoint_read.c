@@ -23,7 +23,7 @@ static enum err passed_over(struct tsdb *db, bool damaged, const char *why)
     LOG_EVENT(damaged ? LVL_WARN : LVL_INFO, "tsdb_checkpoint_passed_over", F_C("file", path),
               F_C("why", why), F_C("action", "the log is replayed whole; nothing is lost"));
     db->checkpoint.found = false;
-    db->store.blocks_bad += damaged;
+    atomic_fetch_add_explicit(&db->checkpoints_bad, damaged, memory_order_relaxed);
     return ERR_OK;
 }
 

@@ -142,7 +142,7 @@ struct tsdb {
     atomic_uint_fast64_t generation; /* of the past */
     atomic_uint_fast64_t appended, refused[SAMPLE_STATUS_COUNT];
     atomic_uint_fast64_t flushes, merges, block_failures, time_retentions, size_retentions, series_created;
-    atomic_uint_fast64_t checkpoints, chunks_restored, records_replayed;
+    atomic_uint_fast64_t checkpoints, checkpoints_bad, chunks_restored, records_replayed;
     _Atomic int64_t replay_ns;
     atomic_uint_fast64_t wal_bad_segments;
     atomic_uint_fast64_t wal_orphans; /* samples without a series, senseless records */
