@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "dashboards/schema.h"
 
@@ -50,6 +52,40 @@ static enum err fail(struct db *db, struct err_info *info, const char *what)
 static enum err exec(struct db *db, const char *sql, struct err_info *info)
 {
     return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? ERR_OK : fail(db, info, sql);
+}
+
+/* Restoring is all there is: SQLite has no second copy of a page. */
+static enum err damaged(const char *path, const char *why, struct err_info *info)
+{
+    return err_set(
+        info, ERR_CORRUPT,
+        "the database %s is damaged (%s): restore it from a backup (cairn restore), or move it away "
+        "to begin with an empty one",
+        path, why);
+}
+
+static enum err read_check(void *ctx, const struct db_row *r)
+{
+    struct str text = db_row_text(r, 0);
+    if (!str_eq_c(text, "ok")) {
+        buf_str(ctx, text);
+    }
+    return ERR_OK;
+}
+
+/* Damage that can be seen is told; what can be read is served all the same. Content has no checksums. */
+static enum err check(struct db *db, const char *path)
+{
+    struct buf found AUTO_BUF = {.size_bytes_max = 1024};
+    struct err_info info = {0};
+    enum err e = db_query(db, "PRAGMA quick_check(1)", NULL, 0, read_check, &found, &info);
+    if (e == ERR_CORRUPT || found.n) {
+        LOG_EVENT(LVL_ERROR, "dashboards_database_damaged", F_C("file", path),
+                  F_STR("why", found.n ? buf_view(&found) : str_c(info.message)),
+                  F_C("action", "what can be read is served"),
+                  F_C("cure", "restore it from a backup (cairn restore)"));
+    }
+    return e == ERR_CORRUPT ? ERR_OK : e;
 }
 
 static enum err read_version(void *ctx, const struct db_row *r)
@@ -100,21 +136,24 @@ enum err db_open(const char *path, struct db **ret_db, struct err_info *reterr_i
     ASSERT(pthread_mutex_init(&db->lock, &attr) == 0);
     ASSERT(pthread_mutexattr_destroy(&attr) == 0);
     enum err e = ERR_OK;
+    struct err_info info = {0};
     if (sqlite3_open_v2(path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
                         NULL) != SQLITE_OK) {
-        e = fail(db, reterr_info, path);
+        e = fail(db, &info, path);
     }
     if (e == ERR_OK) {
         (void)sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
         e = exec(db,
                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA "
-                 "cache_size=-1024",
-                 reterr_info);
+                 "cache_size=-1024; PRAGMA cell_size_check=ON",
+                 &info);
     }
-    e = e == ERR_OK ? migrate(db, reterr_info) : e;
+    e = e == ERR_OK ? migrate(db, &info) : e;
+    e = e == ERR_OK ? check(db, path) : e;
     if (e != ERR_OK) {
         db_close(db);
-        return e;
+        return e == ERR_CORRUPT ? damaged(path, info.message, reterr_info)
+                                : err_set(reterr_info, e, "%s: %s", path, info.message);
     }
     *ret_db = db;
     return ERR_OK;
