@@ -161,6 +161,7 @@ static enum err load(struct tsdb *db, struct err_info *info)
     mutex_lock(&db->maintenance); /* whoever wants to flush or delete waits */
     int64_t since = clock_mono_ns(clock_real());
     enum err e = tsdb_replay(db, info);
+    e = e == ERR_OK ? replay_newest(db, info) : e;
     if (e == ERR_OK) {
         struct tsdb_stats s;
         atomic_store(&db->replay_ns, clock_mono_ns(clock_real()) - since);

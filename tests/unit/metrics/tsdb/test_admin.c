@@ -248,6 +248,8 @@ TEST(a_snapshot_leaves_samples_judged_as_before)
     CHECK_OK(tsdb_open(&o, &db, &info));
     CHECK_EQ(one(db, T0, 1), SAMPLE_STORED);
     CHECK_OK(tsdb_snapshot(db, copy, false, &info)); /* all of it is in a block now */
+    tsdb_close(db);
+    CHECK_OK(tsdb_open(&o, &db, &info)); /* and is known after a start, too */
     CHECK_EQ(one(db, T0 - 1000, 1), SAMPLE_OUT_OF_ORDER);
     CHECK_EQ(one(db, T0, 2), SAMPLE_CONFLICT);
     CHECK_EQ(one(db, T0, 1), SAMPLE_DUPLICATE);
