@@ -382,8 +382,8 @@ def unit_tests_in_a_bucket(cases, _, s3):
 # -- all of it -----------------------------------------------------------------------------------------------------
 
 # Two rows of parts at a time, as most of them wait; in each a part may use what those before it left in the folder.
-ROWS = ((under_load, roles_apart, killed_at_disk_operations, killed_while_sending, damaged, refused, full_disk, keys, parts, old_backups_go, tls),
-        (volume_snapshot, positions, prometheus_blocks, store_faults, folder_goes_away, restores_at_once, archives, many_objects, unit_tests_in_a_bucket, sessions, runbooks))
+ROWS = ((under_load, roles_apart, killed_at_disk_operations, killed_while_sending, damaged, refused, full_disk, keys, parts, old_backups_go, sessions, tls),
+        (volume_snapshot, positions, prometheus_blocks, store_faults, folder_goes_away, restores_at_once, archives, many_objects, unit_tests_in_a_bucket, runbooks))
 ALONE = (server_comes_back,)  # nobody else's server goes away
 
 
