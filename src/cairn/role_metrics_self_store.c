@@ -29,6 +29,7 @@ ACTIVITY(emit_size_retentions, a.size_retentions)
 ACTIVITY(emit_created, a.series_created)
 ACTIVITY(emit_replay, a.replay_seconds)
 ACTIVITY(emit_checkpoints, a.checkpoints)
+ACTIVITY(emit_chunk_corruptions, a.checkpoints_bad)
 ACTIVITY(emit_restored, a.chunks_restored)
 ACTIVITY(emit_replayed, a.records_replayed)
 
@@ -207,6 +208,10 @@ static const struct cairn_family_options families[] = {
      .name = "prometheus_tsdb_checkpoint_creations_total",
      .help = "Total number of checkpoints of sealed chunks made.",
      .collect = emit_checkpoints},
+    {.type = CAIRN_COUNTER,
+     .name = "prometheus_tsdb_mmap_chunk_corruptions_total",
+     .help = "Total number of damaged checkpoints or files of sealed chunks; the log was replayed instead.",
+     .collect = emit_chunk_corruptions},
     {.type = CAIRN_GAUGE,
      .name = "cairn_tsdb_restored_chunks",
      .help = "Sealed chunks that the last start took from files instead of replaying their samples.",

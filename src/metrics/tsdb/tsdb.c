@@ -412,6 +412,7 @@ void tsdb_activity(struct tsdb *db, struct tsdb_activity *ret_activity)
                                            .size_retentions = atomic_load(&db->size_retentions),
                                            .series_created = atomic_load(&db->series_created),
                                            .checkpoints = atomic_load(&db->checkpoints),
+                                           .checkpoints_bad = atomic_load(&db->checkpoints_bad),
                                            .records_replayed = atomic_load(&db->records_replayed),
                                            .chunks_restored = atomic_load(&db->chunks_restored),
                                            .replay_seconds = (double)db->replay_ns / (double)NS_PER_S};

@@ -105,7 +105,7 @@ struct tsdb_activity {
     uint64_t time_retentions, size_retentions;
     uint64_t series_created; /* in the head, those that replay found included */
     double replay_seconds;
-    uint64_t checkpoints; /* made */
+    uint64_t checkpoints, checkpoints_bad; /* made; found damaged at the start */
     uint64_t records_replayed;
     uint64_t chunks_restored; /* sealed chunks that the last start found in files, instead of replaying */
 };
