@@ -182,6 +182,20 @@ def export_and_back(cases, work, imported, wanted, asking, program, origin, late
         compare(cases, "exported", wanted, server.port, asking, side=False)
 
 
+def back_and_forth(cases, fill, work, data, start):
+    """Prometheus runs in the folder again after Cairn did, and deletes nothing."""
+    fill.deletes = False
+    fill.phase(fill.plan[-1])
+    before = tree(data)
+    shutil.copytree(data, f"{work}/again", copy_function=shutil.copy, ignore=lambda d, names: ["cairn"] if d == data else [])
+    asking = Asking(fill, start, fill.t // 1000 + 600)
+    with prometheus(fill.plan[-1], f"{work}/again", f"{work}/none.yml", f"{work}/again.log") as theirs:
+        wanted = asking.ask(theirs.port)
+    with cairn(data, f"{work}/none.yml", f"{work}/in_place.log") as ours:
+        compare(cases, "in place, after Prometheus ran again", wanted, ours.port, asking, side=False)  # Cairn keeps exemplars longer
+    cases.check("in place, after Prometheus ran again: nothing was altered", tree(data) == before)
+
+
 def one(cases, seed, work, quick):
     began = time.monotonic()
     fill = Fill(seed, work, PROGRAMS, quick)
@@ -213,6 +227,8 @@ def one(cases, seed, work, quick):
             compare(cases, how, wanted, ours.port, asking)
         after = tree(data)
         cases.check(f"{how}: nothing was altered", after == before, [k for k in set(before) | set(after) if before.get(k) != after.get(k)][:5])
+    if fill.rng.random() < 0.4 and not fill.agent:
+        back_and_forth(cases, fill, work, data, start)
     export_and_back(cases, work, f"{work}/imported", wanted, asking, program, f"{work}/theirs", fill.window)
     print(f"  {time.monotonic() - began:.0f} s, checks so far: {cases.passed} good, {cases.failed} bad", flush=True)
 

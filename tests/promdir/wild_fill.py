@@ -114,7 +114,8 @@ class Fill:
         self.write_version = rng.choice((1, 2))
         self.version = version_of(self.plan[0])
         self.live, self.made, self.odd_ms = [], 0, 1
-        self.refused, self.deleted = {}, False
+        self.refused, self.deleted, self.deletes = {}, False, True
+        self.stale_threshold = rng.choice((0, 0, 0.05, 0.3))
         self.log = f"{work}/fill.log"
         self.data = f"{work}/origin"
         self.steps_max = 300 if quick else 900
@@ -130,7 +131,8 @@ class Fill:
         path = f"{self.work}/fill.yml"
         with open(path, "w", encoding="utf-8") as f:
             if not self.agent:
-                f.write(f"storage: {{tsdb: {{out_of_order_time_window: {self.window // MINUTE}m}}}}\n")
+                stale = f", stale_series_compaction_threshold: {self.stale_threshold}" if self.version >= (3, 0) else ""
+                f.write(f"storage: {{tsdb: {{out_of_order_time_window: {self.window // MINUTE}m{stale}}}}}\n")
             f.write("global: {scrape_interval: 1h}\n")
         return path
 
@@ -193,9 +195,9 @@ class Fill:
             for i in range(steps):
                 ts = self.t + i * STEP + s.jitter
                 if i % s.every == 0:
-                    start = (s.start or self.base - 1000,) if self.write_version == 2 and "st-storage" in self.features and \
-                        s.kind in ("counter", "hist_int", "hist_float") else ()
-                    samples.append((ts, s.value(ts), *start))
+                    value = s.value(ts)
+                    start = self.write_version == 2 and s.kind in ("counter", "hist_int", "hist_float") and value is not STALE
+                    samples.append((ts, value, s.start or self.base - 1000) if start else (ts, value))
                     if rng.random() < 0.01 and s.kind in ("counter", "hist_int"):
                         exemplars.append(({"trace_id": f"{rng.getrandbits(64):x}"} if rng.random() < 0.9 else {}, rng.random(), ts))
             row = {"labels": s.labels, "samples": samples, "exemplars": exemplars}
@@ -207,7 +209,7 @@ class Fill:
 
     def may_delete(self):
         """Late samples of its head are not deleted by 2.42, whatever it is told."""
-        return not self.agent and (self.version >= (3, 0) or not self.window)
+        return self.deletes and not self.agent and (self.version >= (3, 0) or not self.window)
 
     def late(self):
         """Samples of the past between those that are there."""

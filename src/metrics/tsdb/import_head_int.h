@@ -27,6 +27,7 @@ struct head_ref {       /* a series as the log numbers it */
     ts_ms mapped_until; /* newest sample of its mapped chunks; INT64_MIN: it has none */
     uint8_t partition;
     uint8_t mapped_kind; /* enum head_kind of that sample */
+    bool gone;           /* it went to a block: nothing that the head still has of it counts */
 };
 
 enum head_kind {

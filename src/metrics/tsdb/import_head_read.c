@@ -48,6 +48,7 @@ static enum err count_series(void *ctx, uint64_t ref, struct labels ls)
         r = &im->refs[im->ref_count++];
         r->mapped_until = INT64_MIN;
         r->mapped_kind = HEAD_FLOAT;
+        r->gone = false;
     }
     r->partition = (uint8_t)(series_target(im->o->tenant, ls, labels_hash(ls)) % PARTITIONS);
     return ERR_OK;
@@ -230,8 +231,9 @@ static enum err read_sample(void *ctx, const struct prom_log_sample *in)
 static enum err read_late(void *ctx, const struct prom_log_sample *in)
 {
     struct head_import *im = ctx;
+    const struct head_ref *r = numbered(im, in->ref);
     struct head_series *s = series_of(im, in->ref); /* however old: no block has it yet */
-    return s ? sample_add(im, s, in) : ERR_OK;
+    return s && r && !r->gone ? sample_add(im, s, in) : ERR_OK;
 }
 
 /* How many samples the log had in the span. */
@@ -284,16 +286,25 @@ static bool in_log(const struct head_import *im, const struct head_series *s, co
 static enum err read_chunk(void *ctx, const struct prom_head_chunk *c)
 {
     struct head_import *im = ctx;
+    const struct head_ref *r = numbered(im, c->ref);
     struct head_series *s = c->max_ts < im->from && !c->out_of_order ? NULL : series_of(im, c->ref);
-    return !s || (!c->out_of_order && in_log(im, s, c)) ? ERR_OK : chunk_add(im, s, c);
+    return !s || !r || r->gone || (!c->out_of_order && in_log(im, s, c)) ? ERR_OK : chunk_add(im, s, c);
 }
 
+/* A stone over the whole of time is no deletion: the series went to a block of its own, where deletions find
+ * it, and left the head. Should it come again, it does so under another number. */
 static enum err read_stone(void *ctx, uint64_t ref, ts_ms min_ts, ts_ms max_ts)
 {
     struct head_import *im = ctx;
+    struct head_ref *r = numbered(im, ref);
     uint32_t i = u64map_get(&im->series_of, ref);
-    /* The whole of time is no deletion: the series went to a block and left the head. */
-    if (i == UINT32_MAX || (min_ts == INT64_MIN && max_ts == INT64_MAX)) {
+    if (i == UINT32_MAX || !r) {
+        return ERR_OK;
+    }
+    if (min_ts == INT64_MIN && max_ts == INT64_MAX) {
+        r->gone = true;
+        im->series[i].n = im->series[i].ordered = 0;
+        im->series[i].last_ts = INT64_MIN;
         return ERR_OK;
     }
     return prom_stones_add(&im->stones, (struct prom_stone){i, min_ts, max_ts});

@@ -59,6 +59,16 @@ static void put_floats(struct buf *segment, uint64_t ref, const ts_ms *ts, const
     put_record(segment, &b);
 }
 
+static void put_stone(struct buf *segment, uint64_t ref, ts_ms min_ts, ts_ms max_ts)
+{
+    struct buf b AUTO_BUF = {0};
+    buf_char(&b, PROM_REC_TOMBSTONES);
+    put_be(&b, ref, 8);
+    write_zigzag(&b, min_ts);
+    write_zigzag(&b, max_ts);
+    put_record(segment, &b);
+}
+
 /* A histogram of one bucket. */
 static void put_histogram(struct buf *segment, uint64_t ref, ts_ms ts, uint64_t count)
 {
@@ -246,4 +256,25 @@ TEST(the_end_of_a_series_of_histograms_is_a_histogram)
     CHECK_EQ(s.n, 4);
     CHECK(s.histogram[0] && s.histogram[1] && s.histogram[2] && s.histogram[3]);
     CHECK(!s.stale[1] && s.stale[2] && !s.stale[3]);
+}
+
+/* The block may have been deleted from since, or be gone by its age. */
+TEST(what_went_to_a_block_of_stale_series_is_not_of_the_head)
+{
+    const char *dir = test_dir();
+    struct buf segment AUTO_BUF = {0}, chunks AUTO_BUF = {0};
+    struct tsdb_imported d = {0};
+    put_series(&segment, 5, STR("a"));
+    put_floats(&segment, 5, times, values, 4);
+    put_stone(&segment, 5, INT64_MIN, INT64_MAX);
+    put_series(&segment, 6, STR("a"));
+    put_floats(&segment, 6, times + 4, values + 4, 2);
+    put_chunks_header(&chunks);
+    put_chunk(&chunks, 5, times, values, 3);
+    CHECK(store(dir, PROM_WAL_DIR, "00000000", &segment));
+    CHECK(store(dir, PROM_HEAD_CHUNKS_DIR, "000001", &chunks));
+    struct seen s = imported(dir, &d);
+    CHECK_EQ(s.n, 2);
+    CHECK_EQ(s.ts[0], 50);
+    CHECK_EQ(s.ts[1], 60);
 }
