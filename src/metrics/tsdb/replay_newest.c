@@ -83,9 +83,14 @@ enum err replay_newest(struct tsdb *db, struct err_info *info)
     struct store_set *set = store_view(&db->store);
     struct store_set only = {.blocks = mem_array(set->block_count + 1, sizeof(struct block *))};
     enum err e = only.blocks ? ERR_OK : err_set(info, ERR_OOM, "no memory to look at the newest blocks");
-    for (size_t i = 0; e == ERR_OK && i < db->tenant_count; i++) {
-        struct tenant *t = db->tenants[i];
+    for (size_t i = 0; e == ERR_OK; i++) {
+        mutex_lock(&db->tenants_lock); /* batches that wait for the end of replay may bring new ones */
+        struct tenant *t = i < db->tenant_count ? db->tenants[i] : NULL;
+        mutex_unlock(&db->tenants_lock);
         ts_ms from;
+        if (!t) {
+            break;
+        }
         if (__builtin_sub_overflow(atomic_load(&t->max_ts), db->o.block_ms / 2, &from)) {
             continue;
         }
