@@ -80,7 +80,7 @@ def harm(rng, data):
         with open(path, "r+b") as f:
             f.seek(at)
             f.write(bytes(min(size - at, rng.choice((1, 8, 512, 40000)))))
-    else:
+    elif len(files) > 1:  # a folder without any would be nobody's
         how = "gone"
         os.remove(path)
     # meta.json has no checksum; what is missing at the end of a log or of its numbers looks as if it had never been there.
