@@ -188,6 +188,13 @@ bool mem_promise_pressed(struct mem_promise *p)
     return staying(p) > p->bytes / 8 * 5;
 }
 
+void mem_promise_worked(struct mem_promise *p)
+{
+    if (p) {
+        atomic_fetch_add_explicit(&p->taken, REST_BYTES, memory_order_relaxed);
+    }
+}
+
 bool mem_promise_rest(struct mem_promise *p)
 {
     if (!p) {

@@ -39,6 +39,8 @@ bool mem_promise_full(struct mem_promise *p);
 /* What stays is near that: write out, shrink caches. Measures; for a thread that looks every few seconds. */
 bool mem_promise_pressed(struct mem_promise *p);
 
+/* Housekeeping has used much and let go of it, as if a query had. */
+void mem_promise_worked(struct mem_promise *p);
 /* When queries had much and none came since the last call, what the C library keeps of it goes back to the
  * system: true. For one thread at a time, that looks every few seconds. */
 bool mem_promise_rest(struct mem_promise *p);

@@ -32,7 +32,7 @@ enum {
     STAGED_BYTES_MAX =
         128 << 20,         /* batches that wait for the end of replay: half a minute of a million series */
     SELECTIONS_SHARE = 32, /* of the memory promise: what selectors chose in blocks */
-    SELECTIONS_BYTES_MAX = 64 << 20, /* some hundred dashboards */
+    SELECTIONS_BYTES_MAX = 32 << 20, /* a hundred thousand series of a block */
     BATCH_SAMPLES_MAX =
         1 << 15 /* decoded samples handed out at once: 256 KiB of values, near the processor */
 };

@@ -174,6 +174,11 @@ enum err tsdb_maintain(struct tsdb *db, struct err_info *reterr_info)
     enum err e = tsdb_ahead(db, reterr_info);
     e = e == ERR_OK ? flush_due(db, reterr_info) : e;
     e = e == ERR_OK ? checkpoint_due(db, reterr_info) : e;
+    uint64_t work = atomic_load(&db->flushes) + atomic_load(&db->checkpoints);
+    if (work != db->rested_after) {
+        db->rested_after = work;
+        mem_promise_worked(db->o.promise);
+    }
     /* Retention before merging: it may free what merging needs. */
     enum err r = tsdb_retain(db, e == ERR_OK ? reterr_info : NULL);
     e = e == ERR_OK ? r : e;

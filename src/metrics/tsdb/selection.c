@@ -6,7 +6,7 @@
 #include "metrics/tsdb/values.h"
 
 enum {
-    ENTRY_SHARE = 8, /* an entry takes at most this part of the cache */
+    ENTRY_SHARE = 4, /* an entry takes at most this part of the cache */
     ENTRY_BYTES = sizeof(struct selection) + 64,
     KEY_BYTES_MAX = 1 << 14
 };

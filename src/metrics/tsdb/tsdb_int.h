@@ -132,6 +132,7 @@ struct tsdb {
     char *chunk_dir;
     struct chunk_pool pool;       /* of all heads */
     struct checkpoint checkpoint; /* guarded by maintenance, as replay holds it */
+    uint64_t rested_after;        /* flushes and checkpoints; guarded by maintenance */
     bool loaded;                  /* replay is over; guarded by maintenance */
     struct memory_watch memory;
     struct selection_cache selections;
