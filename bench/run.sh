@@ -19,6 +19,7 @@ part() { # part TITLE COMMAND...
     echo "# $(date -u +%F), $(nproc) cores, $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo)"
     part "remote write, known series" bench/ingest.sh 100 60
     part "remote write, every series new" env CHURN=1 bench/ingest.sh 20 20
+    part "cost by number of series" bench/curve.sh
     part "value codec, chunks of 120" build/bench/values_bench "$capture" 120
     part "value codec, chunks of 480" build/bench/values_bench "$capture" 480
     part "queries, 20 targets, 4 hours" bench/queries.py 20 960 60
