@@ -155,7 +155,8 @@ TEST(an_error_names_file_and_line)
         {"a 1 1600000000000\n# EOF\n", "more than a day in the future", EXPOSITION_OPENMETRICS, 1},
         {"a 1 1000\na{b=\"1\",b=\"2\"} 2 1000\n", "b", EXPOSITION_TEXT, 2},
         {"# TYPE a gauge\r\na 1 1000\r\n# EOF\r\n", "lines end with CR LF", EXPOSITION_OPENMETRICS, 1},
-        {"# TYPE a gauge\r\na 1 1000\r\n", "lines end with CR LF", EXPOSITION_TEXT, 2},
+        {"# TYPE a gauge\r\na 1 1000\r\n", "lines end with CR LF", EXPOSITION_TEXT, 1},
+        {"a 1 1000\r\n", "lines end with CR LF", EXPOSITION_TEXT, 1},
         {"a 1 1000\n\nb 1 1000\n# EOF\n", "an empty line", EXPOSITION_OPENMETRICS, 2},
         {"\xfd"
          "7zXZ\x01\x02\n",
