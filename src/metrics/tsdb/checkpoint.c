@@ -334,7 +334,8 @@ static enum err definitions_write(struct making *m, struct err_info *info)
 static enum err write_all(struct making *m, struct err_info *info)
 {
     char path[4096];
-    enum err e = definitions_write(m, info);
+    enum err e = dir_make(m->db->chunk_dir, info); /* there was no room when the store was opened */
+    e = e == ERR_OK ? definitions_write(m, info) : e;
     e = e == ERR_OK ? chunk_pool_sync(&m->db->pool, m->c.segments, m->c.segment_count, info) : e;
     if (e != ERR_OK) {
         return e;

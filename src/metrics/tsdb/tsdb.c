@@ -202,6 +202,20 @@ static enum err load_later(struct tsdb *db, struct err_info *info)
     return e == ERR_OK ? e : err_set(info, e, "no thread to replay the log of %s", db->dir);
 }
 
+/* A full disk does not keep a store of before from opening: chunks go to the heap until there is room. */
+static enum err chunk_dir_make(const struct tsdb *db, struct err_info *info)
+{
+    struct err_info why = {0};
+    enum err e = dir_make(db->chunk_dir, &why);
+    if (e == ERR_OK || e == ERR_NO_SPACE) {
+        return ERR_OK;
+    }
+    if (info) {
+        *info = why;
+    }
+    return e;
+}
+
 static enum err db_start(struct tsdb *db, struct err_info *info)
 {
     char wal[4096];
@@ -213,7 +227,7 @@ static enum err db_start(struct tsdb *db, struct err_info *info)
         e = dir_lock(db->dir, &db->lock_fd, info);
     }
     e = e == ERR_OK ? store_open(&db->store, db->dir, info) : e;
-    e = e == ERR_OK ? dir_make(db->chunk_dir, info) : e;
+    e = e == ERR_OK ? chunk_dir_make(db, info) : e;
     e = e == ERR_OK ? checkpoint_open(db, info) : e;
     e = e == ERR_OK ? tenants_load(db, info) : e;
     e = e == ERR_OK ? prom_blocks_open(db, info) : e;
