@@ -16,8 +16,9 @@ struct store {
 static bool store_open(struct store *s, const char *name)
 {
     struct err_info info = {0};
-    (void)snprintf(s->dir, sizeof(s->dir), "%s/%s", test_dir(), name);
-    (void)snprintf(s->file, sizeof(s->file), "%s/%s.dump", test_dir(), name);
+    const char *dir = test_dir(); /* a new one, the one before goes */
+    (void)snprintf(s->dir, sizeof(s->dir), "%s/%s", dir, name);
+    (void)snprintf(s->file, sizeof(s->file), "%s/%s.dump", dir, name);
     struct tsdb_options o = {.dir = s->dir, .durability = DURABILITY_OS, .no_housekeeping = true};
     return tsdb_open(&o, &s->db, &info) == ERR_OK &&
            tsdb_bulk_new(s->db, QUERY_TENANT_DEFAULT, 8 << 20, &s->bulk, &info) == ERR_OK;

@@ -16,11 +16,14 @@ struct given {
 };
 
 /* Samples at 10, 20 and 30 s, with a start from the second on, and exemplars. */
+static const char *folder; /* of the newest store, and of what is written */
+
 static struct tsdb *store(const char *name, const struct given *g)
 {
     char dir[256];
     struct tsdb *db = NULL;
-    (void)snprintf(dir, sizeof(dir), "%s/%s", test_dir(), name);
+    folder = test_dir();
+    (void)snprintf(dir, sizeof(dir), "%s/%s", folder, name);
     struct tsdb_options o = {.dir = dir, .durability = DURABILITY_OS, .no_housekeeping = true};
     struct label labels[] = {{STR("__name__"), STR("m")}}, own[6][1];
     struct sink_series s = {.labels = {labels, 1}};
@@ -55,7 +58,7 @@ static enum err written(struct tsdb *db, const char *name, bool starts, struct d
     char path[256];
     struct query_ctx q = {.tenant = QUERY_TENANT_DEFAULT};
     struct err_info info = {0};
-    (void)snprintf(path, sizeof(path), "%s/%s.om", test_dir(), name);
+    (void)snprintf(path, sizeof(path), "%s/%s.om", folder, name);
     struct dump_write_options o = {
         .path = path, .start_ms = INT64_MIN, .end_ms = INT64_MAX, .starts = starts};
     enum err e = dump_write(tsdb_source(db), &q, &o, w, &info);
@@ -123,7 +126,7 @@ static enum err write_again(void *ctx)
     char path[256];
     struct dump_written w = {0};
     struct buf text AUTO_BUF = {0};
-    (void)snprintf(path, sizeof(path), "%s/again.om", test_dir());
+    (void)snprintf(path, sizeof(path), "%s/again.om", folder);
     (void)(file_remove(path, NULL) == ERR_OK);
     return written(ctx, "again", true, &w, &text);
 }
