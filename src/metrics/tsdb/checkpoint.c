@@ -71,6 +71,7 @@ struct making {
 struct open_tails {
     bool any;
     unsigned age_max; /* generations that lie behind; 0: the present one */
+    unsigned oldest;  /* the same, with the late samples that are logged once more */
 };
 
 static unsigned age(unsigned now, unsigned generation)
@@ -82,6 +83,7 @@ static void note(struct open_tails *o, unsigned age)
 {
     o->any = true;
     o->age_max = age > o->age_max ? age : o->age_max;
+    o->oldest = age > o->oldest ? age : o->oldest;
 }
 
 /* Names what is sealed. */
@@ -189,8 +191,11 @@ static enum err head_capture(const struct partition *p, struct head *h, bool sea
     for (uint32_t i = 0; e == ERR_OK && i < h->slot_count; i++) {
         e = head_series(h, i)->flags & SERIES_LIVE ? series_seal(p, h, i, seal_all, o) : ERR_OK;
     }
+    unsigned late = age(p->generation, h->late_generation);
     if (h->late_count && !late_due(p->generation, h, seal_all)) {
-        note(o, age(p->generation, h->late_generation));
+        note(o, late);
+    } else if (h->late_count && late > o->oldest) {
+        o->oldest = late; /* until they are logged */
     }
     write_u8(b, 1);
     write_u8(b, (uint8_t)p->number);
@@ -204,7 +209,7 @@ static enum err head_capture(const struct partition *p, struct head *h, bool sea
  * are would be mistaken for the new one's. */
 static void generation_begin(struct partition *p, const struct open_tails *o)
 {
-    if (o->age_max + 2 >= GENERATIONS) {
+    if (o->oldest + 2 >= GENERATIONS) {
         return;
     }
     p->generation = (uint8_t)((p->generation + 1u) % GENERATIONS);
@@ -228,7 +233,9 @@ static enum err partition_capture(struct making *m, struct partition *p, struct 
         e = p->heads[i] ? head_capture(p, p->heads[i], m->seal_all, &o, &m->heads) : ERR_OK;
     }
     m->c.from[p->number] = o.any ? p->begun[age(now, o.age_max)] : p->end;
-    generation_begin(p, &o);
+    if (e == ERR_OK) { /* else not all tails were looked at */
+        generation_begin(p, &o);
+    }
     for (size_t i = 0; e == ERR_OK && i < p->head_count; i++) {
         struct head *h = p->heads[i];
         e = h && late_due(now, h, m->seal_all) ? late_log(m, p, h, info) : ERR_OK;
@@ -382,7 +389,8 @@ enum err checkpoint_make(struct tsdb *db, bool seal_all, struct err_info *info)
         atomic_fetch_add(&db->checkpoints, 1);
         return ERR_OK;
     }
-    if (m.series_file) { /* what is marked as kept is not: all are written the next time */
+    now->log_bytes = m.c.log_bytes; /* tried again when it is time to, not at once */
+    if (m.series_file) {            /* what is marked as kept is not: all are written the next time */
         series_remove(db, m.series_file);
         now->flushes = UINT64_MAX;
     }

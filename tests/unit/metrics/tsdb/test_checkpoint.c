@@ -3,8 +3,11 @@
 #include <stdio.h>
 
 #include "disk/file.h"
+#include "every_series.h"
 #include "harness.h"
 #include "metrics/model/value.h"
+#include "metrics/tsdb/checkpoint.h"
+#include "metrics/tsdb/flush.h"
 #include "model.h"
 #include "store_copy.h"
 
@@ -204,4 +207,65 @@ TEST(a_stop_leaves_nothing_to_replay)
     CHECK_EQ(after.series, before.series);
     CHECK_EQ(after.min_time, before.min_time);
     CHECK_EQ(after.max_time, before.max_time);
+}
+
+/* One sample of a series of one target. */
+static void one(struct tsdb *db, const char *name, ts_ms ts)
+{
+    struct label labels[] = {{LABEL_METRIC_NAME, str_c(name)}, {STR("job"), STR("j")}};
+    struct sink_series series = {.labels = {labels, 2}};
+    struct sink_sample sample = {.ts = ts, .value = 1};
+    struct sink_batch b = {.tenant = STR("anonymous"),
+                           .series = &series,
+                           .series_count = 1,
+                           .samples = &sample,
+                           .sample_count = 1};
+    struct sink_result r = {0};
+    CHECK_OK(tsdb_sink(db)->ops->append(tsdb_sink(db), &b, &r, NULL));
+    CHECK_EQ(sample.status, SAMPLE_STORED);
+}
+
+static void count(void *ctx, const struct metric_batch *b, const struct metric_series *s)
+{
+    (void)b;
+    *(unsigned *)ctx += s->count;
+}
+
+/* The disk has no room for another file of chunks. */
+static void no_more_files(struct tsdb *db)
+{
+    if (db->pool.current) {
+        chunk_segment_unref(db->pool.current);
+        db->pool.current = NULL;
+    }
+    db->pool.pause = 1000000;
+}
+
+/* As long as a chunk is on the heap no checkpoint is made. What is tried meanwhile looks at some of the tails
+ * only, and must not make the others look young. */
+TEST(checkpoints_that_fail_do_not_forget_how_old_a_tail_is)
+{
+    static struct world w;
+    struct err_info info = {0};
+    unsigned samples = 0;
+    world_begin(&w, test_seed() + 15);
+    CHECK(world_open(&w));
+    one(w.db, "first", MODEL_T0);
+    one(w.db, "second", MODEL_T0 + 3000000);
+    no_more_files(w.db);
+    for (unsigned i = 0; i < 120; i++) { /* the first's tail is sealed */
+        one(w.db, "first", MODEL_T0 + 1 + (ts_ms)i);
+    }
+    for (unsigned i = 0; i < GENERATIONS; i++) {
+        CHECK_OK(checkpoint_make(w.db, false, &info));
+    }
+    w.db->pool.pause = 0;
+    CHECK_OK(tsdb_flush(w.db, MODEL_T0 + 1800000, &info)); /* and goes to a block */
+    one(w.db, "first", MODEL_T0 + 3000000);
+    CHECK_OK(checkpoint_make(w.db, false, &info));
+    CHECK(crash(&w) && world_open(&w));
+    CHECK(every_series(w.db, count, &samples));
+    world_close(&w);
+    model_done(&w.m);
+    CHECK_EQ(samples, 123);
 }
