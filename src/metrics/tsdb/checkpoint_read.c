@@ -154,6 +154,7 @@ enum err checkpoint_open(struct tsdb *db, struct err_info *info)
         return err_set(info, e, "no memory for %s", path);
     }
     c->found = e == ERR_OK;
+    c->heads_at = c->content.n - 4 - reader_left(&r);
     for (size_t i = 0; i < c->series_file_count; i++) {
         db->store.number = c->series_files[i] > db->store.number ? c->series_files[i] : db->store.number;
     }
@@ -237,18 +238,8 @@ static enum err head_read(struct reader *r, struct arena *a, struct saved_head *
 /* The heads and where what follows them begins. */
 static enum err saved_read(struct tsdb *db, struct saved *s)
 {
-    struct reader r;
-    struct checkpoint scratch = {0};
-    (void)content_open(&db->checkpoint.content, &r);
-    (void)offsets_read(&r, &db->store, &scratch);
-    for (uint64_t n = read_varint(&r); n > 0; n--) {
-        (void)read_str(&r);
-        (void)read_varint(&r);
-    }
-    for (uint64_t n = read_varint(&r); n > 0; n--) {
-        (void)read_varint(&r);
-        (void)read_varint(&r);
-    }
+    struct str all = buf_view(&db->checkpoint.content);
+    struct reader r = reader_of(str_slice(all, db->checkpoint.heads_at, all.n - 4));
     s->tenants = db->tenant_count;
     s->by_place = arena_zarray(&s->a, s->tenants * PARTITIONS + 1, sizeof(struct saved_head *));
     enum err e = s->by_place ? ERR_OK : ERR_OOM;

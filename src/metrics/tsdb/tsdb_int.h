@@ -95,6 +95,7 @@ struct checkpoint {
     struct chunk_extent *segments; /* that it is made of */
     size_t segment_count;
     struct buf content; /* of the file, until it is put into the heads */
+    size_t heads_at;    /* place in it */
     /* of the newest one */
     uint64_t flushes, log_bytes,
         series;      /* how many flushes and series there had been, how long the log was */
